@@ -1,0 +1,51 @@
+"""What is asked of the MTA at the end of a message, as values.
+
+The order of a plan is part of its meaning: every recipient is added before any is deleted, because an envelope
+without recipients is answered 250 and lost. Source: libmilter's smfi_addrcpt_par, smfi_delrcpt, smfi_addheader,
+smfi_chgfrom pages; RFC 3461 for ORCPT and NOTIFY.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecipient:
+    """Add one recipient, ``address`` without brackets, with its ESMTP parameters (``NOTIFY=NEVER ORCPT=...``)."""
+
+    address: str
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecipient:
+    """Delete a recipient spelt exactly so; Postfix compares byte for byte."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddHeader:
+    """Append one header field."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsertHeader:
+    """Put one header field on top."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSender:
+    """Change the envelope sender, for every recipient of the message."""
+
+    address: str
+
+
+Action = AddRecipient | DeleteRecipient | AddHeader | InsertHeader | ChangeSender

@@ -1,0 +1,186 @@
+"""Addresses: as received and canonical, a strict grammar for the directory's, and patterns for rights.
+
+An MTA takes one mailbox in many spellings and, worse, repairs what it can't parse into somebody else's address.
+So comparison always uses the *canonical* form (domain as lower-case A-labels, local part case-folded only in
+own domains) and nothing reaches the envelope that `strict` has not passed. What doesn't parse is ``None``,
+never a guess.
+
+Sources: RFC 5321 section 4.1.2 and 4.5.3.1, RFC 6531 section 3.3, RFC 5891 (IDNA), Postfix's postconf(5)
+``strict_rfc821_envelopes`` and ``allow_percent_hack``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import idna
+
+_ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
+# Postfix and Sendmail give these a meaning of their own (percent hack, bang path, command, file, option).
+_REWRITTEN = frozenset("%!")
+_LEADING = frozenset("-|/:")
+_MAX_LOCAL = 64
+_MAX_DOMAIN = 255
+_MAX_ADDRESS = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One envelope address: the argument exactly as received, and its canonical form.
+
+    ``received`` may hold surrogates for bytes that are not UTF-8. ``canonical`` is empty for the null sender.
+    ``routed`` tells of a source route (RFC 5321 appendix C), which is never followed.
+    """
+
+    received: str
+    canonical: str
+    routed: bool = False
+
+    @property
+    def domain(self) -> str:
+        """The canonical domain, or an empty string."""
+        return domain_of(self.canonical)
+
+
+def domain_of(canonical: str) -> str:
+    """Return what stands right of the last ``@`` of a canonical address; empty where there is none."""
+    return canonical.rpartition("@")[2] if "@" in canonical else ""
+
+
+@lru_cache(maxsize=4096)
+def canonical_domain(domain: str) -> str | None:
+    """Return a domain as lower-case A-labels without a trailing dot (RFC 5891); None where it is no host name."""
+    name = domain.removesuffix(".")
+    if not name or len(name) > _MAX_DOMAIN:
+        return None
+    if name.isascii():
+        return name.lower() if all(_ldh(label) for label in name.split(".")) else None
+    try:
+        return idna.encode(name, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        return None
+
+
+def _ldh(label: str) -> bool:
+    if not 0 < len(label) <= 63 or label[0] == "-" or label[-1] == "-":
+        return False
+    return label.replace("-", "").replace("_", "").isalnum()
+
+
+def _text(character: str) -> bool:
+    return character in _ATEXT or (character >= "\xa0" and not "\ud800" <= character <= "\udfff")
+
+
+def _unquoted(local: str) -> str | None:
+    """Return the content of a quoted or backslashed local part (RFC 5321 4.1.2), None where it is malformed."""
+    if len(local) >= 2 and local[0] == local[-1] == '"':
+        local = local[1:-1]
+        if '"' in local.replace("\\\\", "").replace('\\"', ""):
+            return None
+    kept: list[str] = []
+    characters = iter(local)
+    for character in characters:
+        kept.append(next(characters, "") if character == "\\" else character)
+    return "".join(kept)
+
+
+def canonical(address: str, own_domains: frozenset[str] = frozenset()) -> str | None:
+    """Return the canonical form of a mailbox ``local@domain``, None where it is none.
+
+    :param address: without angle brackets, comments or route.
+    :param own_domains: canonical domains of the organisation; only there the local part is case-folded, since
+        elsewhere its case belongs to the receiving host (RFC 5321 section 2.4).
+    """
+    local, at, domain = address.strip(" \t").rpartition("@")
+    host = canonical_domain(domain.strip(" \t")) if at else None
+    plain = _unquoted(local.strip(" \t"))
+    if host is None or not plain:
+        return None
+    return f"{plain.casefold() if host in own_domains else plain}@{host}"
+
+
+def strict(address: str) -> str | None:
+    """Return an address from the directory ready for the envelope, or None: refuse what an MTA would repair.
+
+    Only dot-atom local parts (RFC 5321, RFC 6531) without the characters that MTAs rewrite; the domain as
+    A-labels; at most 64 octets before the ``@`` and 254 in all.
+    """
+    local, at, domain = address.partition("@")
+    host = canonical_domain(domain) if at else None
+    if host is None or domain.endswith(".") or not _dot_atom(local) or "." not in host:
+        return None
+    whole = f"{local}@{host}"
+    return whole if len(whole.encode()) <= _MAX_ADDRESS else None
+
+
+def _dot_atom(local: str) -> bool:
+    if not local or local[0] in _LEADING or len(local.encode("utf-8", "replace")) > _MAX_LOCAL:
+        return False
+    if not _REWRITTEN.isdisjoint(local):
+        return False
+    return all(atom and all(map(_text, atom)) for atom in local.split("."))
+
+
+def path(argument: str, own_domains: frozenset[str], resolved: str | None = None) -> Address | None:
+    """Read the argument of MAIL or RCPT (RFC 5321 section 4.1.2), None where no mailbox can be read from it.
+
+    :param argument: as the milter got it, with or without angle brackets.
+    :param own_domains: see `canonical`.
+    :param resolved: the MTA's own reading, macro ``{mail_addr}`` or ``{rcpt_addr}``; it decides where given, as
+        only the MTA knows its domain completion.
+    """
+    inner = argument.strip()
+    if inner.startswith("<") and inner.endswith(">"):
+        inner = inner[1:-1].strip()
+    if not inner:
+        return Address(argument, "")
+    routed = inner.startswith("@")
+    mailbox = resolved if resolved else (inner.partition(":")[2] if routed else inner)
+    whole = canonical(mailbox, own_domains)
+    return None if whole is None else Address(argument, whole, routed)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Whom an address right names: one address, a domain (``@domain``), or it and all below (``@.domain``)."""
+
+    local: str
+    domain: str
+    below: bool
+
+    def matches(self, address: str) -> bool:
+        """Tell whether a canonical address is meant; local parts compare without case, as people write them."""
+        local, _, domain = address.rpartition("@")
+        if self.local:
+            return local.casefold() == self.local and domain == self.domain
+        return domain == self.domain or (self.below and domain.endswith(f".{self.domain}"))
+
+    def __str__(self) -> str:
+        """Return the pattern as it is written in the directory."""
+        return f"{self.local}@{'.' if self.below else ''}{self.domain}"
+
+
+def pattern(text: str) -> Pattern | None:
+    """Read ``address``, ``@domain`` or ``@.domain`` (also a bare domain); None where it is none of them."""
+    local, at, domain = text.strip().rpartition("@")
+    if at and local:
+        whole = canonical(f"{local}@{domain}")
+        return None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), False)
+    host = canonical_domain(domain.removeprefix("."))
+    return None if host is None else Pattern("", host, domain.startswith("."))
+
+
+def first_match(patterns: Iterable[Pattern], addresses: Iterable[str]) -> Pattern | None:
+    """Return the first pattern that names one of the canonical addresses, else None."""
+    known = tuple(addresses)
+    return next((p for p in patterns if any(p.matches(address) for address in known)), None)
+
+
+def xtext(text: str) -> str:
+    """Encode for ORCPT (RFC 3461 section 4): ``+``, ``=`` and what is not printable ASCII become ``+XX``."""
+    return "".join(
+        c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{byte:02X}" for byte in c.encode("utf-8", "replace"))
+        for c in text
+    )
