@@ -139,7 +139,21 @@ def path(argument: str, own_domains: frozenset[str], resolved: str | None = None
     routed = inner.startswith("@")
     mailbox = resolved if resolved else (inner.partition(":")[2] if routed else inner)
     whole = canonical(mailbox, own_domains)
-    return None if whole is None else Address(argument, whole, routed)
+    if whole is None:
+        return None
+    final = _unrouted(whole, own_domains)
+    return Address(argument, final, routed or final != whole)
+
+
+def _unrouted(whole: str, own_domains: frozenset[str]) -> str:
+    """Return where ``user%host@own`` or ``host!user@own`` would end up, else the address as it is."""
+    local, _, domain = whole.rpartition("@")
+    if domain not in own_domains or _REWRITTEN.isdisjoint(local):
+        return whole
+    host, bang, user = local.partition("!")
+    if not bang:
+        user, _, host = local.rpartition("%")
+    return canonical(f"{user}@{host}", own_domains) or whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +181,9 @@ def pattern(text: str) -> Pattern | None:
     local, at, domain = text.strip().rpartition("@")
     if at and local:
         whole = canonical(f"{local}@{domain}")
-        return None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), False)
+        return (
+            None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), False)
+        )
     host = canonical_domain(domain.removeprefix("."))
     return None if host is None else Pattern("", host, domain.startswith("."))
 
@@ -181,6 +197,8 @@ def first_match(patterns: Iterable[Pattern], addresses: Iterable[str]) -> Patter
 def xtext(text: str) -> str:
     """Encode for ORCPT (RFC 3461 section 4): ``+``, ``=`` and what is not printable ASCII become ``+XX``."""
     return "".join(
-        c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{byte:02X}" for byte in c.encode("utf-8", "replace"))
+        c
+        if "!" <= c <= "~" and c not in "+="
+        else "".join(f"+{byte:02X}" for byte in c.encode("utf-8", "replace"))
         for c in text
     )
