@@ -1,0 +1,1 @@
+"""Real servers and small conveniences for the tests; nothing in here is part of the installed program."""
