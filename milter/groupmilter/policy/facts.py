@@ -1,0 +1,170 @@
+"""What is known of one message, gathered before anything is decided: frozen values, ``None`` where not yet known.
+
+The same value serves at RCPT (``content`` is None: headers are still to come) and at the end of the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from groupmilter.groups.group import Group, Nodes
+from groupmilter.groups.person import Node, Person
+from groupmilter.mail.address import Address
+
+_NOBODY: Nodes = frozenset()
+
+
+class Strength(IntEnum):
+    """How well the sender's identity is proven; a right never hangs on ``CLAIMED``."""
+
+    CLAIMED = 0
+    DMARC = 1
+    NETWORK = 2
+    CERTIFICATE = 3
+    LOGIN = 4
+
+    def __str__(self) -> str:
+        """Return the word that policies and explanations use."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the sender is, as far as proven.
+
+    :param name: login, certificate subject or address, for people who read.
+    :param person: set only where the proof gives the rights of a person.
+    :param addresses: canonical addresses that the proof covers.
+    :param nodes: the person's node and every group containing it: a right is a non-empty intersection with these.
+    :param suspects: nodes that a denial may hit; for a mere claim those of the claimed persons.
+    :param claims: canonical addresses that a denial may hit.
+    :param dkim: the proof is an aligned DKIM signature, not SPF alone.
+    :param may_become: the strength that the header may still prove; None once nothing can change any more.
+    """
+
+    strength: Strength = Strength.CLAIMED
+    name: str = ""
+    person: Person | None = None
+    addresses: tuple[str, ...] = ()
+    nodes: Nodes = _NOBODY
+    suspects: Nodes = _NOBODY
+    claims: tuple[str, ...] = ()
+    dkim: bool = False
+    internal: bool = False
+    may_become: Strength | None = None
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether rule 4 is satisfied: login, certificate, network, or a DKIM proof that the policy counts."""
+        return self.internal or self.strength >= Strength.NETWORK
+
+    @property
+    def bypasses(self) -> bool:
+        """Whether an address right may spare approval: not by SPF, nor for a network without persons' rights."""
+        if self.strength is Strength.DMARC:
+            return self.dkim
+        return self.strength > Strength.NETWORK or bool(self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """One mailbox of From, and whose it is in the directory."""
+
+    address: str
+    owner: Person | Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the header says. Names are lower-case; values are as received, without folding.
+
+    :param authors: of the From fields; empty where they can't be read without doubt.
+    :param sender: canonical address of Sender, or empty.
+    :param readable: exactly one From field that the strict grammar reads.
+    :param handled: nodes of groups whose genuine loop trace the message bears.
+    :param signed: lower-case field names that some signature's ``h=`` covers.
+    :param addressed: canonical addresses of To and Cc.
+    """
+
+    authors: tuple[Author, ...] = ()
+    sender: str = ""
+    readable: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    handled: Nodes = _NOBODY
+    signed: frozenset[str] = frozenset()
+    addressed: frozenset[str] = frozenset()
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of all fields of a lower-case name."""
+        return tuple(value for known, value in self.headers if known == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something passed in the running window; ``of`` is a group's node or a digest of group and sender."""
+
+    rule: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One accepted recipient and what the directory says of it.
+
+    :param entry: the group or person; None for an address the directory doesn't know.
+    :param notify: the client's NOTIFY parameter, or empty.
+    :param service: an address of the service domain that no client may use.
+    """
+
+    address: Address
+    entry: Group | Person | None = None
+    notify: str = ""
+    service: bool = False
+
+    @property
+    def group(self) -> Group | None:
+        """The group that is addressed, if it is one that takes mail."""
+        return self.entry if isinstance(self.entry, Group) and self.entry.address else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One message.
+
+    :param envelope_sender: canonical, empty for the null sender.
+    :param client: address of the connecting client, empty for local submission.
+    :param smtp: real SMTP: a recipient may be refused on its own; else everything waits for the end.
+    :param recipients: those accepted so far, in envelope order.
+    :param declared_size: of SIZE=, octets; ``size``: counted, None before the end.
+    :param counts: messages in the windows of the storm guard and of rate limits; None where they can't be read.
+    :param content: None while the header is still to come.
+    :param dmarc_pass: author domains with an aligned DKIM signature; ``spf_pass``: domains for which SPF passes.
+    :param local_time: wall clock with time zone, for calendar windows.
+    """
+
+    envelope_sender: str
+    identity: Identity
+    recipients: tuple[Recipient, ...] = ()
+    client: str = ""
+    smtp: bool = True
+    declared_size: int | None = None
+    size: int | None = None
+    content: Content | None = None
+    counts: Mapping[Count, int] | None = field(default_factory=dict)
+    dmarc_pass: frozenset[str] = frozenset()
+    spf_pass: frozenset[str] = frozenset()
+    smtputf8: bool = False
+    local_time: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything that can be known is known."""
+        return self.content is not None
+
+    @property
+    def direct(self) -> frozenset[Node]:
+        """Nodes of the persons addressed directly."""
+        return frozenset(r.entry.node for r in self.recipients if isinstance(r.entry, Person))

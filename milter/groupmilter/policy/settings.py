@@ -1,0 +1,174 @@
+"""What an organisation sets: the chain of rules, bounds, reply texts, rules of its own. Frozen values.
+
+`config.policies` reads them from ``policies/*.yaml`` and reports bad input with its place; here is only what they
+are once they are good. Durations are seconds, sizes octets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from groupmilter.mail.reply import Reply
+
+if TYPE_CHECKING:
+    from groupmilter.policy.conditions import Condition
+
+CHAIN = (
+    "disabled",
+    "automatic",
+    "loop",
+    "denied",
+    "authentication",
+    "allowed",
+    "send-as",
+    "size",
+    "storm",
+    "site-rules",
+    "moderation",
+)
+
+
+class ReplyCodes(StrEnum):
+    """Which set of codes refusals bear."""
+
+    RFC3463 = "rfc3463"
+    EXCHANGE = "exchange"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where an expansion stops: levels of nesting, members in all, octets of the MTA's ``message_size_limit``."""
+
+    depth: int = 50
+    members: int = 200_000
+    message_size_limit: int = 10_240_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``messages`` in any window of ``seconds``; zero messages switches it off."""
+
+    messages: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StormGuard:
+    """When a group takes no more for a while: any mail, or answers to it (a reply-all storm)."""
+
+    rate: Rate = Rate(120, 600)
+    replies: Rate = Rate(30, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTexts:
+    """Reply texts by situation and language, and whom to ask.
+
+    ``{group}`` and ``{contact}`` are filled in; ``{domain}`` is the group's domain.
+    """
+
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    language: str = "en"
+    contact: str = "postmaster@{domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class TextsFor:
+    """Other language, contact or texts for the groups whose address matches one of the globs."""
+
+    groups: tuple[str, ...]
+    texts: ReplyTexts
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseThen:
+    """A site rule's refusal; ``texts`` by language replace the reply's own."""
+
+    reply: Reply
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldThen:
+    """A site rule's hold, by other moderators, hours or quorum than the group's where set."""
+
+    moderators: tuple[str, ...] = ()
+    hours: int | None = None
+    approvals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptThen:
+    """Skip the remaining site rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagThen:
+    """Add a header field and go on."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitThen:
+    """Let at most so many through, counted per group or per sender and group; past it hold, refuse or defer."""
+
+    rate: Rate
+    per_sender: bool = False
+    past: str = "defer"
+
+
+Then = RefuseThen | HoldThen | AcceptThen | TagThen | RateLimitThen
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRule:
+    """One rule of a site's own: for groups matching a glob, when all conditions hold, then.
+
+    :param file: and ``line``: where it stands, for explanations.
+    :param policy: name of the policy file it came with; empty for those that concern all groups.
+    """
+
+    name: str
+    groups: tuple[str, ...]
+    when: tuple[Condition, ...]
+    then: Then
+    policy: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a decision needs beside the facts.
+
+    :param own_domains: canonical domains of the organisation.
+    :param service_domain: where tickets are addressed; never a group's domain.
+    :param max_size, hold_hours: for groups that don't say.
+    :param sender_gets_copy: whether a member who writes gets a copy.
+    :param conceal_groups: outsiders get one answer for "unknown" and "not permitted".
+    :param dmarc_is_internal: an aligned DKIM signature proves a person, not only an address.
+    :param group_policies: names of the policy files that a group's ``dgPolicy`` may name.
+    """
+
+    own_domains: frozenset[str] = frozenset()
+    service_domain: str = ""
+    recipient_delimiter: str = "+"
+    chain: tuple[str, ...] = CHAIN
+    rules: tuple[SiteRule, ...] = ()
+    bounds: Bounds = Bounds()
+    storm: StormGuard = StormGuard()
+    texts: ReplyTexts = ReplyTexts()
+    texts_for: tuple[TextsFor, ...] = ()
+    reply_codes: ReplyCodes = ReplyCodes.RFC3463
+    max_size: int | None = None
+    hold_hours: int = 72
+    conceal_groups: bool = False
+    dmarc_is_internal: bool = False
+    list_headers: bool = True
+    sender_gets_copy: bool = True
+    group_policies: frozenset[str] = frozenset()
