@@ -117,12 +117,16 @@ class Recipient:
     :param entry: the group or person; None for an address the directory doesn't know.
     :param notify: the client's NOTIFY parameter, or empty.
     :param service: an address of the service domain that no client may use.
+    :param unknown: the directory can't tell now, and the address may be a group's.
+    :param extension: an address extension with a meaning of its own (``join``, ``owner``) that isn't served.
     """
 
     address: Address
     entry: Group | Person | None = None
     notify: str = ""
     service: bool = False
+    unknown: bool = False
+    extension: str = ""
 
     @property
     def group(self) -> Group | None:

@@ -1,0 +1,151 @@
+"""From a group to the addresses that get its mail: breadth first, each receiver once, all or nothing.
+
+Every nested group is put before `Admit` first: it may be expanded, left out, or held on its own. Cycles and
+diamonds are harmless because a group is walked once. Past a bound nothing is returned at all (`BoundExceeded`):
+nobody ever gets half a group.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from groupmilter.groups.directory import Directory, Member
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Node
+from groupmilter.mail.reply import Reply
+
+
+class BoundExceeded(Exception):
+    """The group is nested too deeply or has too many members."""
+
+
+class Admission(Enum):
+    """What becomes of a nested group."""
+
+    EXPAND = "expand"
+    HOLD = "hold"
+
+
+Admit = Callable[[Group, bool], Admission | Reply]
+"""Asked for each nested group, with whether an approval further up covers it; a reply leaves the branch out."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """Who already gets this delivery, across all its recipients."""
+
+    nodes: set[Node] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
+
+    def add(self, member: Member) -> bool:
+        """Note a receiver; tell whether he is new."""
+        if member.address in self.addresses or member.node in self.nodes:
+            return False
+        self.addresses.add(member.address)
+        if member.node is not None:
+            self.nodes.add(member.node)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What one group recipient becomes.
+
+    :param members: new receivers, each once.
+    :param holds: nested groups whose copy waits for approval of its own.
+    :param refused: nested groups that don't take this message, with the reply of each.
+    :param walked: every group that was expanded, the root first: they go into the loop trace.
+    :param found: receivers there were before direct recipients and others of the delivery were taken off.
+    :param left_out: what the directory names but can't receive, one sentence each.
+    """
+
+    members: tuple[Member, ...]
+    holds: tuple[Group, ...] = ()
+    refused: tuple[tuple[Group, Reply], ...] = ()
+    walked: tuple[Group, ...] = ()
+    found: int = 0
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether the group has nobody to deliver to and nothing to hold, whoever else is addressed."""
+        return not self.found and not self.holds
+
+
+def expand(
+    root: Group, directory: Directory, admit: Admit, taken: Taken, depth: int, limit: int, covered: bool
+) -> Expansion:
+    """Expand an admitted group.
+
+    :param taken: receivers of the same delivery so far; those of this group are added to it.
+    :param depth: levels of nesting allowed; ``limit``: receivers allowed.
+    :param covered: whether the root's approval (or the sender's exemption from it) covers groups inside.
+    :raises BoundExceeded: past a bound.
+    :raises DirectoryUnknown: where the snapshot can't tell.
+    """
+    walk = _Walk(directory, admit, taken, depth, limit)
+    walk.queue.append((root, 0, covered))
+    walk.run()
+    return Expansion(
+        tuple(walk.members),
+        tuple(walk.holds.values()),
+        tuple(walk.refused.values()),
+        tuple(walk.walked.values()),
+        walk.found,
+        tuple(walk.left_out),
+    )
+
+
+@dataclass(slots=True)
+class _Walk:
+    directory: Directory
+    admit: Admit
+    taken: Taken
+    depth: int
+    limit: int
+    queue: deque[tuple[Group, int, bool]] = field(default_factory=deque)
+    walked: dict[Node, Group] = field(default_factory=dict)
+    holds: dict[Node, Group] = field(default_factory=dict)
+    refused: dict[Node, tuple[Group, Reply]] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    found: int = 0
+
+    def run(self) -> None:
+        while self.queue:
+            group, level, covered = self.queue.popleft()
+            if group.node not in self.walked:
+                self.walked[group.node] = group
+                self._open(group, level, covered)
+
+    def _open(self, group: Group, level: int, covered: bool) -> None:
+        direct = self.directory.members(group.node)
+        self.found += len(direct.people)
+        if self.found > self.limit:
+            raise BoundExceeded(f"more than {self.limit} members")
+        self.members.extend(filter(self.taken.add, direct.people))
+        self.left_out.extend(direct.left_out)
+        for node in direct.groups:
+            self._nested(node, level + 1, covered)
+
+    def _nested(self, node: Node, level: int, covered: bool) -> None:
+        group = None if node in self.walked or node in self.refused else self.directory.group(node)
+        if group is None or (node in self.holds and not covered):
+            return
+        if level > self.depth:
+            raise BoundExceeded(f"nested deeper than {self.depth} levels")
+        admission = self.admit(group, covered)
+        if isinstance(admission, Reply):
+            self.refused[node] = (group, admission)
+        elif admission is Admission.HOLD:
+            self.holds[node] = group
+        else:
+            self.holds.pop(node, None)
+            self.queue.append((group, level, covered or _covers(group)))
+
+
+def _covers(group: Group) -> bool:
+    return group.moderated and group.covers_nested

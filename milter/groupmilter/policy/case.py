@@ -1,0 +1,97 @@
+"""One question put to the rules: may this sender's message go to this group? And the shape of their answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from groupmilter.groups.group import Group
+from groupmilter.mail.action import AddHeader
+from groupmilter.mail.reply import Reply
+from groupmilter.policy.facts import Facts
+from groupmilter.policy.settings import HoldThen, Settings
+
+
+class Answer(Enum):
+    """A rule hits, misses, or can't tell before the end of the message."""
+
+    HIT = "hit"
+    MISS = "miss"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The group doesn't take the message. ``concerns_all``: nor would anybody else (rules 2a, 2b, 6)."""
+
+    reply: Reply
+    concerns_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Nobody can tell now; the client shall come again."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A human shall decide; ``terms`` are a site rule's own."""
+
+    why: str
+    terms: HoldThen = HoldThen()
+
+
+Outcome = Refuse | Defer | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A rule's answer, the fact or attribute value that decided, and (on a hit) what follows.
+
+    A hit without an outcome is a site rule that accepts or tags.
+    """
+
+    answer: Answer
+    because: str
+    outcome: Outcome | None = None
+    tags: tuple[AddHeader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of a trace: which rule, for which group, and what it answered."""
+
+    group: str
+    rule: str
+    answer: Answer
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The question: this group, these facts, these settings.
+
+    :param approved: an approval (or exemption from it) further up covers this group's own moderation.
+    """
+
+    group: Group
+    facts: Facts
+    settings: Settings
+    approved: bool = False
+
+
+def miss(because: str) -> Ruling:
+    """Return that a rule doesn't apply, and why."""
+    return Ruling(Answer.MISS, because)
+
+
+def pending(because: str) -> Ruling:
+    """Return that a rule needs what only the end of the message brings."""
+    return Ruling(Answer.PENDING, because)
+
+
+def hit(because: str, outcome: Outcome) -> Ruling:
+    """Return that a rule applies, why, and what follows."""
+    return Ruling(Answer.HIT, because, outcome)

@@ -1,0 +1,294 @@
+"""The decision for each recipient of a message: the same at RCPT, with what is known so far, and at its end.
+
+A refusal that is decidable is final at once, even where an earlier rule still lacks its facts. Hold and expansion
+are final only at the end. The snapshot is asked for members only after every rule has let the message pass.
+Fails in one way: what the directory can't tell becomes a deferral (451 4.4.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from groupmilter.groups.directory import Directory, DirectoryUnknown
+from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Taken, expand
+from groupmilter.groups.group import Group
+from groupmilter.mail.action import AddHeader
+from groupmilter.mail.reply import Reply
+from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
+from groupmilter.policy.facts import Facts, Recipient
+from groupmilter.policy.replies import reply_for
+from groupmilter.policy.rules import RULES, foreign
+from groupmilter.policy.settings import HoldThen, Settings
+
+_PER_RECIPIENT = 17
+"""Octets of a Postfix queue file record beside twice the address (measured: 71 for 25 characters)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """No group: none of our business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """At RCPT: nothing speaks against it so far; the end of the message decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """The recipient becomes the members."""
+
+    group: Group
+    expansion: Expansion
+    tags: tuple[AddHeader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The recipient becomes a ticket of the hold mailbox."""
+
+    group: Group
+    why: str
+    terms: HoldThen = HoldThen()
+    tags: tuple[AddHeader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The recipient (``concerns_all``: the whole message) is refused for good."""
+
+    reply: Reply
+    group: Group | None = None
+    concerns_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The client shall come again."""
+
+    reply: Reply
+
+
+Disposition = Passed | Undecided | Expanded | Held | Refused | Deferred
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one recipient, and how that came about."""
+
+    recipient: Recipient
+    disposition: Disposition
+    trace: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a message.
+
+    :param answer: the reply for the whole message; None where it is accepted.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    answer: Reply | None = None
+
+
+def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, settings: Settings) -> Verdict:
+    """Decide at RCPT, for one recipient alone.
+
+    :param facts: what is known so far; ``facts.recipients`` are those accepted before.
+    :returns: a verdict that is `Passed`, `Undecided`, `Refused` or `Deferred`.
+    """
+    verdict = _verdict(recipient, facts, directory, settings, Taken())
+    if isinstance(verdict.disposition, Expanded | Held):
+        return replace(verdict, disposition=Undecided())
+    return verdict
+
+
+def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
+    """Decide at the end of the message, for all its recipients.
+
+    :param facts: complete: content, size, final identity.
+    """
+    taken = _taken(facts, settings)
+    verdicts = tuple(_verdict(r, facts, directory, settings, taken) for r in facts.recipients)
+    answer = _answer(verdicts, facts, settings)
+    return Decision(verdicts, answer)
+
+
+def _taken(facts: Facts, settings: Settings) -> Taken:
+    direct = {r.address.canonical for r in facts.recipients if r.group is None}
+    nodes = set(facts.direct)
+    if not settings.sender_gets_copy and facts.identity.person is not None:
+        nodes.add(facts.identity.person.node)
+    return Taken(nodes, direct)
+
+
+def _verdict(
+    recipient: Recipient, facts: Facts, directory: Directory, settings: Settings, taken: Taken
+) -> Verdict:
+    early = _without_rules(recipient, settings)
+    if early is not None:
+        return Verdict(recipient, early)
+    group = recipient.group
+    if group is None:
+        return Verdict(recipient, _bears_group(facts, settings) or Passed())
+    trace: list[Step] = []
+    try:
+        disposition = _group(group, facts, directory, settings, taken, trace)
+    except DirectoryUnknown as unknown:
+        trace.append(Step(group.address, "directory", Answer.HIT, str(unknown)))
+        disposition = Deferred(reply_for("unknown", group.address, settings))
+    return Verdict(recipient, disposition, tuple(trace))
+
+
+def _without_rules(recipient: Recipient, settings: Settings) -> Disposition | None:
+    address = recipient.address.canonical
+    if recipient.service:
+        return Refused(reply_for("service-address", address, settings))
+    if recipient.unknown:
+        return Deferred(reply_for("unknown", address, settings))
+    if recipient.group is not None and recipient.address.routed:
+        return Refused(reply_for("source-route", address, settings), recipient.group)
+    if recipient.extension:
+        return Refused(reply_for("extension", address, settings), recipient.group)
+    return None
+
+
+def _bears_group(facts: Facts, settings: Settings) -> Refused | None:
+    """A login may not put a group's address in From without its right, whoever is addressed (2.1)."""
+    content, identity = facts.content, facts.identity
+    if content is None or not identity.authenticated:
+        return None
+    for author in content.authors:
+        if isinstance(author.owner, Group) and foreign(author, content, identity, settings.own_domains):
+            reply = reply_for("send-as", author.owner.address, settings)
+            return Refused(reply, author.owner, concerns_all=True)
+    return None
+
+
+def _group(
+    group: Group, facts: Facts, directory: Directory, settings: Settings, taken: Taken, trace: list[Step]
+) -> Disposition:
+    case = Case(group, facts, settings)
+    outcome, tags = judge(case, trace)
+    if isinstance(outcome, Refuse):
+        return Refused(_concealed(outcome.reply, case), group, outcome.concerns_all)
+    if isinstance(outcome, Defer):
+        return Deferred(outcome.reply)
+    try:
+        expansion = _expansion(case, directory, Taken() if outcome else taken, trace)
+    except BoundExceeded as exceeded:
+        return _past_bound(case, str(exceeded), trace)
+    nobody = _nobody(case, expansion, trace)
+    if nobody is not None:
+        return nobody
+    if outcome is not None:
+        return Held(group, outcome.why, outcome.terms, tags)
+    return Expanded(group, expansion, tags)
+
+
+def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeader, ...]]:
+    """Walk the chain for one group: the first refusal, deferral or (once all is known) hold decides.
+
+    Before the end of the message a hold doesn't stop the walk, since a later refusal is decidable now.
+    """
+    tags: tuple[AddHeader, ...] = ()
+    held: Hold | None = None
+    unsure = False
+    for name in case.settings.chain:
+        ruling = RULES[name](case)
+        trace.append(Step(case.group.address or case.group.dn, name, ruling.answer, ruling.because))
+        tags += ruling.tags
+        unsure = unsure or ruling.answer is Answer.PENDING
+        if isinstance(ruling.outcome, Refuse | Defer) and held is None:
+            return ruling.outcome, tags
+        if isinstance(ruling.outcome, Hold):
+            held = held or ruling.outcome
+            if case.facts.ended:
+                break
+    return held, tags
+
+
+def _concealed(reply: Reply, case: Case) -> Reply:
+    if case.settings.conceal_groups and not case.facts.identity.authenticated:
+        return reply_for("concealed", case.group.address, case.settings)
+    return reply
+
+
+def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]) -> Expansion:
+    bounds = case.settings.bounds
+
+    def admit(group: Group, covered: bool) -> Admission | Reply:
+        return _admit(Case(group, case.facts, case.settings, covered), trace)
+
+    covers = case.group.moderated and case.group.covers_nested
+    expansion = expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
+    octets = _octets(expansion, case.group) + (case.facts.size or case.facts.declared_size or 0)
+    if octets > bounds.message_size_limit:
+        raise BoundExceeded(f"{octets} octets with all recipients, the MTA takes {bounds.message_size_limit}")
+    return expansion
+
+
+def _octets(expansion: Expansion, group: Group) -> int:
+    fixed = _PER_RECIPIENT + len(group.address) + 2 * len("rfc822;")
+    return sum(2 * (len(member.address) + 2) + fixed for member in expansion.members)
+
+
+def _admit(case: Case, trace: list[Step]) -> Admission | Reply:
+    if not case.group.address:
+        # A group without mail has no rules of its own; its members are members of what contains it.
+        return Admission.EXPAND
+    outcome, _ = judge(case, trace)
+    if isinstance(outcome, Refuse):
+        return outcome.reply
+    if isinstance(outcome, Defer):
+        raise DirectoryUnknown(f"{case.group.address}: {outcome.reply.status}")
+    return Admission.HOLD if outcome is not None else Admission.EXPAND
+
+
+def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | None:
+    if not expansion.empty:
+        return None
+    if expansion.refused:
+        return Refused(_concealed(expansion.refused[0][1], case), case.group)
+    because = "; ".join(expansion.left_out) or "no members"
+    trace.append(Step(case.group.address, "empty", Answer.HIT, because))
+    return Refused(_concealed(reply_for("empty", case.group.address, case.settings), case), case.group)
+
+
+def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
+    trace.append(Step(case.group.address, "bound", Answer.HIT, because))
+    if case.facts.identity.authenticated or not case.facts.smtp:
+        return Held(case.group, because)
+    return Deferred(reply_for("bound", case.group.address, case.settings))
+
+
+def _answer(verdicts: tuple[Verdict, ...], facts: Facts, settings: Settings) -> Reply | None:
+    """Return the one answer that a milter has for all recipients (2.2): nobody gets what some are refused."""
+    refused = [v.disposition for v in verdicts if isinstance(v.disposition, Refused)]
+    for refusal in refused:
+        if refusal.concerns_all:
+            return refusal.reply
+    for verdict in verdicts:
+        if isinstance(verdict.disposition, Deferred):
+            return verdict.disposition.reply
+    if refused and len(refused) < len(verdicts):
+        return reply_for("mixed", refused[0].group.address if refused[0].group else "", settings)
+    if refused:
+        return refused[0].reply
+    return None if _anybody(verdicts) else _nobody_left(verdicts, settings)
+
+
+def _anybody(verdicts: tuple[Verdict, ...]) -> bool:
+    return any(
+        not isinstance(v.disposition, Expanded)
+        or v.disposition.expansion.members
+        or v.disposition.expansion.holds
+        for v in verdicts
+    )
+
+
+def _nobody_left(verdicts: tuple[Verdict, ...], settings: Settings) -> Reply | None:
+    if not verdicts:
+        return None
+    return reply_for("empty", verdicts[0].recipient.address.canonical, settings)

@@ -1,0 +1,30 @@
+"""A decision in words: one row per rule, and what becomes of each recipient."""
+
+from __future__ import annotations
+
+from groupmilter.policy.decide import Deferred, Disposition, Expanded, Held, Passed, Refused, Undecided
+
+
+def outcome(disposition: Disposition) -> str:
+    """Return a disposition in a few words, for logs, tables and differences."""
+    match disposition:
+        case Passed():
+            return "pass"
+        case Undecided():
+            return "undecided"
+        case Expanded():
+            return _expanded(disposition)
+        case Held():
+            return f"hold {disposition.group.address}: {disposition.why}"
+        case Refused():
+            return f"refuse {disposition.reply}"
+        case Deferred():
+            return f"defer {disposition.reply}"
+
+
+def _expanded(expanded: Expanded) -> str:
+    expansion = expanded.expansion
+    words = [f"expand {expanded.group.address} to {len(expansion.members)}"]
+    words += [f"hold {group.address}" for group in expansion.holds]
+    words += [f"left out {group.address} ({reply.status})" for group, reply in expansion.refused]
+    return ", ".join(words)

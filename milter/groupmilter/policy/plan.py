@@ -1,0 +1,170 @@
+"""From a decision to the ordered actions at the MTA: everything is added before anything is deleted.
+
+Pure: time, nonce and keys are arguments. An envelope never ends up without recipients, because a decision that
+would leave none is an answer (`decide`), not a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from groupmilter.groups.group import BouncesTo, Group
+from groupmilter.groups.person import Node
+from groupmilter.groups.ticket import Keys, Kind, Ticket, digest, loop_digest, seal
+from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient
+from groupmilter.mail.address import domain_of, xtext
+from groupmilter.policy.decide import Decision, Expanded, Held, Verdict
+from groupmilter.policy.facts import Facts
+from groupmilter.policy.replies import fill
+from groupmilter.policy.settings import Settings
+
+LOOP_HEADER = "X-Groupmilter-Loop"
+_DIGESTS_A_LINE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """What tickets of one message are made with.
+
+    :param now: seconds since 1970; ``nonce``: 40 random bits, counted up from ticket to ticket.
+    :param loop_key: key of the loop trace, the same as long as messages can loop.
+    """
+
+    keys: Keys
+    now: int
+    nonce: int
+    loop_key: bytes
+
+
+def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tuple[Action, ...]:
+    """Return what to ask of the MTA for an accepted message; empty where no group is addressed.
+
+    :param decision: with no ``answer``.
+    """
+    drawing = _Plan(decision, facts, settings, mint)
+    groups = [v for v in decision.verdicts if isinstance(v.disposition, Expanded | Held)]
+    if not groups:
+        return ()
+    return (
+        *drawing.members(),
+        *drawing.tickets(),
+        *drawing.headers(),
+        *drawing.sender(),
+        *(action for verdict in groups for action in _deletions(verdict)),
+    )
+
+
+def _deletions(verdict: Verdict) -> Iterator[Action]:
+    received, canonical = verdict.recipient.address.received, f"<{verdict.recipient.address.canonical}>"
+    yield DeleteRecipient(received)
+    if received != canonical:
+        yield DeleteRecipient(canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    decision: Decision
+    facts: Facts
+    settings: Settings
+    mint: Mint
+
+    def members(self) -> Iterator[Action]:
+        for verdict in self.decision.verdicts:
+            if isinstance(verdict.disposition, Expanded):
+                parameters = self._parameters(verdict.disposition.group, verdict.recipient.notify)
+                for member in verdict.disposition.expansion.members:
+                    yield AddRecipient(member.address, parameters)
+
+    def _parameters(self, group: Group, notify: str) -> str:
+        orcpt = f"ORCPT=rfc822;{xtext(group.address)}"
+        wanted = self._notify(group, notify.upper())
+        return f"NOTIFY={wanted} {orcpt}" if wanted else orcpt
+
+    def _notify(self, group: Group, asked: str) -> str:
+        way = self._bounces(group)
+        if way is BouncesTo.NOBODY or (way is BouncesTo.OWNER and not self._alone):
+            return "NEVER"
+        # A success report names the member that was reached; it goes no further than the group's own wish.
+        return asked if asked in {"NEVER", "FAILURE", "DELAY", "FAILURE,DELAY"} else ""
+
+    def _bounces(self, group: Group) -> BouncesTo:
+        if group.hidden_members:
+            return BouncesTo.OWNER
+        if group.bounces_to is not BouncesTo.AUTO:
+            return group.bounces_to
+        return BouncesTo.SENDER if self.facts.identity.authenticated else BouncesTo.OWNER
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the message goes to exactly one group and nobody else, so that its header is that copy's."""
+        verdicts = self.decision.verdicts
+        only = verdicts[0].disposition if len(verdicts) == 1 else None
+        return isinstance(only, Expanded) and not only.expansion.holds
+
+    def tickets(self) -> Iterator[Action]:
+        for offset, group in enumerate(self._held().values()):
+            ticket = self._ticket(Kind.HOLD, group, offset)
+            address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
+            yield AddRecipient(address, f"NOTIFY=FAILURE ORCPT=rfc822;{xtext(group.address)}")
+
+    def _held(self) -> dict[Node, Group]:
+        held: dict[Node, Group] = {}
+        for verdict in self.decision.verdicts:
+            if isinstance(verdict.disposition, Held):
+                held[verdict.disposition.group.node] = verdict.disposition.group
+            elif isinstance(verdict.disposition, Expanded):
+                held.update((group.node, group) for group in verdict.disposition.expansion.holds)
+        return held
+
+    def _ticket(self, kind: Kind, group: Group, offset: int) -> Ticket:
+        person = self.facts.identity.person
+        return Ticket(
+            kind,
+            self.mint.now,
+            self.mint.nonce + offset,
+            digest(group.uuid),
+            digest(person.uuid) if person else 0,
+            int(self.facts.identity.strength),
+            self.facts.smtputf8,
+        )
+
+    def headers(self) -> Iterator[Action]:
+        walked = [g for d in self._expanded() for g in d.expansion.walked]
+        digests = list(dict.fromkeys(loop_digest(group.uuid, self.mint.loop_key) for group in walked))
+        if digests:
+            lines = [digests[i : i + _DIGESTS_A_LINE] for i in range(0, len(digests), _DIGESTS_A_LINE)]
+            yield AddHeader(LOOP_HEADER, "\n\t".join(" ".join(line) for line in lines))
+        for verdict in self.decision.verdicts:
+            if isinstance(verdict.disposition, Expanded | Held):
+                yield from verdict.disposition.tags
+        if self._alone and self.settings.list_headers:
+            yield from self._list_headers(self._expanded()[0].group)
+
+    def _expanded(self) -> list[Expanded]:
+        return [v.disposition for v in self.decision.verdicts if isinstance(v.disposition, Expanded)]
+
+    def _list_headers(self, group: Group) -> Iterator[Action]:
+        """Yield RFC 2919 and RFC 2369 fields where no signature names them and no other list wrote them."""
+        content = self.facts.content
+        if content is None or content.values("list-id"):
+            return
+        contact = fill({"en": "{contact}"}, self.settings.texts, group.address)
+        fields = {
+            "List-Id": f"<{group.address.rpartition('@')[0]}.{domain_of(group.address)}>",
+            "List-Post": f"<mailto:{group.address}>",
+            "List-Owner": f"<mailto:{contact}>",
+        }
+        if not group.auto_replies:
+            fields |= {"Precedence": "list", "X-Auto-Response-Suppress": "OOF, AutoReply"}
+        for name, value in fields.items():
+            if name.lower() not in content.signed and not content.values(name.lower()) and value.isascii():
+                yield AddHeader(name, value)
+
+    def sender(self) -> Iterator[Action]:
+        if not self._alone:
+            return
+        group = self._expanded()[0].group
+        if self._bounces(group) is BouncesTo.OWNER:
+            ticket = seal(self._ticket(Kind.BOUNCE, group, 0), self.mint.keys)
+            yield ChangeSender(f"bounce+{ticket}@{self.settings.service_domain}")

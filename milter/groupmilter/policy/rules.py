@@ -1,0 +1,291 @@
+"""The built-in rules of the chain (specification 2.2), one function each: a case in, a ruling out.
+
+A rule that lacks a fact answers "pending", never a guess. The order stands in ``policies/default.yaml``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from groupmilter.groups.group import Group, Nodes
+from groupmilter.mail.address import first_match
+from groupmilter.policy.case import Answer, Case, Defer, Hold, Refuse, Ruling, hit, miss, pending
+from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Strength
+from groupmilter.policy.replies import reply_for
+from groupmilter.policy.settings import Rate
+from groupmilter.policy.site import site_rules
+
+Rule = Callable[[Case], Ruling]
+
+
+def _refuse(case: Case, situation: str, because: str, concerns_all: bool = False) -> Ruling:
+    reply = reply_for(situation, case.group.address, case.settings)
+    return hit(because, Refuse(reply, concerns_all))
+
+
+def disabled(case: Case) -> Ruling:
+    """Rule 1: the group takes no mail at all."""
+    if case.group.enabled:
+        return miss("the group is enabled")
+    return _refuse(case, "disabled", "dgEnabled is FALSE")
+
+
+def automatic(case: Case) -> Ruling:
+    """Rule 2a: bounces, reports and automatic answers (RFC 3834, RFC 6522) have no business in a group."""
+    if not case.facts.envelope_sender:
+        return _refuse(case, "automatic", "the envelope sender is null", concerns_all=True)
+    if case.facts.content is None:
+        return pending("needs the header")
+    because = _automatic(case.facts.content)
+    return _refuse(case, "automatic", because, concerns_all=True) if because else miss("sent by somebody")
+
+
+def _automatic(content: Content) -> str:
+    for value in content.values("auto-submitted"):
+        if value.partition(";")[0].strip().casefold() == "auto-replied":
+            return "Auto-Submitted: auto-replied"
+    for value in content.values("content-type"):
+        if value.partition(";")[0].strip().casefold() == "multipart/report":
+            return "Content-Type: multipart/report"
+    return ""
+
+
+def loop(case: Case) -> Ruling:
+    """Rule 2b: this group has handled this message before, says a trace that only we can write."""
+    if case.facts.content is None:
+        return pending("needs the header")
+    if case.group.node not in case.facts.content.handled:
+        return miss("no trace of this group in the header")
+    return _refuse(case, "loop", "the header bears this group's loop trace", concerns_all=True)
+
+
+def denied(case: Case) -> Ruling:
+    """Rule 3: a denied sender; while nothing is proven a mere claim counts too."""
+    group, identity = case.group, case.facts.identity
+    if not group.denied and not group.denied_addresses:
+        return miss("nobody is denied")
+    suspect = _named(group.denied, identity.suspects)
+    pattern = first_match(group.denied_addresses, identity.claims)
+    if suspect:
+        return _refuse(case, "denied", f"dgDeniedSender names {identity.name or 'the sender'}")
+    if pattern is not None:
+        return _refuse(case, "denied", f"dgDeniedSenderAddress {pattern}")
+    if case.facts.ended or identity.strength >= Strength.CERTIFICATE:
+        return miss("not among the denied")
+    return pending("the author is still to come")
+
+
+def authentication(case: Case) -> Ruling:
+    """Rule 4: the group wants an authenticated sender, or a proven external one that it names."""
+    group, identity = case.group, case.facts.identity
+    if not group.require_authentication:
+        return miss("dgRequireAuthentication is FALSE")
+    if identity.authenticated:
+        return miss(f"authenticated: {identity.strength} {identity.name}")
+    proven = _external(group, identity)
+    if proven:
+        return miss(f"dgExternalSender {proven}, proven by {identity.strength}")
+    if identity.may_become is not None and (group.external_senders or _may_authenticate(case)):
+        return pending("the header may prove the sender")
+    return _refuse(
+        case, "authentication", f"dgRequireAuthentication is TRUE and the sender is {_known(identity)}"
+    )
+
+
+def _may_authenticate(case: Case) -> bool:
+    become = case.facts.identity.may_become
+    return become is not None and (become >= Strength.NETWORK or case.settings.dmarc_is_internal)
+
+
+def _external(group: Group, identity: Identity) -> str:
+    if identity.strength < Strength.DMARC:
+        return ""
+    found = first_match(group.external_senders, identity.addresses)
+    return "" if found is None else str(found)
+
+
+def _known(identity: Identity) -> str:
+    if identity.strength is Strength.CLAIMED:
+        return "not authenticated"
+    return f"known only as {identity.name} by {identity.strength}"
+
+
+def allowed(case: Case) -> Ruling:
+    """Rule 5: where a list of allowed senders is set, only those and the external senders may write."""
+    group, identity = case.group, case.facts.identity
+    if not group.restricted:
+        return miss("everybody is allowed")
+    because = _allowance(group, identity)
+    if because:
+        return miss(because)
+    if identity.may_become is not None and _may_be_allowed(case):
+        return pending("the header may prove the sender")
+    return _refuse(case, "allowed", "neither dgAllowedSender nor dgAllowedSenderAddress names the sender")
+
+
+def _allowance(group: Group, identity: Identity) -> str:
+    if _named(group.allowed, identity.nodes):
+        return f"dgAllowedSender names {identity.name}"
+    if identity.strength < Strength.DMARC:
+        return ""
+    found = first_match(group.allowed_addresses, identity.addresses)
+    if found is not None:
+        return f"dgAllowedSenderAddress {found}"
+    proven = _external(group, identity)
+    return f"dgExternalSender {proven}" if proven else ""
+
+
+def _may_be_allowed(case: Case) -> bool:
+    return bool(case.group.allowed_addresses or case.group.external_senders) or _may_authenticate(case)
+
+
+def send_as(case: Case) -> Ruling:
+    """Rule 6: an authenticated sender may write only under his own name, or a group's with its right."""
+    content, identity = case.facts.content, case.facts.identity
+    if content is None:
+        return pending("needs the header")
+    if not identity.authenticated or identity.strength < Strength.NETWORK:
+        return miss("the sender is not authenticated")
+    for author in content.authors:
+        because = foreign(author, content, identity, case.settings.own_domains)
+        if because:
+            return _refuse(case, "send-as", because, concerns_all=True)
+    if not content.readable and identity.strength >= Strength.CERTIFICATE:
+        return _refuse(case, "send-as", "From can't be read without doubt", concerns_all=True)
+    return miss("the author is the sender, or may be used")
+
+
+def foreign(author: Author, content: Content, identity: Identity, own_domains: frozenset[str]) -> str:
+    """Return why an author is not the authenticated sender's to use, empty where it is."""
+    if author.address in identity.addresses:
+        return ""
+    if isinstance(author.owner, Group):
+        return _group_as_author(author.owner, content, identity)
+    if identity.strength is Strength.NETWORK:
+        return ""
+    if (
+        identity.person is None
+        and author.owner is None
+        and _is_login(author.address, identity.name, own_domains)
+    ):
+        return ""
+    return f"the login {identity.name} doesn't own the author {author.address}"
+
+
+def _is_login(address: str, login: str, own_domains: frozenset[str]) -> bool:
+    folded = login.casefold()
+    local, _, domain = address.rpartition("@")
+    return address == folded or (domain in own_domains and local == folded)
+
+
+def _group_as_author(group: Group, content: Content, identity: Identity) -> str:
+    if _named(group.send_as, identity.nodes):
+        return ""
+    if not _named(group.on_behalf, identity.nodes):
+        return f"{identity.name} has neither dgSendAs nor dgSendOnBehalf of {group.address}"
+    if content.sender in identity.addresses:
+        return ""
+    return f"dgSendOnBehalf of {group.address} needs the login's own address in Sender"
+
+
+def size(case: Case) -> Ruling:
+    """Rule 7: larger than the group takes; SIZE= (RFC 1870) at RCPT, counted octets at the end."""
+    limit = case.group.max_size if case.group.max_size is not None else case.settings.max_size
+    if limit is None:
+        return miss("no limit")
+    counted = case.facts.size
+    declared = case.facts.declared_size or 0
+    if counted is not None and counted > limit:
+        return _refuse(case, "size-counted", f"{counted} octets, dgMaxMessageSize {limit}")
+    if counted is None and declared > limit:
+        return _refuse(case, "size", f"SIZE={declared}, dgMaxMessageSize {limit}")
+    if counted is None:
+        return pending("octets are counted at the end")
+    return miss(f"{counted} of {limit} octets")
+
+
+def storm(case: Case) -> Ruling:
+    """Rule 8: too many messages to the group, or too many answers, in a short time."""
+    guard, counts = case.settings.storm, case.facts.counts
+    if counts is None:
+        return hit(
+            "the counters can't be read", Defer(reply_for("unknown", case.group.address, case.settings))
+        )
+    if _past(guard.rate, counts.get(Count("storm", case.group.uuid), 0)):
+        return _slow(case, f"more than {guard.rate.messages} messages in {guard.rate.seconds} s")
+    if not _past(guard.replies, counts.get(Count("replies", case.group.uuid), 0)):
+        return miss("no storm")
+    if case.facts.content is None:
+        return pending("whether it is an answer stands in the header")
+    if not is_reply(case.facts):
+        return miss("a storm of answers, but this is none")
+    return _slow(case, f"more than {guard.replies.messages} answers in {guard.replies.seconds} s")
+
+
+def _past(rate: Rate, count: int) -> bool:
+    return rate.messages > 0 and count >= rate.messages
+
+
+def is_reply(facts: Facts) -> bool:
+    """Tell whether a message answers another (RFC 5322 section 3.6.4)."""
+    return facts.content is not None and bool(
+        facts.content.values("in-reply-to") or facts.content.values("references")
+    )
+
+
+def _slow(case: Case, because: str) -> Ruling:
+    # Mail programs don't retry, so an authenticated sender's mail waits for a human instead; and pickup
+    # retries a 4xx of local submission for ever.
+    if case.facts.identity.authenticated or not case.facts.smtp:
+        return hit(because, Hold(because))
+    return hit(because, Defer(reply_for("storm", case.group.address, case.settings)))
+
+
+def moderation(case: Case) -> Ruling:
+    """Rule 10: moderated, and the sender is no moderator, owner or bypass."""
+    group, identity = case.group, case.facts.identity
+    if not group.moderated:
+        return miss("not moderated")
+    if case.approved:
+        return miss("an approval further up covers this group")
+    because = exemption(group, identity)
+    if because:
+        return miss(because)
+    if identity.may_become is not None:
+        return pending("the header may prove the sender")
+    return hit("dgModerated is TRUE", Hold("moderated"))
+
+
+def exemption(group: Group, identity: Identity) -> str:
+    """Return why the sender needs no approval of this group, empty where he does."""
+    for right, nodes in (
+        ("dgModerator", group.moderators),
+        ("owner", group.owners),
+        ("dgModerationBypass", group.bypass),
+    ):
+        if _named(nodes, identity.nodes):
+            return f"{right} names {identity.name}"
+    found = first_match(group.bypass_addresses, identity.addresses) if identity.bypasses else None
+    return "" if found is None else f"dgModerationBypassAddress {found}"
+
+
+def _named(right: Nodes, nodes: Nodes) -> bool:
+    return not right.isdisjoint(nodes)
+
+
+RULES: Mapping[str, Rule] = {
+    "disabled": disabled,
+    "automatic": automatic,
+    "loop": loop,
+    "denied": denied,
+    "authentication": authentication,
+    "allowed": allowed,
+    "send-as": send_as,
+    "size": size,
+    "storm": storm,
+    "site-rules": site_rules,
+    "moderation": moderation,
+}
+"""The rules by the names that a policy's ``chain`` uses."""
+
+__all__ = ["RULES", "Answer", "Rule", "exemption", "foreign", "is_reply"]

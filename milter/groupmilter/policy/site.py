@@ -1,0 +1,80 @@
+"""A site's own rules (rule 9): walked in order; the first that refuses or holds decides."""
+
+from __future__ import annotations
+
+import hashlib
+
+from groupmilter.mail.action import AddHeader
+from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, miss, pending
+from groupmilter.policy.conditions import any_glob
+from groupmilter.policy.facts import Count, Facts
+from groupmilter.policy.replies import reply_for, worded
+from groupmilter.policy.settings import AcceptThen, HoldThen, RateLimitThen, RefuseThen, SiteRule, TagThen
+
+
+def site_rules(case: Case) -> Ruling:
+    """Apply the rules that concern the group; pending where one can't be told yet."""
+    tags: list[AddHeader] = []
+    for rule in case.settings.rules:
+        holds = _holds(rule, case) if _concerns(rule, case) else False
+        if holds is None:
+            return pending(f"{rule.name} needs the end of the message")
+        if not holds:
+            continue
+        if isinstance(rule.then, TagThen):
+            tags.append(AddHeader(rule.then.name, rule.then.value))
+            continue
+        if isinstance(rule.then, AcceptThen):
+            return Ruling(Answer.HIT, f"{rule.name} accepts", None, tuple(tags))
+        outcome = _outcome(rule, case)
+        if outcome is not None:
+            return Ruling(Answer.HIT, rule.name, outcome, tuple(tags))
+    return Ruling(Answer.HIT, "tagged", None, tuple(tags)) if tags else miss("no rule of the site applies")
+
+
+def _concerns(rule: SiteRule, case: Case) -> bool:
+    if rule.policy and rule.policy != case.group.policy:
+        return False
+    return not rule.groups or any(any_glob(rule.groups, address) for address in case.group.addresses)
+
+
+def _holds(rule: SiteRule, case: Case) -> bool | None:
+    answers = [condition.holds(case) for condition in rule.when]
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _outcome(rule: SiteRule, case: Case) -> Outcome | None:
+    group, then = case.group.address, rule.then
+    if isinstance(then, RefuseThen):
+        base = then.reply if then.texts else reply_for("site-rule", group, case.settings)
+        base = then.reply.with_text(base.text)
+        return Refuse(worded(base, then.texts, group, case.settings))
+    if isinstance(then, HoldThen):
+        return Hold(rule.name, then)
+    return _limited(rule, then, case) if isinstance(then, RateLimitThen) else None
+
+
+def _limited(rule: SiteRule, then: RateLimitThen, case: Case) -> Outcome | None:
+    refused = reply_for("rate-limit", case.group.address, case.settings)
+    if case.facts.counts is None:
+        return Defer(reply_for("unknown", case.group.address, case.settings))
+    if case.facts.counts.get(limit_key(rule, then, case.group.uuid, case.facts), 0) < then.rate.messages:
+        return None
+    if then.past == "hold":
+        return Hold(rule.name)
+    if then.past == "refuse":
+        return Refuse(reply_for("site-rule", case.group.address, case.settings))
+    return Hold(rule.name) if not case.facts.smtp else Defer(refused)
+
+
+def limit_key(rule: SiteRule, then: RateLimitThen, group: str, facts: Facts) -> Count:
+    """Return what a rate limit counts by: the group, or the sender within it.
+
+    :param group: the group's UUID.
+    """
+    if not then.per_sender:
+        return Count(rule.name, group)
+    sender = facts.identity.name or facts.envelope_sender
+    return Count(rule.name, hashlib.sha256(f"{group}\0{sender}".encode(errors="replace")).hexdigest()[:32])
