@@ -1,0 +1,122 @@
+"""The keys that seal tickets: read from their file, or made when there is none yet.
+
+One key a line, ``<id> <hexadecimal>``; ``#`` begins a comment. The id (0 to 15) travels in each ticket, so that
+keys can be rotated: the first line's key seals, every line's key still opens. A file that others may read or write
+is refused, as is a key of fewer than 32 octets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from groupmilter.config.load import ConfigurationError, Problem, read_text
+
+_OCTETS = 32
+_LINE = re.compile(r"([0-9]|1[0-5])\s+((?:[0-9a-fA-F]{2})+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its id (0 to 15) and at least 32 octets that are never printed."""
+
+    id: int
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """All keys, the one that seals first; empty only before the file is made."""
+
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def current(self) -> Key:
+        """The key that seals.
+
+        :raises LookupError: where there is none yet.
+        """
+        if not self.keys:
+            raise LookupError("no ticket key has been made yet")
+        return self.keys[0]
+
+    def find(self, number: int) -> Key | None:
+        """Return the key with this id, None where it is not (or no longer) known."""
+        return next((key for key in self.keys if key.id == number), None)
+
+
+def read_keys(path: Path) -> KeyRing:
+    """Return the keys of a file; none where the file doesn't exist.
+
+    :raises ConfigurationError: for a bad file, without ever quoting it.
+    """
+    if not path.exists():
+        return KeyRing()
+    private(path)
+    return parse_keys(read_text(path), str(path))
+
+
+def parse_keys(text: str, where: str) -> KeyRing:
+    """Return the keys of a text in the format above; raises as `read_keys`."""
+    keys: list[Key] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        content = line.partition("#")[0].strip()
+        if not content:
+            continue
+        found = _LINE.fullmatch(content)
+        complaint = _complaint(found, keys)
+        if found is None or complaint:
+            problems.append(Problem(where, number, "", complaint))
+            continue
+        keys.append(Key(int(found[1]), bytes.fromhex(found[2])))
+    if not keys and not problems:
+        problems.append(Problem(where, 0, "", "holds no key"))
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return KeyRing(tuple(keys))
+
+
+def _complaint(found: re.Match[str] | None, keys: list[Key]) -> str:
+    if found is None:
+        return "wants an id from 0 to 15, a blank and hexadecimal digits"
+    if len(found[2]) < 2 * _OCTETS:
+        return f"a key wants at least {_OCTETS} octets"
+    return "this id stands above already" if any(key.id == int(found[1]) for key in keys) else ""
+
+
+def create_keys(path: Path) -> KeyRing:
+    """Make the file with one fresh key of 256 bits, readable by its owner only, and return it.
+
+    :raises FileExistsError: where somebody else made it first; read it then.
+    :raises OSError: where it can't be written.
+    """
+    secret = secrets.token_bytes(_OCTETS)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"# groupmilter ticket keys; the first one seals\n0 {secret.hex()}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    finally:
+        aside.unlink()
+    return KeyRing((Key(0, secret),))
+
+
+def private(path: Path) -> None:
+    """Refuse a secret's file that others than its owner and group may read, or than its owner write.
+
+    :raises ConfigurationError: where that is so, or the file isn't there.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise ConfigurationError((Problem(str(path), 0, "", error.strerror or "can't be read"),)) from error
+    if mode & 0o027:
+        raise ConfigurationError((Problem(str(path), 0, "", f"its mode {mode:04o} is too open; use 0600"),))
