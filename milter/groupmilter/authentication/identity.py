@@ -1,0 +1,171 @@
+"""From what a connection and a header prove to one identity (specification 2.1).
+
+The first proof that holds decides, strongest first; a bare MAIL FROM or From proves nothing and may only ever be
+held against the sender. Raises `DirectoryUnknown` where the snapshot can't tell whose an address is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from groupmilter.groups.directory import Directory
+from groupmilter.groups.group import Nodes
+from groupmilter.groups.person import Node, Person
+from groupmilter.mail.address import domain_of
+from groupmilter.policy.facts import Content, Identity, Strength
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Hosts that may speak for domains.
+
+    :param net: None for local submission, which has no SMTP client.
+    :param speaks_for: canonical domains of the authors that it vouches for.
+    :param person: whether it gives the rights of the person behind the author's address.
+    """
+
+    net: IPv4Network | IPv6Network | None
+    speaks_for: frozenset[str]
+    person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the MTA says of the client.
+
+    :param client: IP address as text; empty for local submission.
+    :param login: SASL user name, empty for none.
+    """
+
+    client: str
+    login: str = ""
+    daemon_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """What DKIM and SPF prove, computed elsewhere: author domains, domains with SPF pass."""
+
+    dkim: frozenset[str] = frozenset()
+    spf: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the configuration trusts for what."""
+
+    networks: tuple[Network, ...] = ()
+    dmarc_is_internal: bool = False
+
+
+def identify(
+    connection: Connection,
+    envelope_sender: str,
+    content: Content | None,
+    proofs: Proofs,
+    trust: Trust,
+    directory: Directory,
+) -> Identity:
+    """Return who the sender is as far as it is proven now.
+
+    :param envelope_sender: canonical, empty for the null sender.
+    :param content: None at RCPT: then ``may_become`` says what the header can still prove.
+    :raises DirectoryUnknown: where the directory can't be asked.
+    """
+    if connection.login:
+        return _by_login(connection.login, directory)
+    networks = _networks(connection.client, trust.networks)
+    if content is None:
+        claimed = _claimed((envelope_sender,), directory)
+        return replace(claimed, may_become=Strength.NETWORK if networks else Strength.DMARC)
+    author = _one_author(content)
+    by_network = _by_network(author, networks, directory)
+    return by_network or _by_domain(author, envelope_sender, content, proofs, trust, directory)
+
+
+def _by_login(login: str, directory: Directory) -> Identity:
+    person = directory.person_by_login(login)
+    if person is None or person.disabled:
+        return Identity(Strength.LOGIN, login, claims=(login,) if "@" in login else ())
+    nodes = _nodes(person, directory)
+    return Identity(Strength.LOGIN, login, person, person.addresses, nodes, nodes, person.addresses)
+
+
+def _nodes(person: Person, directory: Directory) -> Nodes:
+    return directory.containing(person.node) | {person.node}
+
+
+def _networks(client: str, networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Return the networks that hold the client; an IPv4-mapped IPv6 address counts as the IPv4 one."""
+    if not client:
+        return tuple(network for network in networks if network.net is None)
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return ()
+    address = getattr(address, "ipv4_mapped", None) or address
+    return tuple(network for network in networks if network.net is not None and address in network.net)
+
+
+def _one_author(content: Content) -> str:
+    """Return the only author's address, empty unless the header names exactly one without doubt."""
+    return content.authors[0].address if content.readable and len(content.authors) == 1 else ""
+
+
+def _by_network(author: str, networks: Iterable[Network], directory: Directory) -> Identity | None:
+    if not author:
+        return None
+    for network in networks:
+        if domain_of(author) in network.speaks_for:
+            return _network_identity(author, network.person, directory)
+    return None
+
+
+def _network_identity(author: str, rights: bool, directory: Directory) -> Identity:
+    person = _person(author, directory)
+    nodes = _nodes(person, directory) if person else frozenset[Node]()
+    if person is not None and rights:
+        return Identity(Strength.NETWORK, author, person, person.addresses, nodes, nodes, person.addresses)
+    return Identity(Strength.NETWORK, author, None, (author,), frozenset(), nodes, (author,))
+
+
+def _by_domain(
+    author: str, sender: str, content: Content, proofs: Proofs, trust: Trust, directory: Directory
+) -> Identity:
+    domain = domain_of(author)
+    dkim = bool(author) and domain in proofs.dkim
+    if not dkim and not (author and _spf_aligned(domain, domain_of(sender), proofs)):
+        claims = (sender, *(a.address for a in content.authors))
+        return _claimed(claims, directory)
+    person = _person(author, directory)
+    nodes = _nodes(person, directory) if person else frozenset[Node]()
+    if dkim and person is not None and trust.dmarc_is_internal:
+        known = Identity(Strength.DMARC, author, person, person.addresses, nodes, nodes, person.addresses)
+        return replace(known, dkim=True, internal=True)
+    return Identity(Strength.DMARC, author, None, (author,), frozenset(), nodes, (author,), dkim)
+
+
+def _spf_aligned(author_domain: str, sender_domain: str, proofs: Proofs) -> bool:
+    """Relaxed alignment (RFC 7489 3.1.2) as far as it needs no list of public suffixes: equal, or one below it."""
+    if sender_domain not in proofs.spf:
+        return False
+    return author_domain == sender_domain or author_domain.endswith(f".{sender_domain}")
+
+
+def _person(address: str, directory: Directory) -> Person | None:
+    found = directory.find(address)
+    return found if isinstance(found, Person) and not found.disabled else None
+
+
+def _claimed(addresses: Iterable[str], directory: Directory) -> Identity:
+    claims = tuple(dict.fromkeys(address for address in addresses if address))
+    suspects: set[Node] = set()
+    for address in claims:
+        person = _person(address, directory)
+        if person is not None:
+            suspects |= _nodes(person, directory)
+    return Identity(
+        Strength.CLAIMED, claims[0] if claims else "", suspects=frozenset(suspects), claims=claims
+    )
