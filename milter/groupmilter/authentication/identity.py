@@ -148,10 +148,11 @@ def _by_domain(
 
 
 def _spf_aligned(author_domain: str, sender_domain: str, proofs: Proofs) -> bool:
-    """Relaxed alignment (RFC 7489 3.1.2) as far as it needs no list of public suffixes: equal, or one below it."""
+    """Relaxed alignment (RFC 7489 3.1.2) as far as it needs no list of public suffixes: one lies below the other."""
     if sender_domain not in proofs.spf:
         return False
-    return author_domain == sender_domain or author_domain.endswith(f".{sender_domain}")
+    author, sender = f".{author_domain}", f".{sender_domain}"
+    return author.endswith(sender) or sender.endswith(author)
 
 
 def _person(address: str, directory: Directory) -> Person | None:

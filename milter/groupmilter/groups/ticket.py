@@ -13,7 +13,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 VERSION = 1
@@ -37,7 +37,7 @@ class Kind(IntEnum):
 class Keys:
     """The keys of the configuration: ``current`` seals, all open (rotation). Ids are 0 to 15."""
 
-    keys: Mapping[int, bytes]
+    keys: Mapping[int, bytes] = field(repr=False)
     current: int
 
 
@@ -129,3 +129,18 @@ def loop_digest(uuid: str, key: bytes) -> str:
     """Return the keyed digest by which a message says that this group has handled it (80 bits, base32)."""
     mac = hmac.digest(key, b"groupmilter loop\0" + uuid.encode(), "sha256")
     return base64.b32encode(mac[:10]).decode("ascii").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTrace:
+    """Which groups say in the header that they have handled a message; forged digests name nobody.
+
+    :param digests: as found; ``keys``: all that may have sealed them.
+    """
+
+    digests: frozenset[str] = frozenset()
+    keys: tuple[bytes, ...] = ()
+
+    def names(self, uuid: str) -> bool:
+        """Tell whether the group with this UUID has handled the message."""
+        return any(loop_digest(uuid, key) in self.digests for key in self.keys) if self.digests else False

@@ -1,0 +1,1 @@
+"""The MTA's side: milter callbacks, gathering facts, carrying out a plan."""

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
+from groupmilter.groups.ticket import LoopTrace
 from groupmilter.mail.address import Address
 
 _NOBODY: Nodes = frozenset()
@@ -84,7 +85,7 @@ class Content:
     :param authors: of the From fields; empty where they can't be read without doubt.
     :param sender: canonical address of Sender, or empty.
     :param readable: exactly one From field that the strict grammar reads.
-    :param handled: nodes of groups whose genuine loop trace the message bears.
+    :param trace: the groups that have handled this message before.
     :param signed: lower-case field names that some signature's ``h=`` covers.
     :param addressed: canonical addresses of To and Cc.
     """
@@ -93,7 +94,7 @@ class Content:
     sender: str = ""
     readable: bool = True
     headers: tuple[tuple[str, str], ...] = ()
-    handled: Nodes = _NOBODY
+    trace: LoopTrace = LoopTrace()
     signed: frozenset[str] = frozenset()
     addressed: frozenset[str] = frozenset()
 
@@ -104,10 +105,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something passed in the running window; ``of`` is a group's node or a digest of group and sender."""
+    """What is counted: messages under a rule, of a group (its UUID) or a digest of group and sender.
+
+    :param seconds: length of the window.
+    """
 
     rule: str
     of: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ class Facts:
     :param smtp: real SMTP: a recipient may be refused on its own; else everything waits for the end.
     :param recipients: those accepted so far, in envelope order.
     :param declared_size: of SIZE=, octets; ``size``: counted, None before the end.
-    :param counts: messages in the windows of the storm guard and of rate limits; None where they can't be read.
+    :param counts: messages in the running windows of the storm guard and of rate limits; None: can't be read.
     :param content: None while the header is still to come.
     :param dmarc_pass: author domains with an aligned DKIM signature; ``spf_pass``: domains for which SPF passes.
     :param local_time: wall clock with time zone, for calendar windows.

@@ -28,13 +28,11 @@ class Mint:
     """What tickets of one message are made with.
 
     :param now: seconds since 1970; ``nonce``: 40 random bits, counted up from ticket to ticket.
-    :param loop_key: key of the loop trace, the same as long as messages can loop.
     """
 
     keys: Keys
     now: int
     nonce: int
-    loop_key: bytes
 
 
 def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tuple[Action, ...]:
@@ -131,7 +129,8 @@ class _Plan:
 
     def headers(self) -> Iterator[Action]:
         walked = [g for d in self._expanded() for g in d.expansion.walked]
-        digests = list(dict.fromkeys(loop_digest(group.uuid, self.mint.loop_key) for group in walked))
+        key = self.mint.keys.keys[self.mint.keys.current]
+        digests = list(dict.fromkeys(loop_digest(group.uuid, key) for group in walked))
         if digests:
             lines = [digests[i : i + _DIGESTS_A_LINE] for i in range(0, len(digests), _DIGESTS_A_LINE)]
             yield AddHeader(LOOP_HEADER, "\n\t".join(" ".join(line) for line in lines))

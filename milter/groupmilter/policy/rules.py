@@ -12,7 +12,7 @@ from groupmilter.mail.address import first_match
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Refuse, Ruling, hit, miss, pending
 from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Strength
 from groupmilter.policy.replies import reply_for
-from groupmilter.policy.settings import Rate
+from groupmilter.policy.settings import Rate, StormGuard
 from groupmilter.policy.site import site_rules
 
 Rule = Callable[[Case], Ruling]
@@ -54,7 +54,7 @@ def loop(case: Case) -> Ruling:
     """Rule 2b: this group has handled this message before, says a trace that only we can write."""
     if case.facts.content is None:
         return pending("needs the header")
-    if case.group.node not in case.facts.content.handled:
+    if not case.facts.content.trace.names(case.group.uuid):
         return miss("no trace of this group in the header")
     return _refuse(case, "loop", "the header bears this group's loop trace", concerns_all=True)
 
@@ -211,15 +211,25 @@ def storm(case: Case) -> Ruling:
         return hit(
             "the counters can't be read", Defer(reply_for("unknown", case.group.address, case.settings))
         )
-    if _past(guard.rate, counts.get(Count("storm", case.group.uuid), 0)):
+    if _past(guard.rate, counts.get(storm_count(case.group, guard), 0)):
         return _slow(case, f"more than {guard.rate.messages} messages in {guard.rate.seconds} s")
-    if not _past(guard.replies, counts.get(Count("replies", case.group.uuid), 0)):
+    if not _past(guard.replies, counts.get(reply_count(case.group, guard), 0)):
         return miss("no storm")
     if case.facts.content is None:
         return pending("whether it is an answer stands in the header")
     if not is_reply(case.facts):
         return miss("a storm of answers, but this is none")
     return _slow(case, f"more than {guard.replies.messages} answers in {guard.replies.seconds} s")
+
+
+def storm_count(group: Group, guard: StormGuard) -> Count:
+    """Return under what a group's messages are counted."""
+    return Count("storm", group.uuid, guard.rate.seconds)
+
+
+def reply_count(group: Group, guard: StormGuard) -> Count:
+    """Return under what answers to a group are counted."""
+    return Count("replies", group.uuid, guard.replies.seconds)
 
 
 def _past(rate: Rate, count: int) -> bool:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 
+from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, miss, pending
 from groupmilter.policy.conditions import any_glob
 from groupmilter.policy.facts import Count, Facts
 from groupmilter.policy.replies import reply_for, worded
-from groupmilter.policy.settings import AcceptThen, HoldThen, RateLimitThen, RefuseThen, SiteRule, TagThen
+from groupmilter.policy.settings import (
+    AcceptThen,
+    HoldThen,
+    RateLimitThen,
+    RefuseThen,
+    Settings,
+    SiteRule,
+    TagThen,
+)
 
 
 def site_rules(case: Case) -> Ruling:
@@ -75,6 +84,17 @@ def limit_key(rule: SiteRule, then: RateLimitThen, group: str, facts: Facts) -> 
     :param group: the group's UUID.
     """
     if not then.per_sender:
-        return Count(rule.name, group)
+        return Count(rule.name, group, then.rate.seconds)
     sender = facts.identity.name or facts.envelope_sender
-    return Count(rule.name, hashlib.sha256(f"{group}\0{sender}".encode(errors="replace")).hexdigest()[:32])
+    pair = hashlib.sha256(f"{group}\0{sender}".encode(errors="replace")).hexdigest()
+    return Count(rule.name, pair, then.rate.seconds)
+
+
+def limits(group: Group, facts: Facts, settings: Settings) -> tuple[Count, ...]:
+    """Return what a message that the group took counts against, over all rate limits that concern the group."""
+    case = Case(group, facts, settings)
+    return tuple(
+        limit_key(rule, rule.then, group.uuid, facts)
+        for rule in settings.rules
+        if isinstance(rule.then, RateLimitThen) and _concerns(rule, case)
+    )

@@ -1,0 +1,81 @@
+"""Carries out a plan at the MTA, edit by edit, and gives the one reply. `mode: observe` is one ``if``, here.
+
+A failed edit raises; the session's guard then answers 451, and the MTA throws away what was edited so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Protocol
+
+from groupmilter.mail.action import (
+    Action,
+    AddHeader,
+    AddRecipient,
+    ChangeSender,
+    DeleteRecipient,
+    InsertHeader,
+)
+
+_CHECK_EVERY = 256
+
+
+class OutOfTime(Exception):
+    """Our own time for this message ran out before the MTA's would (451 4.3.0)."""
+
+
+class Edits(Protocol):
+    """What libmilter offers at the end of a message (pymilter's context)."""
+
+    def addrcpt(self, recipient: str, parameters: str | None = None) -> None:
+        """Add a recipient (smfi_addrcpt, smfi_addrcpt_par)."""
+
+    def delrcpt(self, recipient: str) -> None:
+        """Delete a recipient (smfi_delrcpt)."""
+
+    def addheader(self, name: str, value: str, index: int = -1) -> None:
+        """Add a header field (smfi_addheader, smfi_insheader)."""
+
+    def chgfrom(self, sender: str, parameters: str | None = None) -> None:
+        """Change the envelope sender (smfi_chgfrom)."""
+
+
+def apply(
+    actions: Iterable[Action],
+    edits: Edits,
+    deadline: float,
+    observe: bool,
+    clock: Callable[[], float] = monotonic,
+) -> int:
+    """Perform the actions in order; return how many were performed.
+
+    :param deadline: on ``clock``, seconds.
+    :param observe: perform none.
+    :raises OutOfTime: past the deadline.
+    """
+    performed = 0
+    if observe:
+        return performed
+    for action in actions:
+        if performed % _CHECK_EVERY == 0 and clock() > deadline:
+            raise OutOfTime(f"after {performed} edits")
+        _perform(action, edits)
+        performed += 1
+    return performed
+
+
+def _perform(action: Action, edits: Edits) -> None:
+    match action:
+        case AddRecipient(address, ""):
+            edits.addrcpt(f"<{address}>")
+        case AddRecipient(address, parameters):
+            edits.addrcpt(f"<{address}>", parameters)
+        case DeleteRecipient(address):
+            edits.delrcpt(address)
+        case AddHeader(name, value):
+            edits.addheader(name, value)
+        case InsertHeader(name, value):
+            edits.addheader(name, value, 0)
+        case ChangeSender(address):
+            edits.chgfrom(f"<{address}>")

@@ -1,0 +1,218 @@
+"""Gathers the facts of one message and puts them to the policy; the same code for live mail, `explain` and `test`.
+
+Holds no connection and no snapshot between callbacks: records are read in one short transaction at RCPT and kept as
+values; the end of the message takes them again in one snapshot, which costs nothing where nothing has changed.
+What the directory can't tell becomes a recipient that is deferred, never one that passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from groupmilter.authentication.identity import Connection, Proofs, Trust, identify
+from groupmilter.groups.directory import Directory, DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Keys, Kind, LoopTrace, unseal
+from groupmilter.mail.address import Address, canonical, domain_of, path
+from groupmilter.mail.header import mailboxes, mentioned, signed_fields
+from groupmilter.policy.decide import Decision, Deferred, Passed, Verdict, decide, decide_recipient
+from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Recipient
+from groupmilter.policy.plan import LOOP_HEADER
+from groupmilter.policy.replies import reply_for
+from groupmilter.policy.settings import Settings
+
+EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
+"""Address extensions of a group that mean something of their own (specification 4.1)."""
+
+_LOOP = LOOP_HEADER.lower()
+_SIGNATURES = ("dkim-signature", "arc-message-signature")
+
+
+class Snapshots(Protocol):
+    """Where one consistent directory is to be had for a moment."""
+
+    def snapshot(self) -> AbstractContextManager[Directory]:
+        """Open a snapshot; raises `DirectoryUnknown` where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What stays the same from message to message, pinned by each at MAIL FROM.
+
+    :param may_be_group: tells, with the directory unreadable, whether an address may be a group's.
+    :param counts: the counters as they stand now; None where they can't be read.
+    """
+
+    settings: Settings
+    snapshots: Snapshots
+    keys: Keys
+    trust: Trust = Trust()
+    may_be_group: Callable[[str], bool] = lambda _: True
+    counts: Callable[[], Mapping[Count, int] | None] = dict
+    clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
+
+
+@dataclass(slots=True)
+class Collector:
+    """One message from MAIL FROM to its end.
+
+    :param sender: the envelope sender, as received and canonical.
+    :param declared_size: of SIZE=, octets.
+    """
+
+    site: Site
+    connection: Connection
+    sender: Address
+    declared_size: int | None = None
+    smtputf8: bool = False
+    proofs: Proofs = Proofs()
+    recipients: list[Recipient] = field(default_factory=list)
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    octets: int = 0
+    groups: bool = False
+
+    @property
+    def wants_header(self) -> bool:
+        """Whether anybody will read the header: with a group addressed, or a login that may bear a group's name."""
+        return self.groups or bool(self.connection.login)
+
+    def recipient(self, argument: str, resolved: str | None = None, notify: str = "") -> Verdict:
+        """Decide on one recipient as far as RCPT can; the caller tells by `accept` that it stays.
+
+        :param argument: of RCPT TO, as received.
+        :param resolved: the MTA's canonical form, ``{rcpt_addr}``.
+        """
+        own = self.site.settings.own_domains
+        address = path(argument, own, resolved) or Address(argument, "")
+        recipient = Recipient(address, notify=notify)
+        try:
+            with self.site.snapshots.snapshot() as directory:
+                recipient = self._look_up(recipient, directory)
+                return decide_recipient(
+                    recipient, self._early(recipient, directory), directory, self.site.settings
+                )
+        except DirectoryUnknown:
+            return self._unreadable(recipient)
+
+    def accept(self, recipient: Recipient) -> None:
+        """Keep a recipient that was not refused."""
+        self.recipients.append(recipient)
+        self.groups = self.groups or recipient.group is not None or recipient.service or recipient.unknown
+
+    def header(self, name: str, value: str) -> None:
+        """Keep one header field; a caller without a reader leaves it out."""
+        self.headers.append((name.lower(), value))
+        self.octets += len(name) + len(value) + 4
+
+    def end(self) -> tuple[Facts, Decision]:
+        """Decide on the whole message.
+
+        :raises DirectoryUnknown: where the directory can't be asked any more.
+        """
+        with self.site.snapshots.snapshot() as directory:
+            content = self._content(directory)
+            identity = self._identity(content, directory)
+            recipients = tuple(self._look_up(r, directory) for r in self.recipients)
+            facts = self._facts(recipients, identity, content)
+            return facts, decide(facts, directory, self.site.settings)
+
+    def _unreadable(self, recipient: Recipient) -> Verdict:
+        """Defer what may be a group's address; mail to anybody else has nothing to wait for."""
+        address, settings = recipient.address.canonical, self.site.settings
+        if not address or not self.site.may_be_group(address):
+            return Verdict(recipient, Passed())
+        kept = Recipient(recipient.address, notify=recipient.notify, unknown=True)
+        return Verdict(kept, Deferred(reply_for("unknown", address, settings)))
+
+    def _look_up(self, recipient: Recipient, directory: Directory) -> Recipient:
+        address = recipient.address.canonical
+        if not address:
+            return recipient
+        settings = self.site.settings
+        if domain_of(address) == settings.service_domain:
+            return Recipient(recipient.address, notify=recipient.notify, service=not self._is_report(address))
+        entry, extension = _entry(address, settings.recipient_delimiter, directory)
+        return Recipient(recipient.address, entry, recipient.notify, extension=extension)
+
+    def _is_report(self, address: str) -> bool:
+        """Tell whether this is a bounce address that we made: the only one of the service domain open to anybody."""
+        local = address.rpartition("@")[0].lower()
+        ticket = (
+            unseal(local.removeprefix("bounce+"), self.site.keys) if local.startswith("bounce+") else None
+        )
+        return ticket is not None and ticket.kind is Kind.BOUNCE
+
+    def _early(self, recipient: Recipient, directory: Directory) -> Facts:
+        identity = self._identity(None, directory) if recipient.group else Identity()
+        return self._facts((*self.recipients, recipient), identity, None)
+
+    def _identity(self, content: Content | None, directory: Directory) -> Identity:
+        sender = self.sender.canonical
+        return identify(self.connection, sender, content, self.proofs, self.site.trust, directory)
+
+    def _facts(self, recipients: tuple[Recipient, ...], identity: Identity, content: Content | None) -> Facts:
+        return Facts(
+            envelope_sender=self.sender.canonical,
+            identity=identity,
+            recipients=recipients,
+            client=self.connection.client,
+            smtp=bool(self.connection.client),
+            declared_size=self.declared_size,
+            size=None if content is None else self.octets,
+            content=content,
+            counts=self.site.counts(),
+            dmarc_pass=self.proofs.dkim,
+            spf_pass=self.proofs.spf,
+            smtputf8=self.smtputf8,
+            local_time=self.site.clock(),
+        )
+
+    def _content(self, directory: Directory) -> Content:
+        own = self.site.settings.own_domains
+        from_fields = [value for name, value in self.headers if name == "from"]
+        authors, readable = _authors(from_fields, own)
+        return Content(
+            authors=tuple(Author(address, directory.find(address)) for address in authors),
+            sender=_single(self._values("sender"), own),
+            readable=readable,
+            headers=tuple(self.headers),
+            trace=self._trace(),
+            signed=signed_fields(value for name, value in self.headers if name in _SIGNATURES),
+            addressed=mentioned(value for name, value in self.headers if name in {"to", "cc"}),
+        )
+
+    def _values(self, name: str) -> list[str]:
+        return [value for known, value in self.headers if known == name]
+
+    def _trace(self) -> LoopTrace:
+        digests = frozenset(digest for value in self._values(_LOOP) for digest in value.split())
+        return LoopTrace(digests, tuple(self.site.keys.keys.values()))
+
+
+def _authors(fields: list[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """Return all authors that can be read, and whether From stands once and can be read without doubt."""
+    read = [mailboxes(value) for value in fields]
+    found = tuple(canonical(a, own) or a for addresses in read if addresses for a in addresses)
+    return found, len(fields) == 1 and read[0] is not None
+
+
+def _single(fields: list[str], own: frozenset[str]) -> str:
+    read = mailboxes(fields[0]) if len(fields) == 1 else None
+    return (canonical(read[0], own) or "") if read is not None and len(read) == 1 else ""
+
+
+def _entry(address: str, delimiter: str, directory: Directory) -> tuple[Group | Person | None, str]:
+    """Return whose address it is, with an extension taken off where the address itself is nobody's."""
+    entry = directory.find(address)
+    local, _, domain = address.rpartition("@")
+    base, mark, extension = local.partition(delimiter) if delimiter else (local, "", "")
+    if entry is not None or not mark or not base:
+        return entry, ""
+    entry = directory.find(f"{base}@{domain}")
+    reserved = extension.lower() if isinstance(entry, Group) and extension.lower() in EXTENSIONS else ""
+    return entry, reserved

@@ -1,0 +1,36 @@
+"""What an accepted message counts against: the storm guard of every group it reached, and the site's rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from groupmilter.groups.group import Group
+from groupmilter.policy.decide import Decision, Expanded, Held
+from groupmilter.policy.facts import Count, Facts
+from groupmilter.policy.rules import is_reply, reply_count, storm_count
+from groupmilter.policy.settings import Settings
+from groupmilter.policy.site import limits
+
+
+def counted(decision: Decision, facts: Facts, settings: Settings) -> tuple[Count, ...]:
+    """Return every counter that goes up by one, each once; none for a refused or deferred message."""
+    if decision.answer is not None:
+        return ()
+    return tuple(dict.fromkeys(_counted(decision, facts, settings)))
+
+
+def _counted(decision: Decision, facts: Facts, settings: Settings) -> Iterator[Count]:
+    reply = is_reply(facts)
+    for group in _reached(decision):
+        yield storm_count(group, settings.storm)
+        if reply:
+            yield reply_count(group, settings.storm)
+        yield from limits(group, facts, settings)
+
+
+def _reached(decision: Decision) -> Iterator[Group]:
+    for verdict in decision.verdicts:
+        if isinstance(verdict.disposition, Held):
+            yield verdict.disposition.group
+        elif isinstance(verdict.disposition, Expanded):
+            yield from verdict.disposition.expansion.walked
