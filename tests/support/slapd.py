@@ -17,10 +17,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from tests.support.certificates import Authority
@@ -229,7 +229,7 @@ class Slapd:
         if self.running:
             self.add(text)
         else:
-            run("slapadd", "-q", "-w", "-n", "1", "-F", str(self.directory / "config"), stdin=text)
+            run("slapadd", "-w", "-n", "1", "-F", str(self.directory / "config"), stdin=text)
 
     def add(self, ldif: str, bind: tuple[str, str] | None = None) -> None:
         """Add the entries of an LDIF text; `bind` is DN and password, absent the root account."""
@@ -240,11 +240,12 @@ class Slapd:
         run("ldapmodify", *self._bind(bind), stdin=ldif)
 
     def replace(
-        self, dn: str, bind: tuple[str, str] | None = None, **attributes: str | Sequence[str]
+        self, dn: str, attributes: Mapping[str, str | Sequence[str]] = MappingProxyType({}),
+        bind: tuple[str, str] | None = None, **more: str | Sequence[str],
     ) -> None:
-        """Set attributes to the given values; an empty list takes the attribute away."""
+        """Set attributes, by keyword or (as `dgMailTip;lang-fr`) by mapping; an empty list takes one away."""
         lines = [f"dn: {dn}", "changetype: modify"]
-        for name, given in attributes.items():
+        for name, given in {**attributes, **more}.items():
             values = [given] if isinstance(given, str) else given
             lines += [f"replace: {name}", *(f"{name}: {value}" for value in values), "-"]
         self.modify("\n".join(lines) + "\n", bind)
