@@ -37,6 +37,9 @@ class Edits(Protocol):
     def addheader(self, name: str, value: str, index: int = -1) -> None:
         """Add a header field (smfi_addheader, smfi_insheader)."""
 
+    def setreply(self, code: str, enhanced: str, text: str) -> None:
+        """Set the reply that a refusal gives (smfi_setreply)."""
+
     def chgfrom(self, sender: str, parameters: str | None = None) -> None:
         """Change the envelope sender (smfi_chgfrom)."""
 
@@ -63,6 +66,15 @@ def apply(
         _perform(action, edits)
         performed += 1
     return performed
+
+
+def answer(reply: Reply, edits: Edits, observe: bool) -> bool:
+    """Set the reply for what is refused or deferred; tell whether it stands (not so when only observing)."""
+    if observe:
+        return False
+    # Postfix turns "%%" into "%" and drops a single one (smfi_setreply).
+    edits.setreply(reply.smtp, reply.enhanced, reply.text.replace("%", "%%"))
+    return True
 
 
 def _perform(action: Action, edits: Edits) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from groupmilter.policy.case import Step
 from groupmilter.policy.decide import Deferred, Disposition, Expanded, Held, Passed, Refused, Undecided
 
 
@@ -20,6 +23,11 @@ def outcome(disposition: Disposition) -> str:
             return f"refuse {disposition.reply}"
         case Deferred():
             return f"defer {disposition.reply}"
+
+
+def steps(trace: Iterable[Step]) -> list[str]:
+    """Return a trace as one line a step: group, rule, answer, and the fact or value that decided."""
+    return [f"{step.group} {step.rule}: {step.answer.value} ({step.because})" for step in trace]
 
 
 def _expanded(expanded: Expanded) -> str:
