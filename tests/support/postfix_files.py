@@ -181,7 +181,7 @@ def _places(layout: Layout) -> dict[str, str]:
         "maillog_file_prefixes": str(layout.root),
         "multi_instance_enable": "no",
         "inet_interfaces": "127.0.0.1",
-        "inet_protocols": "ipv4",
+        "inet_protocols": "all",
         # A resolver that does not answer must not slow the tests.
         "smtp_dns_support_level": "disabled",
         "smtp_host_lookup": "native",
@@ -233,6 +233,8 @@ def _sessions() -> dict[str, str]:
         "smtpd_recipient_restrictions": "",
         "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
         "smtpd_client_connection_count_limit": "0",
+        # Every client is to be treated as a remote one: no header added, no address in headers completed.
+        "local_header_rewrite_clients": "",
         "smtputf8_enable": "yes",
         "smtpd_sasl_type": "cyrus",
         "smtpd_sasl_path": "smtpd",

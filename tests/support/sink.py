@@ -153,6 +153,7 @@ class _Session(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._in_content = False
+        self._leaving = False
         self._sender: tuple[str, tuple[str, ...]] | None = None
         self._recipients: list[SunkRecipient] = []
 
@@ -168,8 +169,12 @@ class _Session(asyncio.Protocol):
         replies = bytearray()
         while (reply := self._next()) is not None:
             replies += reply
-        if replies and self._transport is not None:
+        if self._transport is None:
+            return
+        if replies:
             self._transport.write(bytes(replies))
+        if self._leaving:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         """Nothing to keep: a message without its last dot was never accepted."""
@@ -240,10 +245,9 @@ class _Session(asyncio.Protocol):
     def _other(self, verb: bytes) -> bytes:
         if verb in (b"HELO", b"RSET"):
             self._reset()
-        if verb == b"QUIT" and self._transport is not None:
-            self._transport.write(b"221 2.0.0 bye\r\n")
-            self._transport.close()
-            return b""
+        if verb == b"QUIT":
+            self._leaving = True
+            return b"221 2.0.0 bye\r\n"
         return b"250 2.0.0 ok\r\n" if verb in (b"HELO", b"RSET", b"NOOP") else b"500 5.5.2 what?\r\n"
 
     def _reset(self) -> None:

@@ -1,7 +1,8 @@
-"""What the directory gets wrong, as values: one kind, one subject, one English sentence and the facts behind it.
+"""What the directory gets wrong, as values: one kind, one subject, one English sentence and the facts behind
+it.
 
-Findings never stop a group by themselves; `groupmilter check` and the panel show them. The mirror keeps them
-(`mirror_findings` computes them). A finding is never raised, so nothing here fails.
+Findings never stop a group by themselves; `groupmilter check` and the panel show them. The mirror keeps
+them (`mirror_findings` computes them). A finding is never raised, so nothing here fails.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from groupmilter.mail.action import (
     DeleteRecipient,
     InsertHeader,
 )
+from groupmilter.mail.reply import Reply
 
 _CHECK_EVERY = 256
 

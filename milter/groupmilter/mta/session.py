@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, time
-from typing import Any
+from typing import cast
 
 import milter
 import structlog
@@ -82,30 +82,30 @@ class Front:
         began = [session.began for session in tuple(self.sessions) if session.began]
         return monotonic() - min(began) if began else 0.0
 
-    def _negotiate(self, ctx: Any, offered: list[int]) -> int:
+    def _negotiate(self, ctx: milter.milterContext, offered: list[int]) -> int:
         actions, protocol = offered[0], offered[1]
         if actions & _ACTIONS != _ACTIONS:
             self.log.error("the MTA lacks milter actions", offered=hex(actions), wanted=hex(_ACTIONS))
-            return int(milter.REJECT)
+            return milter.REJECT
         wanted = _NO_REPLY | _NOT_ASKED | milter.P_SKIP | (0 if self.tcp else milter.P_NODATA)
         if actions & milter.SETSYMLIST:
             for stage, names in _MACROS.items():
                 ctx.setsymlist(stage, names)
         offered[:] = [_ACTIONS | actions & milter.SETSYMLIST, protocol & wanted, 0, 0]
         ctx.setpriv(Session(self, protocol & wanted))
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
-    def _connect(self, ctx: Any, hostname: str, family: int, address: Any) -> int:
-        session = ctx.getpriv()
+    def _connect(self, ctx: milter.milterContext, _hostname: str, _family: int, address: object) -> int:
+        session = cast(Session, ctx.getpriv())
         self.sessions.add(session)
         session.connect(ctx, address)
         return session.silent(milter.P_NR_CONN)
 
-    def _close(self, ctx: Any) -> int:
-        session = ctx.getpriv()
+    def _close(self, ctx: milter.milterContext) -> int:
+        session = cast(Session, ctx.getpriv())
         self.sessions.discard(session)
         ctx.setpriv(None)
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
 
 class Session:
@@ -126,15 +126,15 @@ class Session:
 
     def silent(self, stage: int) -> int:
         """Return "go on" as it was negotiated for a stage: with a reply or without."""
-        return int(milter.NOREPLY if self._agreed & stage else milter.CONTINUE)
+        return milter.NOREPLY if self._agreed & stage else milter.CONTINUE
 
-    def connect(self, ctx: Any, address: Any) -> None:
+    def connect(self, ctx: milter.milterContext, address: object) -> None:
         """Note the client; local submission is simulated from loopback and has no daemon address."""
         local = not ctx.getsymval("{daemon_addr}") and str(ctx.getsymval("v") or "").startswith("Postfix")
         self._client = "" if local or not isinstance(address, tuple) else str(address[0])
         self._daemon = ctx.getsymval("{daemon_name}") or ""
 
-    def mail_from(self, ctx: Any, sender: bytes, *parameters: bytes) -> int:
+    def mail_from(self, ctx: milter.milterContext, sender: bytes, *parameters: bytes) -> int:
         """Begin a message."""
         self._collector = None
         self._broken = False
@@ -153,7 +153,7 @@ class Session:
         )
         return self.silent(milter.P_NR_MAIL)
 
-    def rcpt_to(self, ctx: Any, argument: bytes, *parameters: bytes) -> int:
+    def rcpt_to(self, ctx: milter.milterContext, argument: bytes, *parameters: bytes) -> int:
         """Answer one recipient on its own, except for local submission, where everything waits for the end."""
         collector = self._message()
         notify = _parameter(parameters, b"NOTIFY=")
@@ -165,11 +165,11 @@ class Session:
             if answer(disposition.reply, ctx, self._front.observe):
                 return _code(disposition.reply)
         collector.accept(verdict.recipient)
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
-    def answer_data(self, _: Any) -> int:
+    def answer_data(self, _: milter.milterContext) -> int:
         """Answer DATA, over TCP only (see above)."""
-        return int(milter.TEMPFAIL if self._broken else milter.CONTINUE)
+        return milter.TEMPFAIL if self._broken else milter.CONTINUE)
 
     def header(self, name: str, value: bytes) -> None:
         """Keep a header field that somebody will read."""
@@ -177,32 +177,32 @@ class Session:
         if collector is not None and collector.wants_header:
             collector.header(name, value.decode("utf-8", "surrogateescape"))
 
-    def body(self, _: Any, chunk: bytes) -> int:
+    def body(self, _: milter.milterContext, chunk: bytes) -> int:
         """Count octets where a group is addressed; nobody reads the body otherwise."""
         collector = self._message()
         if not collector.groups:
-            return int(milter.SKIP if self._agreed & milter.P_SKIP else milter.CONTINUE)
+            return milter.SKIP if self._agreed & milter.P_SKIP else milter.CONTINUE
         collector.octets += len(chunk)
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
-    def end_of_message(self, ctx: Any) -> int:
+    def end_of_message(self, ctx: milter.milterContext) -> int:
         """Decide, and carry it out."""
         collector = self._message()
         if not collector.wants_header:
             self._collector = None
-            return int(milter.CONTINUE)
+            return milter.CONTINUE
         try:
             facts, decision = collector.end()
         except DirectoryUnknown as unknown:
             return self._directory_unknown(ctx, collector, str(unknown))
         return self._carry_out(ctx, facts, decision)
 
-    def abort(self, _: Any) -> int:
+    def abort(self, _: milter.milterContext) -> int:
         """Forget the message: RSET, or the client is gone before the dot."""
         self._collector = None
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
-    def surprised(self, ctx: Any, step: str, surprise: Exception) -> int:
+    def surprised(self, ctx: milter.milterContext, step: str, surprise: Exception) -> int:
         """Defer whatever nobody foresaw, with one log line."""
         late = isinstance(surprise, OutOfTime)
         collector, self._collector, self._broken = self._collector, None, True
@@ -217,37 +217,37 @@ class Session:
         address = collector.recipients[-1].address.canonical if collector and collector.recipients else ""
         reply = reply_for("out-of-time" if late else "surprise", address, self._front.site.settings)
         ctx.setreply(reply.smtp, reply.enhanced, reply.text.replace("%", "%%"))
-        return int(milter.TEMPFAIL)
+        return milter.TEMPFAIL
 
     def _message(self) -> Collector:
         if self._collector is None:
             raise RuntimeError("no message has begun")
         return self._collector
 
-    def _directory_unknown(self, ctx: Any, collector: Collector, why: str) -> int:
+    def _directory_unknown(self, ctx: milter.milterContext, collector: Collector, why: str) -> int:
         if not collector.groups:
-            return int(milter.CONTINUE)
+            return milter.CONTINUE
         self._front.log.warning("directory unknown", queue_id=ctx.getsymval("i"), why=why)
         reply = reply_for("unknown", collector.recipients[0].address.canonical, collector.site.settings)
-        return _code(reply) if answer(reply, ctx, self._front.observe) else int(milter.CONTINUE)
+        return _code(reply) if answer(reply, ctx, self._front.observe) else milter.CONTINUE
 
-    def _carry_out(self, ctx: Any, facts: Facts, decision: Decision) -> int:
+    def _carry_out(self, ctx: milter.milterContext, facts: Facts, decision: Decision) -> int:
         front, site = self._front, self._front.site
         self._collector = None
         now = time()
         if decision.answer is not None:
             self._audit(ctx, facts, decision, ())
             refused = answer(decision.answer, ctx, front.observe)
-            return _code(decision.answer) if refused else int(milter.CONTINUE)
+            return _code(decision.answer) if refused else milter.CONTINUE
         mint = Mint(site.keys, int(now), secrets.randbits(40))
         actions = plan(decision, facts, site.settings, mint)
         if actions:
             apply(actions, ctx, self.began + _MESSAGE_SECONDS, front.observe)
             front.counters.add(counted(decision, facts, site.settings), now)
             self._audit(ctx, facts, decision, actions)
-        return int(milter.CONTINUE)
+        return milter.CONTINUE
 
-    def _audit(self, ctx: Any, facts: Facts, decision: Decision, actions: Sequence[object]) -> None:
+    def _audit(self, ctx: milter.milterContext, facts: Facts, decision: Decision, actions: Sequence[object]) -> None:
         self._front.log.info(
             "message",
             queue_id=ctx.getsymval("i"),
@@ -261,7 +261,7 @@ class Session:
             seconds=round(monotonic() - self._started, 4),
         )
 
-    def _log_recipient(self, ctx: Any, verdict: Verdict) -> None:
+    def _log_recipient(self, ctx: milter.milterContext, verdict: Verdict) -> None:
         self._front.log.info(
             "recipient",
             queue_id=ctx.getsymval("i"),
@@ -279,8 +279,8 @@ Step = Callable[..., int]
 def _guarded(step: Step) -> Step:
     """Wrap a step of `Session` into a callback that never raises."""
 
-    def callback(ctx: Any, *arguments: Any) -> int:
-        session: Session = ctx.getpriv()
+    def callback(ctx: milter.milterContext, *arguments: bytes) -> int:
+        session = cast(Session, ctx.getpriv())
         session.began = monotonic()
         try:
             return step(session, ctx, *arguments)
@@ -292,14 +292,14 @@ def _guarded(step: Step) -> Step:
     return callback
 
 
-def _header(ctx: Any, name: str, value: bytes) -> int:
-    session: Session = ctx.getpriv()
+def _header(ctx: milter.milterContext, name: str, value: bytes) -> int:
+    session = cast(Session, ctx.getpriv())
     session.header(name, value)
     return session.silent(milter.P_NR_HDR)
 
 
 def _code(reply: Reply) -> int:
-    return int(milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT)
+    return milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT)
 
 
 def _declared(parameters: Sequence[str]) -> int | None:

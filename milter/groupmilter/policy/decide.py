@@ -111,7 +111,7 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
     """
     taken = _taken(facts, settings)
     verdicts = tuple(_verdict(r, facts, directory, settings, taken) for r in facts.recipients)
-    answer = _answer(verdicts, facts, settings)
+    answer = _answer(verdicts, settings)
     return Decision(verdicts, answer)
 
 
@@ -263,7 +263,7 @@ def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
     return Deferred(reply_for("bound", case.group.address, case.settings))
 
 
-def _answer(verdicts: tuple[Verdict, ...], facts: Facts, settings: Settings) -> Reply | None:
+def _answer(verdicts: tuple[Verdict, ...], settings: Settings) -> Reply | None:
     """Return the one answer that a milter has for all recipients (2.2): nobody gets what some are refused."""
     refused = [v.disposition for v in verdicts if isinstance(v.disposition, Refused)]
     for refusal in refused:
