@@ -169,7 +169,7 @@ class Session:
 
     def answer_data(self, _: milter.milterContext) -> int:
         """Answer DATA, over TCP only (see above)."""
-        return milter.TEMPFAIL if self._broken else milter.CONTINUE)
+        return milter.TEMPFAIL if self._broken else milter.CONTINUE
 
     def header(self, name: str, value: bytes) -> None:
         """Keep a header field that somebody will read."""
@@ -299,7 +299,7 @@ def _header(ctx: milter.milterContext, name: str, value: bytes) -> int:
 
 
 def _code(reply: Reply) -> int:
-    return milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT)
+    return milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT
 
 
 def _declared(parameters: Sequence[str]) -> int | None:
