@@ -119,6 +119,14 @@ def test_sample_data_use_every_attribute(openldap_files: Path) -> None:
     assert used >= NATIVE | {"memberURL", "owner", "displayName", "mailLocalAddress", "preferredLanguage"}
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_every_attribute_and_file_is_documented(openldap_files: Path, name: str) -> None:
+    text = (openldap_files.parent / name).read_text(encoding="utf-8")
+    rows = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert rows >= NATIVE | BORROWED - {"description"} | {"mail"}
+    assert all(f"`{path.name}`" in text for path in openldap_files.iterdir())
+
+
 def test_sample_data_are_strict_ldif(openldap_files: Path) -> None:
     text = (openldap_files / "sample.ldif").read_text(encoding="utf-8")
     assert all(line.isascii() for line in text.splitlines() if not line.startswith("#"))
