@@ -1,8 +1,8 @@
 """The keys that seal tickets: read from their file, or made when there is none yet.
 
-One key a line, ``<id> <hexadecimal>``; ``#`` begins a comment. The id (0 to 15) travels in each ticket, so that
-keys can be rotated: the first line's key seals, every line's key still opens. A file that others may read or write
-is refused, as is a key of fewer than 32 octets.
+One key a line, ``<id> <hexadecimal>``; ``#`` begins a comment. The id (0 to 15) travels in each ticket, so
+that keys can be rotated: the first line's key seals, every line's key still opens. A file that others may
+read or write is refused, as is a key of fewer than 32 octets.
 """
 
 from __future__ import annotations

@@ -1,0 +1,217 @@
+"""What may stand in ``policies/*.yaml`` (specification 5.2), as pydantic models; `policies` makes settings of
+it.
+
+Every key is optional: a file overrides only what it says. Conditions and actions that later versions will
+bring are known here already and refused with that reason, so that nobody takes them for misspelt.
+docs/policies.md lists everything; a test compares.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
+from groupmilter.config.fields import Globs, Hours, Line, Listing, Octets, Seconds
+from groupmilter.config.policy_fields import (
+    Addresses,
+    Chain,
+    Clock,
+    Contact,
+    Days,
+    EnhancedCode,
+    FieldName,
+    Language,
+    Later,
+    RefusalCode,
+    RuleName,
+    SenderClasses,
+    Situation,
+    Strengths,
+    Texts,
+    Zone,
+)
+from groupmilter.config.validation import STRICT
+from groupmilter.mail.reply import Reply, reply
+from groupmilter.policy.settings import ReplyCodes
+
+
+class Past(StrEnum):
+    """What becomes of a message past a rate limit."""
+
+    DEFER = "defer"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+
+class Per(StrEnum):
+    """What a rate limit counts by."""
+
+    GROUP = "group"
+    SENDER = "sender"
+
+
+def _bare(value: object) -> object:
+    """Read ``then: hold`` as ``then: {hold: {}}``."""
+    return {value: {}} if isinstance(value, str) and value in Then.model_fields else value
+
+
+class _Section(BaseModel):
+    model_config = STRICT
+
+
+class CalendarWindow(_Section):
+    """A window of the week; one whose end is not after its start runs over midnight."""
+
+    model_config = STRICT | {"arbitrary_types_allowed": True}
+
+    days: Days = ((0, 1, 2, 3, 4),)
+    start: Clock = time(0, 0)
+    end: Clock = time(0, 0)
+    zone: Zone
+
+
+class When(_Section):
+    """The conditions of a rule; all that are given have to hold."""
+
+    sender: SenderClasses | None = None
+    strength: Strengths | None = None
+    sender_domain: Globs | None = None
+    size_over: Octets | None = None
+    recipients_over: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    header: dict[FieldName, Annotated[tuple[Line, ...], Listing]] | None = None
+    auto_submitted: bool | None = None
+    bcc: bool | None = None
+    calendar: CalendarWindow | None = None
+    attachment: Later = None
+    released_thread: Later = None
+
+    @model_validator(mode="after")
+    def _something(self) -> When:
+        if any(value == () or value == {} for value in self.__dict__.values()):
+            raise ValueError("an empty list never holds; leave the condition out")
+        return self
+
+
+class RefuseAction(_Section):
+    """Refuse, with this code; without ``text`` the wording of ``site-rule`` is sent."""
+
+    code: RefusalCode = 550
+    enhanced: EnhancedCode = "5.7.1"
+    text: Texts = {}
+
+    def reply(self) -> Reply:
+        """Return the reply without its text."""
+        return reply(f"{self.code} {self.enhanced}")
+
+
+class HoldAction(_Section):
+    """Hold for approval; what isn't given comes from the group."""
+
+    moderators: Addresses = ()
+    hours: Hours | None = None
+    approvals: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
+class AcceptAction(_Section):
+    """Skip the remaining site rules; the built-in ones after them still apply."""
+
+
+class TagAction(_Section):
+    """Add a header field and go on with the next rule."""
+
+    name: FieldName
+    value: Line
+
+
+class RateLimitAction(_Section):
+    """Let at most so many messages through in any window of this length."""
+
+    messages: Annotated[int, Field(ge=1, le=10_000_000)]
+    per: Seconds
+    by: Annotated[Per, Field(strict=False)] = Per.GROUP
+    then: Annotated[Past, Field(strict=False)] = Past.DEFER
+
+
+class Then(_Section):
+    """What a rule has done: exactly one of these."""
+
+    refuse: RefuseAction | None = None
+    hold: HoldAction | None = None
+    accept: AcceptAction | None = None
+    tag: TagAction | None = None
+    rate_limit: RateLimitAction | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Then:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(f"wants exactly one of {', '.join(Then.model_fields)}")
+        return self
+
+
+class RuleEntry(_Section):
+    """One rule of a site's own; without ``groups`` it concerns them all, without ``when`` every message."""
+
+    name: RuleName
+    groups: Globs = ()
+    when: When = When()
+    then: Annotated[Then, BeforeValidator(_bare)]
+
+
+class TextsForEntry(_Section):
+    """Another language, contact or wording for some groups."""
+
+    groups: Annotated[Globs, Field(min_length=1)]
+    language: Language | None = None
+    contact: Contact | None = None
+    texts: dict[Situation, Texts] = {}
+
+
+class BoundsEntry(_Section):
+    """Where an expansion stops."""
+
+    depth: Annotated[int, Field(ge=1, le=1000)] | None = None
+    members: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+
+
+class RateEntry(_Section):
+    """At most so many messages in any window of this length; 0 messages switches it off."""
+
+    messages: Annotated[int, Field(ge=0, le=10_000_000)]
+    per: Seconds
+
+
+class StormEntry(_Section):
+    """The storm guard of each group: any mail, and answers to its mail."""
+
+    messages: RateEntry | None = None
+    replies: RateEntry | None = None
+
+
+class PolicyFile(_Section):
+    """One policy file."""
+
+    chain: Chain | None = None
+    reply_codes: Annotated[ReplyCodes, Field(strict=False)] | None = None
+    language: Language | None = None
+    contact: Contact | None = None
+    max_size: Octets | None = None
+    hold_time: Hours | None = None
+    conceal_groups: bool | None = None
+    dmarc_is_internal: bool | None = None
+    list_headers: bool | None = None
+    sender_gets_copy: bool | None = None
+    bounds: BoundsEntry = BoundsEntry()
+    storm: StormEntry = StormEntry()
+    texts: dict[Situation, Texts] = {}
+    texts_for: Annotated[tuple[TextsForEntry, ...], Listing] = ()
+    rules: Annotated[tuple[RuleEntry, ...], Listing] = ()
+
+    @model_validator(mode="after")
+    def _once(self) -> PolicyFile:
+        chain = self.chain or ()
+        if len(set(chain)) != len(chain):
+            raise ValueError("chain: a rule stands there twice")
+        return self
