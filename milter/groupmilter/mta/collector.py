@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -45,6 +45,8 @@ class Site:
     """What stays the same from message to message, pinned by each at MAIL FROM.
 
     :param may_be_group: tells, with the directory unreadable, whether an address may be a group's.
+    :param prove: what DKIM and SPF prove of a message, asked once at its end and only where a group is addressed;
+        until that is computed live nothing is proven, and an outsider stays a mere claim.
     :param counts: the counters as they stand now; None where they can't be read.
     """
 
@@ -52,6 +54,7 @@ class Site:
     snapshots: Snapshots
     keys: Keys
     trust: Trust = Trust()
+    prove: Callable[[Connection, Address], Proofs] = lambda *_: Proofs()
     may_be_group: Callable[[str], bool] = lambda _: True
     counts: Callable[[], Mapping[Count, int] | None] = dict
     clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
@@ -70,7 +73,6 @@ class Collector:
     sender: Address
     declared_size: int | None = None
     smtputf8: bool = False
-    proofs: Proofs = Proofs()
     recipients: list[Recipient] = field(default_factory=list)
     headers: list[tuple[str, str]] = field(default_factory=list)
     octets: int = 0
@@ -116,7 +118,8 @@ class Collector:
         """
         with self.site.snapshots.snapshot() as directory:
             content = self._content(directory)
-            identity = self._identity(content, directory)
+            proofs = self.site.prove(self.connection, self.sender) if self.groups else Proofs()
+            identity = self._identity(content, directory, proofs)
             recipients = tuple(self._look_up(r, directory) for r in self.recipients)
             facts = self._facts(recipients, identity, content)
             return facts, decide(facts, directory, self.site.settings)
@@ -126,7 +129,7 @@ class Collector:
         address, settings = recipient.address.canonical, self.site.settings
         if not address or not self.site.may_be_group(address):
             return Verdict(recipient, Passed())
-        kept = Recipient(recipient.address, notify=recipient.notify, unknown=True)
+        kept = replace(recipient, unknown=True)
         return Verdict(kept, Deferred(reply_for("unknown", address, settings)))
 
     def _look_up(self, recipient: Recipient, directory: Directory) -> Recipient:
@@ -148,12 +151,12 @@ class Collector:
         return ticket is not None and ticket.kind is Kind.BOUNCE
 
     def _early(self, recipient: Recipient, directory: Directory) -> Facts:
-        identity = self._identity(None, directory) if recipient.group else Identity()
+        identity = self._identity(None, directory, Proofs()) if recipient.group else Identity()
         return self._facts((*self.recipients, recipient), identity, None)
 
-    def _identity(self, content: Content | None, directory: Directory) -> Identity:
+    def _identity(self, content: Content | None, directory: Directory, proofs: Proofs) -> Identity:
         sender = self.sender.canonical
-        return identify(self.connection, sender, content, self.proofs, self.site.trust, directory)
+        return identify(self.connection, sender, content, proofs, self.site.trust, directory)
 
     def _facts(self, recipients: tuple[Recipient, ...], identity: Identity, content: Content | None) -> Facts:
         return Facts(
@@ -166,8 +169,6 @@ class Collector:
             size=None if content is None else self.octets,
             content=content,
             counts=self.site.counts(),
-            dmarc_pass=self.proofs.dkim,
-            spf_pass=self.proofs.spf,
             smtputf8=self.smtputf8,
             local_time=self.site.clock(),
         )

@@ -150,7 +150,6 @@ class Facts:
     :param declared_size: of SIZE=, octets; ``size``: counted, None before the end.
     :param counts: messages in the running windows of the storm guard and of rate limits; None: can't be read.
     :param content: None while the header is still to come.
-    :param dmarc_pass: author domains with an aligned DKIM signature; ``spf_pass``: domains for which SPF passes.
     :param local_time: wall clock with time zone, for calendar windows.
     """
 
@@ -163,8 +162,6 @@ class Facts:
     size: int | None = None
     content: Content | None = None
     counts: Mapping[Count, int] | None = field(default_factory=dict)
-    dmarc_pass: frozenset[str] = frozenset()
-    spf_pass: frozenset[str] = frozenset()
     smtputf8: bool = False
     local_time: datetime | None = None
 
