@@ -1,8 +1,9 @@
-"""How long a message to one group takes until it is accepted, from RCPT to the 250 after the dot, by group size.
+"""How long a message to one group takes until it is accepted, from RCPT to the 250 after the dot, by group
+size.
 
-Contenders: the trivial C milter, ours, and Postfix itself expanding the same group from the same directory by its
-`ldap:` alias table. Accepted messages go on hold, so no delivery runs beside the next one; that each has all its
-recipients is read back from the queue after each round (`RecipientsMissing`).
+Contenders: the trivial C milter, ours, and Postfix itself expanding the same group from the same directory
+by its `ldap:` alias table. Accepted messages go on hold, so no delivery runs beside the next one; that each
+has all its recipients is read back from the queue after each round (`RecipientsMissing`).
 """
 
 import subprocess
@@ -13,14 +14,13 @@ from pathlib import Path
 
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.contenders import start_c
+from tests.benchmarks.directory_server import directory_server
 from tests.benchmarks.figures import interleaved
 from tests.benchmarks.mail_system import SENDER, Lane, ldap_table, start, with_port
 from tests.benchmarks.outcome import Outcome
-from tests.benchmarks.population import SUFFIX, Population, group_address, write
+from tests.benchmarks.population import Population, group_address, write
 from tests.benchmarks.smtp_timing import Session
 from tests.support.postfix import Postfix
-from tests.support.slapd import Slapd
-from tests.support.slapd_configuration import Settings
 
 ROUNDS = {10: 15, 100: 15, 1_000: 9, 10_000: 3, 50_000: 3}
 QUICK_ROUNDS = {10: 2, 100: 2}
@@ -40,8 +40,7 @@ def run(bench: Bench) -> Outcome:
     ldif = bench.directory() / "people.ldif"
     write(population, ldif)
     with ExitStack() as stack:
-        settings = Settings(suffix=SUFFIX, max_size=population.room, syncprov=False)
-        slapd = stack.enter_context(Slapd(settings=settings, content=[ldif]))
+        slapd = stack.enter_context(directory_server(population, ldif))
         lanes = _lanes(bench, stack, slapd.uri, ldif, list(rounds))
         postfix = stack.enter_context(start(lanes, None))
         for size, count in rounds.items():

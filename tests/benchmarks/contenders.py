@@ -1,7 +1,7 @@
 """Milters under test: their addresses, their processes, and the trivial ones to measure against.
 
-A milter is ready when it answers the protocol's negotiation. `MilterFailed` tells the end of its log when it dies or
-isn't ready in time.
+A milter is ready when it answers the protocol's negotiation. `MilterFailed` tells the end of its log when
+it dies or isn't ready in time.
 """
 
 import os
@@ -117,13 +117,22 @@ class Milter:
 
 
 def launch(
-    name: str, where: Address, directory: Path, command: Sequence[str], environment: Mapping[str, str] | None = None
+    name: str,
+    where: Address,
+    directory: Path,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
 ) -> Milter:
     """Start a milter's process, a session of its own, with its log in `directory`; it may not be ready yet."""
     log = directory / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=environment,
+            start_new_session=True,
         )
     return Milter(name, where, process, log)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tests.benchmarks import ours
 from tests.benchmarks.bench import Bench
+from tests.benchmarks.directory_server import directory_server
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.population import SUFFIX, Population, group_address, group_dn, person_dn, write
 from tests.support.slapd import Slapd
-from tests.support.slapd_configuration import Settings
 
 FULL = Population(100_000, 10_000, (10,))
 QUICK = Population(500, 50, (10,))
@@ -29,7 +29,7 @@ def run(bench: Bench) -> Outcome:
     write(population, ldif)
     outcome.add("directory", {"writing the LDIF": [time.monotonic() - started]}, "s")
     started = time.monotonic()
-    with Slapd(settings=Settings(suffix=SUFFIX, max_size=population.room), content=[ldif]) as slapd:
+    with directory_server(population, ldif) as slapd:
         outcome.add("directory", {"loading it into slapd": [time.monotonic() - started]}, "s")
         for name, measure in (("first load", _first_load), ("change to effect", _change_to_effect)):
             bench.tell(f"directory: {name}")

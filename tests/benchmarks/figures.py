@@ -1,7 +1,7 @@
 """The harness's arithmetic: interleaved runs, medians, ratios, and the judgement against a target.
 
-Pure but for `interleaved`, which calls what it is given. An empty list of samples, or a ratio over zero, is a
-ValueError: a figure that wasn't measured must not look like one.
+Pure but for `interleaved`, which calls what it is given. An empty list of samples, or a ratio over zero, is
+a ValueError: a figure that wasn't measured must not look like one.
 """
 
 import statistics

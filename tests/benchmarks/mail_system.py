@@ -1,8 +1,8 @@
 """One Postfix with a listener for each way of handling a message, so that the ways can be measured in turns.
 
 All lanes share the machine, the queue and the sink; only their milter (or their alias table) differs.
-`in_flow_delay` is off, since it holds back acceptance by a second when deliveries lag; nothing else that matters for
-durability is touched: the queue is on disk and each message is synced before its 250.
+`in_flow_delay` is off, since it holds back acceptance by a second when deliveries lag; nothing else that
+matters for durability is touched: the queue is on disk and each message is synced before its 250.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The one place where the benchmarks start the program itself: its configuration, `serve`, its synchroniser.
 
-`Unavailable` says why a part of the program cannot be measured; the harness then reports the figure as not measured,
-and everything else still runs. `MilterFailed` when the program is there and doesn't come up.
+`Unavailable` says why a part of the program cannot be measured; the harness then reports the figure as not
+measured, and everything else still runs. `MilterFailed` when the program is there and doesn't come up.
 """
 
 import os
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from tests.benchmarks.contenders import Address, Kind, Milter, MilterFailed, address, launch, start_pymilter
 from tests.benchmarks.population import DOMAIN, SUFFIX, group_address
 from tests.benchmarks.programs import Load, Tools, run_load

@@ -1,4 +1,6 @@
-"""The result as one PNG: throughput, acceptance by size, raw transactions, CPU per message. Needs matplotlib."""
+"""The result as one PNG: throughput, acceptance by size, raw transactions, CPU per message. Needs
+matplotlib.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +8,6 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.report import Report
 

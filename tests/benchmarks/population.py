@@ -1,8 +1,8 @@
 """The directory that the benchmarks use, as LDIF: people, ordinary groups, and groups of known sizes.
 
-Deterministic: the same sizes give the same text. Written line by line, 100,000 people and 10,000 groups in a few
-seconds. Persons are `personN@example.org`, numbered from 0, and a group of size N holds the first N of them: the
-same addresses that the trivial milters add.
+Deterministic: the same sizes give the same text. Written line by line, 100,000 people and 10,000 groups in
+a few seconds. Persons are `personN@example.org`, numbered from 0, and a group of size N holds the first N
+of them: the same addresses that the trivial milters add.
 """
 
 import random

@@ -1,6 +1,7 @@
 """The C tools: built with the system's compiler (gcc, libmilter-dev), and run.
 
-`ToolFailed` carries the compiler's or the tool's own words. Tools are built once into a directory of the caller's.
+`ToolFailed` carries the compiler's or the tool's own words. Tools are built once into a directory of the
+caller's.
 """
 
 import json

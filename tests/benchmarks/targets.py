@@ -1,6 +1,7 @@
 """What is to be reached. Each target names a figure as the benchmarks report it (`Outcome.values`).
 
-Ratios to the trivial C milter, whose work is the least a filter can do, and to Postfix's own `ldap:` expansion.
+Ratios to the trivial C milter, whose work is the least a filter can do, and to Postfix's own `ldap:`
+expansion.
 """
 
 from tests.benchmarks.figures import Target

@@ -1,7 +1,8 @@
 """Messages per second through a real Postfix, at 20 sessions with one message each.
 
-Accepted: until the last 250 that the clients got. Arrived: until the last copy is at the sink. Both with deliveries
-running beside, as in life. A sink that doesn't get all copies in time is a `TimeoutError`: lost mail is no figure.
+Accepted: until the last 250 that the clients got. Arrived: until the last copy is at the sink. Both with
+deliveries running beside, as in life. A sink that doesn't get all copies in time is a `TimeoutError`: lost
+mail is no figure.
 """
 
 import time

@@ -1,10 +1,10 @@
-"""The least a pymilter can do: replaces a group by so many members. The yardstick for what Python itself costs,
-and the stand-in for ours when the harness is tried without the program.
+"""The least a pymilter can do: replaces a group by so many members. The yardstick for what Python itself
+costs, and the stand-in for ours when the harness is tried without the program.
 
     python trivial_pymilter.py unix:PATH|inet:PORT@HOST GROUP MEMBERS [GROUP MEMBERS]...
 
-One process. It asks for MAIL, RCPT, DATA and end of message only. It fails as libmilter does when the socket cannot
-be opened; an exception in a callback is pymilter's business (451).
+One process. It asks for MAIL, RCPT, DATA and end of message only. It fails as libmilter does when the
+socket cannot be opened; an exception in a callback is pymilter's business (451).
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-import Milter
+import milter
 
 DOMAIN = "example.org"
 _UNWANTED = ("P_NOCONNECT", "P_NOHELO", "P_NOHDRS", "P_NOEOH", "P_NOBODY", "P_NOUNKNOWN")
@@ -32,14 +32,14 @@ class _Context(Protocol):
 
 def _negotiate(_context: _Context, options: list[int]) -> int:
     """Answer the offer in place: the actions wanted, and the steps not wanted."""
-    options[0] = Milter.ADDRCPT | Milter.DELRCPT
-    options[1] = sum(getattr(Milter, name) for name in _UNWANTED)
-    return int(Milter.CONTINUE)
+    options[0] = milter.ADDRCPT | milter.DELRCPT
+    options[1] = sum(int(getattr(milter, name)) for name in _UNWANTED)
+    return milter.CONTINUE
 
 
 def _mail(context: _Context, *_arguments: bytes) -> int:
     context.setpriv([])
-    return int(Milter.CONTINUE)
+    return milter.CONTINUE
 
 
 def serve(address: str, groups: Mapping[str, int]) -> None:
@@ -50,25 +50,24 @@ def serve(address: str, groups: Mapping[str, int]) -> None:
         spelling = argument.decode()
         if spelling.strip("<>").lower() in groups:
             context.getpriv().append(spelling)
-        return int(Milter.CONTINUE)
+        return milter.CONTINUE
 
     def end(context: _Context) -> int:
         for spelling in context.getpriv() or ():
             for member in members[: groups[spelling.strip("<>").lower()]]:
                 context.addrcpt(member)
             context.delrcpt(spelling)
-        return int(Milter.CONTINUE)
+        return milter.CONTINUE
 
-    core = Milter.milter
-    core.set_flags(Milter.ADDRCPT | Milter.DELRCPT)
-    core.set_envfrom_callback(_mail)
-    core.set_envrcpt_callback(recipient)
-    core.set_eom_callback(end)
-    core.register("trivial", negotiate=_negotiate)
+    milter.set_flags(milter.ADDRCPT | milter.DELRCPT)
+    milter.set_envfrom_callback(_mail)
+    milter.set_envrcpt_callback(recipient)
+    milter.set_eom_callback(end)
+    milter.register("trivial", negotiate=_negotiate)
     os.umask(0)
-    core.setconn(address)
-    core.opensocket(True)
-    core.main()
+    milter.setconn(address)
+    milter.opensocket(True)
+    milter.main()
 
 
 if __name__ == "__main__":
