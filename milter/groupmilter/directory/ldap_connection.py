@@ -15,8 +15,9 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from groupmilter.config.fields import is_loopback
 from groupmilter.directory.ldap_messages import (
     BOUND,
     EXTENDED,
@@ -62,7 +63,11 @@ class LdapConnection:
         """Connect to one URL, secure the connection as the settings say, and bind."""
         until = clock() + settings.connect_timeout
         scheme, host, port = address_of(url)
-        connection = cls(url, _connected(url, host, port, settings.connect_timeout), settings, clock)
+        try:
+            channel = _connected(scheme, host, port, settings.connect_timeout)
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(f"{url}: {error}") from error
+        connection = cls(url, channel, settings, clock)
         try:
             connection._secure(scheme, host, until)
             connection._bind(until)
@@ -159,14 +164,19 @@ class LdapConnection:
             raise Unreachable(f"{self.url}: {error}") from error
 
     def _secure(self, scheme: str, host: str, until: float) -> None:
-        if scheme == "ldap" and self._settings.start_tls:
+        if scheme == "ldap" and self._starts_tls(host):
             number = self.number()
             self.send(start_tls_request(number))
             self._succeed(number, EXTENDED, until, "StartTLS")
             if self._buffer:
                 raise Incomplete(f"{self.url}: unencrypted octets after the answer to StartTLS")
-        if scheme == "ldaps" or self._settings.start_tls:
             self._encrypt(host, until)
+        elif scheme == "ldaps":
+            self._encrypt(host, until)
+
+    def _starts_tls(self, host: str) -> bool:
+        wanted = self._settings.start_tls
+        return not is_loopback(host) if wanted is None else wanted
 
     def _encrypt(self, host: str, until: float) -> None:
         try:
@@ -196,15 +206,20 @@ class LdapConnection:
 
 
 def address_of(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an LDAP URL; `ReadFailed` where it names no server."""
+    """Return scheme, host (for ``ldapi`` the socket's path) and port; `ReadFailed` where the URL names no
+    server.
+    """
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        port = parts.port if parts.scheme in _PORTS else 0
     except ValueError as error:
         raise ReadFailed(f"{url}: {error}") from error
+    path = unquote(parts.netloc + parts.path)
+    if parts.scheme == "ldapi" and path.strip("/"):
+        return parts.scheme, path, 0
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ReadFailed(f"{url}: ldap://host or ldaps://host expected")
-    return parts.scheme, parts.hostname, port
+        raise ReadFailed(f"{url}: ldap://host, ldaps://host or ldapi:///path expected")
+    return parts.scheme, parts.hostname, port or _PORTS[parts.scheme]
 
 
 def tls_context(settings: LdapSettings) -> ssl.SSLContext:
@@ -216,11 +231,23 @@ def tls_context(settings: LdapSettings) -> ssl.SSLContext:
     return context
 
 
-def _connected(url: str, host: str, port: int, seconds: float) -> socket.socket:
+def _connected(scheme: str, host: str, port: int, seconds: float) -> socket.socket:
+    return _local(host, seconds) if scheme == "ldapi" else _remote(host, port, seconds)
+
+
+def _local(path: str, seconds: float) -> socket.socket:
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        channel = socket.create_connection((host, port), timeout=seconds)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable(f"{url}: {error}") from error
+        channel.settimeout(seconds)
+        channel.connect(path)
+    except BaseException:
+        channel.close()
+        raise
+    return channel
+
+
+def _remote(host: str, port: int, seconds: float) -> socket.socket:
+    channel = socket.create_connection((host, port), timeout=seconds)
     channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE:

@@ -42,11 +42,11 @@ class Refused(ReadFailed):
 class LdapSettings:
     """One directory, on one or more servers that hold the same.
 
-    :param urls: ``ldap://host[:port]`` or ``ldaps://host[:port]``, tried in this order.
+    :param urls: ``ldap://host[:port]``, ``ldaps://host[:port]`` or ``ldapi:///path``, tried in this order.
     :param base: the suffix below which everything is searched.
     :param bind_dn, password: for a simple bind; both empty for an anonymous one.
     :param start_tls: whether ``ldap://`` connections are encrypted before anything else is sent (RFC 4511
-        4.14).
+        section 4.14); None: unless the host is this machine.
     :param ca_file: PEM certificates to trust; None for the system's.
     :param verify: whether the server's certificate and host name are checked.
     :param extra_filter: RFC 4515; entries must match it besides the profile's filter. Empty for none.
@@ -65,7 +65,7 @@ class LdapSettings:
     base: str
     bind_dn: str = ""
     password: str = field(default="", repr=False)
-    start_tls: bool = False
+    start_tls: bool | None = None
     ca_file: Path | None = None
     verify: bool = True
     extra_filter: str = ""
