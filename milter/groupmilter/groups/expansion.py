@@ -87,7 +87,7 @@ def expand(
     :raises DirectoryUnknown: where the snapshot can't tell.
     """
     walk = _Walk(directory, admit, taken, depth, limit)
-    walk.queue.append((root, 0, covered))
+    walk.enter(root, 0, covered)
     walk.run()
     return Expansion(
         tuple(walk.members),
@@ -114,12 +114,14 @@ class _Walk:
     left_out: list[str] = field(default_factory=list)
     found: int = 0
 
+    def enter(self, group: Group, level: int, covered: bool) -> None:
+        self.holds.pop(group.node, None)
+        self.walked[group.node] = group
+        self.queue.append((group, level, covered))
+
     def run(self) -> None:
         while self.queue:
-            group, level, covered = self.queue.popleft()
-            if group.node not in self.walked:
-                self.walked[group.node] = group
-                self._open(group, level, covered)
+            self._open(*self.queue.popleft())
 
     def _open(self, group: Group, level: int, covered: bool) -> None:
         direct = self.directory.members(group.node)
@@ -143,8 +145,7 @@ class _Walk:
         elif admission is Admission.HOLD:
             self.holds[node] = group
         else:
-            self.holds.pop(node, None)
-            self.queue.append((group, level, covered or _covers(group)))
+            self.enter(group, level, covered or _covers(group))
 
 
 def _covers(group: Group) -> bool:

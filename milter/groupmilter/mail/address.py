@@ -182,7 +182,7 @@ def pattern(text: str) -> Pattern | None:
     if at and local:
         whole = canonical(f"{local}@{domain}")
         return (
-            None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), False)
+            None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), below=False)
         )
     host = canonical_domain(domain.removeprefix("."))
     return None if host is None else Pattern("", host, domain.startswith("."))

@@ -1,0 +1,127 @@
+"""Expansion over any graph: it ends, each receiver once, all or nothing."""
+
+import pytest
+from groupmilter.groups.expansion import Admission, BoundExceeded, Taken, expand
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Node
+from groupmilter.mail.reply import Reply, reply
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.paper import Paper
+
+
+def group(number: int, **fields: object) -> Group:
+    return Group(
+        node=Node(number), uuid=f"g{number}", dn=f"cn={number}", address=f"g{number}@x.example", **fields
+    )  # type: ignore[arg-type]  # keyword fields of any kind
+
+
+def everybody(_: Group, __: bool) -> Admission:
+    return Admission.EXPAND
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[Paper, Group]:
+    paper = Paper()
+    size = draw(st.integers(1, 12))
+    groups = [group(number) for number in range(size)]
+    people = [
+        paper.add_person(100 + number, f"p{number}@x.example") for number in range(draw(st.integers(0, 12)))
+    ]
+    for one in groups:
+        nested = draw(st.lists(st.sampled_from(groups), max_size=6))
+        direct = draw(st.lists(st.sampled_from(people), max_size=6, unique=True)) if people else []
+        paper.add_group(one, *nested, *direct)
+    return paper, groups[0]
+
+
+def reachable(paper: Paper, root: Group) -> set[str]:
+    seen, stack, found = set(), [root.node], set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(paper.lists[node].groups)
+            found.update(member.address for member in paper.lists[node].people)
+    return found
+
+
+@given(graphs())
+def test_every_graph_ends_with_each_receiver_once(made: tuple[Paper, Group]) -> None:
+    paper, root = made
+    addresses = [m.address for m in expand(root, paper, everybody, Taken(), 50, 1000, False).members]
+    assert len(addresses) == len(set(addresses))
+    assert set(addresses) == reachable(paper, root)
+
+
+@given(graphs(), st.integers(0, 3))
+def test_past_the_bound_nobody_gets_anything(made: tuple[Paper, Group], limit: int) -> None:
+    paper, root = made
+    total = sum(len(paper.lists[node].people) for node in _walked(paper, root))
+    if total > limit:
+        with pytest.raises(BoundExceeded):
+            expand(root, paper, everybody, Taken(), 50, limit, False)
+    else:
+        assert len(expand(root, paper, everybody, Taken(), 50, limit, False).members) <= limit
+
+
+def _walked(paper: Paper, root: Group) -> set[Node]:
+    seen: set[Node] = set()
+    stack = [root.node]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(paper.lists[node].groups)
+    return seen
+
+
+def test_too_deep() -> None:
+    paper = Paper()
+    chain = [group(number) for number in range(52)]
+    for outer, inner in zip(chain, chain[1:], strict=False):
+        paper.add_group(outer, inner)
+    paper.add_group(chain[-1], "end@x.example")
+    with pytest.raises(BoundExceeded):
+        expand(chain[0], paper, everybody, Taken(), 50, 1000, False)
+    assert len(expand(chain[1], paper, everybody, Taken(), 50, 1000, False).members) == 1
+
+
+def test_taken_spans_a_persons_addresses() -> None:
+    paper = Paper()
+    jean = paper.add_person(1, "jean.dupont@x.example", "jean@x.example")
+    root = paper.add_group(group(9), jean, "other@x.example")
+    found = expand(root, paper, everybody, Taken({jean.node}), 50, 1000, False)
+    assert [m.address for m in found.members] == ["other@x.example"]
+    assert found.found == 2
+
+
+def test_a_refused_branch_is_left_out() -> None:
+    paper = Paper()
+    inner = paper.add_group(group(2), "in@x.example")
+    root = paper.add_group(group(1), inner, "out@x.example")
+    no = reply("550 5.7.2")
+
+    def admit(_: Group, __: bool) -> Reply:
+        return no
+
+    found = expand(root, paper, admit, Taken(), 50, 1000, False)
+    assert ([m.address for m in found.members], found.refused) == (["out@x.example"], ((inner, no),))
+
+
+@pytest.mark.parametrize("first", ["covering", "plain"])
+def test_a_diamond_with_one_covered_path_is_covered(first: str) -> None:
+    paper = Paper()
+    inner = paper.add_group(group(4, moderated=True), "in@x.example")
+    covering = paper.add_group(group(2, moderated=True, covers_nested=True), inner)
+    plain = paper.add_group(group(3), inner)
+    order = (covering, plain) if first == "covering" else (plain, covering)
+    root = paper.add_group(group(1), *order)
+
+    def admit(nested: Group, covered: bool) -> Admission:
+        return Admission.HOLD if nested is inner and not covered else Admission.EXPAND
+
+    found = expand(root, paper, admit, Taken(), 50, 1000, False)
+    assert [m.address for m in found.members] == ["in@x.example"]
+    assert found.holds == ()
