@@ -3,9 +3,10 @@
 import string
 
 import pytest
-from groupmilter.mail.address import canonical, path, pattern, strict, xtext
 from hypothesis import given
 from hypothesis import strategies as st
+
+from groupmilter.mail.address import canonical, path, pattern, strict, xtext
 
 OWN = frozenset({"test.example", "masociete.example"})
 

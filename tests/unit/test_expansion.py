@@ -1,20 +1,23 @@
 """Expansion over any graph: it ends, each receiver once, all or nothing."""
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.paper import Paper
+
 from groupmilter.groups.expansion import Admission, BoundExceeded, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
 from groupmilter.mail.reply import Reply, reply
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.support.paper import Paper
 
 
-def group(number: int, **fields: object) -> Group:
+def group(number: int, **fields: Any) -> Group:
     return Group(
         node=Node(number), uuid=f"g{number}", dn=f"cn={number}", address=f"g{number}@x.example", **fields
-    )  # type: ignore[arg-type]  # keyword fields of any kind
+    )
 
 
 def everybody(_: Group, __: bool) -> Admission:
@@ -37,7 +40,9 @@ def graphs(draw: st.DrawFn) -> tuple[Paper, Group]:
 
 
 def reachable(paper: Paper, root: Group) -> set[str]:
-    seen, stack, found = set(), [root.node], set()
+    seen: set[Node] = set()
+    stack = [root.node]
+    found: set[str] = set()
     while stack:
         node = stack.pop()
         if node not in seen:
@@ -80,7 +85,7 @@ def _walked(paper: Paper, root: Group) -> set[Node]:
 def test_too_deep() -> None:
     paper = Paper()
     chain = [group(number) for number in range(52)]
-    for outer, inner in zip(chain, chain[1:], strict=False):
+    for outer, inner in pairwise(chain):
         paper.add_group(outer, inner)
     paper.add_group(chain[-1], "end@x.example")
     with pytest.raises(BoundExceeded):

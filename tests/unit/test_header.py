@@ -1,9 +1,10 @@
 """From and its like: what one grammar reads without doubt, and None for every trick."""
 
 import pytest
-from groupmilter.mail.header import mailboxes, mentioned, signed_fields
 from hypothesis import given
 from hypothesis import strategies as st
+
+from groupmilter.mail.header import mailboxes, mentioned, signed_fields
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """A reply is one value that can't contradict itself and always fits into SMTP."""
 
 import pytest
-from groupmilter.mail.reply import one_line, reply
 from hypothesis import given
 from hypothesis import strategies as st
+
+from groupmilter.mail.reply import one_line, reply
 
 
 def test_codes_agree() -> None:
@@ -13,7 +14,7 @@ def test_codes_agree() -> None:
 
 @pytest.mark.parametrize("status", ["550 4.7.1", "250 2.0.0", "550", "5500 5.7.1", "abc 5.7.1", "550 5.7"])
 def test_contradictions_are_refused(status: str) -> None:
-    with pytest.raises(ValueError, match="status|differ|refusal"):
+    with pytest.raises(ValueError, match=r"status|differ|refusal"):
         reply(status)
 
 

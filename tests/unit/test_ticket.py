@@ -1,9 +1,10 @@
 """Tickets: what goes in comes out, and nobody else can write one."""
 
 import pytest
-from groupmilter.groups.ticket import Keys, Kind, LoopTrace, Ticket, digest, loop_digest, seal, unseal
 from hypothesis import given
 from hypothesis import strategies as st
+
+from groupmilter.groups.ticket import Keys, Kind, LoopTrace, Ticket, digest, loop_digest, seal, unseal
 
 KEYS = Keys({0: b"k" * 32, 3: b"n" * 32}, 3)
 TICKETS = st.builds(
