@@ -68,6 +68,11 @@ def _domain(value: object) -> str:
     return host
 
 
+def _place(value: object) -> Network | None:
+    """Read a network, or ``local`` for local submission, which has no client address."""
+    return None if value == "local" else _network(value)
+
+
 def _network(value: object) -> Network:
     try:
         if not isinstance(value, str):
@@ -121,6 +126,7 @@ Octets = Annotated[int, BeforeValidator(_size)]
 FilePath = Annotated[Path, BeforeValidator(_file)]
 Domain = Annotated[str, BeforeValidator(_domain)]
 Net = Annotated[Network, BeforeValidator(_network)]
+Place = Annotated[Network | None, BeforeValidator(_place)]
 Glob = Annotated[str, BeforeValidator(_glob)]
 Line = Annotated[str, BeforeValidator(_text)]
 Files = Annotated[tuple[FilePath, ...], BeforeValidator(_listing)]

@@ -23,9 +23,9 @@ from groupmilter.config.fields import (
     Line,
     Lines,
     Listing,
-    Net,
     Nets,
     Octets,
+    Place,
     Seconds,
 )
 from groupmilter.config.places import (
@@ -178,9 +178,12 @@ class Service(_Section):
 
 
 class TrustedNetwork(_Section):
-    """A network whose clients count as authenticated for the author domains that they speak for."""
+    """A network whose clients count as authenticated for the author domains that they speak for.
 
-    net: Net
+    :param net: None stands for ``local``: what this host's own programs submit without SMTP.
+    """
+
+    net: Place
     speaks_for: Domains = ()
     rights: Annotated[Rights, Field(strict=False)] = Rights.AUTHENTICATED
 
