@@ -37,8 +37,8 @@ _ACTIONS = milter.ADDHDRS | milter.ADDRCPT | milter.DELRCPT | milter.CHGFROM | m
 _NO_REPLY = milter.P_NR_CONN | milter.P_NR_MAIL | milter.P_NR_HDR
 _NOT_ASKED = milter.P_NOHELO | milter.P_NOEOH | milter.P_NOUNKNOWN
 _MACROS = {
-    milter.M_CONNECT: b"{daemon_name} {daemon_addr} {client_addr} v",
-    milter.M_ENVFROM: b"i {auth_authen} {mail_addr}",
+    milter.M_CONNECT: b"{daemon_name}",
+    milter.M_ENVFROM: b"{auth_authen} {mail_addr}",
     milter.M_ENVRCPT: b"{rcpt_addr}",
     milter.M_EOM: b"i",
 }
@@ -111,14 +111,27 @@ class Front:
 class Session:
     """One connection of the MTA, message after message."""
 
-    __slots__ = ("_agreed", "_broken", "_client", "_collector", "_daemon", "_front", "_started", "began")
+    __slots__ = (
+        "_agreed",
+        "_broken",
+        "_client",
+        "_collector",
+        "_daemon",
+        "_front",
+        "_simulated",
+        "_smtp",
+        "_started",
+        "began",
+    )
 
     def __init__(self, front: Front, agreed: int) -> None:
         """Begin with what was negotiated."""
         self._front = front
         self._agreed = agreed
-        self._client = ""
+        self._client = "unknown"
         self._daemon = ""
+        self._simulated = False
+        self._smtp = True
         self._collector: Collector | None = None
         self._broken = False
         self._started = 0.0
@@ -129,9 +142,10 @@ class Session:
         return milter.NOREPLY if self._agreed & stage else milter.CONTINUE
 
     def connect(self, ctx: milter.milterContext, address: object) -> None:
-        """Note the client; local submission is simulated from loopback and has no daemon address."""
-        local = not ctx.getsymval("{daemon_addr}") and str(ctx.getsymval("v") or "").startswith("Postfix")
-        self._client = "" if local or not isinstance(address, tuple) else str(address[0])
+        """Note the client, and whether it can be Postfix's local submission: simulated from port 0 of loopback."""
+        host, port = (str(address[0]), address[1]) if isinstance(address, tuple) else ("unknown", None)
+        self._client = host
+        self._simulated = port == 0 and host == "127.0.0.1"
         self._daemon = ctx.getsymval("{daemon_name}") or ""
 
     def mail_from(self, ctx: milter.milterContext, sender: bytes, *parameters: bytes) -> int:
@@ -144,9 +158,11 @@ class Session:
         texts = [parameter.decode("utf-8", "surrogateescape") for parameter in parameters]
         argument = sender.decode("utf-8", "surrogateescape")
         login = ctx.getsymval("{auth_authen}") or ""
+        # smtpd(8) hands on the brackets that every client and XCLIENT proxy writes; pickup(8) has none.
+        self._smtp = not self._simulated or argument.startswith("<")
         self._collector = Collector(
             site,
-            Connection(self._client, login, self._daemon),
+            Connection(self._client if self._smtp else "", login, self._daemon),
             path(argument, own, ctx.getsymval("{mail_addr}")) or Address(argument, argument.strip("<>")),
             _declared(texts),
             any(text.upper() == "SMTPUTF8" for text in texts),
@@ -160,7 +176,7 @@ class Session:
         text = argument.decode("utf-8", "surrogateescape")
         verdict = collector.recipient(text, ctx.getsymval("{rcpt_addr}"), notify)
         disposition = verdict.disposition
-        if self._client and isinstance(disposition, Refused | Deferred):
+        if self._smtp and isinstance(disposition, Refused | Deferred):
             self._log_recipient(ctx, verdict)
             if answer(disposition.reply, ctx, self._front.observe):
                 return _code(disposition.reply)
@@ -247,7 +263,9 @@ class Session:
             self._audit(ctx, facts, decision, actions)
         return milter.CONTINUE
 
-    def _audit(self, ctx: milter.milterContext, facts: Facts, decision: Decision, actions: Sequence[object]) -> None:
+    def _audit(
+        self, ctx: milter.milterContext, facts: Facts, decision: Decision, actions: Sequence[object]
+    ) -> None:
         self._front.log.info(
             "message",
             queue_id=ctx.getsymval("i"),
