@@ -77,7 +77,7 @@ class Profile:
 
     @classmethod
     def from_mapping(cls, mapping: object) -> Profile:
-        """Compile a parsed profile file (``ldap_schema/profiles/``); raise `ProfileError` with the path in it."""
+        """Compile a parsed profile file (``ldap_schema/profiles/``); raise `ProfileError`."""
         content = checked(mapping)
         text = json.dumps(mapping, sort_keys=True, default=str)
         return cls(content, hashlib.sha256(text.encode()).hexdigest()[:32])

@@ -1,0 +1,244 @@
+"""Findings in the mirror's tables: computed for what a batch has touched, in the same transaction.
+
+Each kind is one or two statements over a temporary table of the groups, entries, addresses or digests concerned; a
+first load puts everything there. Cycles and depth look at the edges between groups only, which the reverse index
+finds without reading anybody's members.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from groupmilter.directory.findings import Finding, Kind, finding
+from groupmilter.directory.mirror_cycles import components, deepest
+from groupmilter.directory.mirror_schema import (
+    DISABLED,
+    MEMBERSHIP,
+    MODERATED,
+    OPEN,
+    OUTSIDERS,
+    RIGHTS,
+)
+from groupmilter.directory.mirror_writer import Changed
+
+_SHOWN = 5
+_NUMBERS = {
+    "disabled": DISABLED,
+    "open": OPEN,
+    "moderated": MODERATED,
+    "outsiders": OUTSIDERS,
+    "membership": MEMBERSHIP,
+    "owners": RIGHTS["owners"],
+    "moderators": RIGHTS["moderators"],
+    "allowed": RIGHTS["allowed"],
+    **{kind.name.lower(): kind.value for kind in Kind if kind is not Kind.DISABLED_MEMBER},
+    "locked": Kind.DISABLED_MEMBER.value,
+}
+# A live link: from group e to an entry that is there and not locked.
+_VIEW = """
+CREATE TEMP VIEW live AS SELECT l.source, l.field FROM link l JOIN entry t ON t.node = l.target WHERE NOT t.flags & 1
+"""
+_GROUP_RULES = (
+    """
+INSERT INTO finding SELECT e.node, :ownerless, 0, '{}'
+  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+ WHERE NOT EXISTS (SELECT 1 FROM live WHERE source = e.node AND field = :owners)""",
+    """
+INSERT INTO finding SELECT e.node, :open_to_internet, 0, '{}'
+  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+ WHERE e.flags & :open AND NOT EXISTS (SELECT 1 FROM link WHERE source = e.node AND field = :allowed)""",
+    """
+INSERT INTO finding SELECT e.node, :nobody_decides, 0, '{}'
+  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+ WHERE e.flags & :moderated AND NOT EXISTS (
+       SELECT 1 FROM live WHERE source = e.node AND field = CASE
+         WHEN EXISTS (SELECT 1 FROM link WHERE source = e.node AND field = :moderators)
+         THEN :moderators ELSE :owners END)""",
+    """
+INSERT INTO finding SELECT e.node, :empty, 0, '{}'
+  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+ WHERE NOT e.flags & :outsiders
+   AND NOT EXISTS (SELECT 1 FROM live WHERE source = e.node AND field < :membership)""",
+)
+_FORGET_GROUPS = """
+DELETE FROM finding WHERE node IN (SELECT id FROM concerned) AND target = 0
+   AND kind IN (:ownerless, :open_to_internet, :nobody_decides, :empty, :over_limit)"""
+_TOO_MANY = """
+SELECT l.source, count(*) FROM concerned c CROSS JOIN link l ON l.source = c.id AND l.field < :membership
+ GROUP BY l.source HAVING count(*) > :most"""
+_FORGET_LINKS = (
+    "DELETE FROM finding WHERE kind IN (:dangling, :locked) AND node IN (SELECT id FROM linking)",
+    "DELETE FROM finding WHERE kind IN (:dangling, :locked) AND target IN (SELECT id FROM linked)",
+)
+_WRONG_LINKS = (
+    """
+INSERT INTO finding
+SELECT DISTINCT l.source, CASE WHEN t.node IS NULL THEN :dangling ELSE :locked END, l.target, '{}'
+  FROM linking c CROSS JOIN link l ON l.source = c.id JOIN entry e ON e.node = l.source AND e.kind = 1
+  LEFT JOIN entry t ON t.node = l.target WHERE t.node IS NULL OR t.flags & :disabled""",
+    """
+INSERT INTO finding
+SELECT DISTINCT l.source, CASE WHEN t.node IS NULL THEN :dangling ELSE :locked END, l.target, '{}'
+  FROM linked c CROSS JOIN link l ON l.target = c.id JOIN entry e ON e.node = l.source AND e.kind = 1
+  LEFT JOIN entry t ON t.node = l.target WHERE (t.node IS NULL OR t.flags & :disabled)
+   AND l.source NOT IN (SELECT id FROM linking)""",
+)
+_GROUP_EDGES = """
+SELECT l.source, l.target FROM entry g CROSS JOIN link l ON l.target = g.node AND l.field < :membership
+  JOIN entry s ON s.node = l.source AND s.kind = 1 WHERE g.kind = 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """How to find what several entries share though it should be one entry's."""
+
+    kind: Kind
+    values: str
+    names: str
+
+
+_SHARED_ADDRESSES = _Shared(
+    Kind.DUPLICATE_ADDRESS,
+    "SELECT canonical FROM address GROUP BY canonical HAVING count(*) > 1",
+    "SELECT d.dn FROM address t JOIN detail d ON d.node = t.node WHERE t.canonical = ? ORDER BY d.node",
+)
+_SHARED_DIGESTS = _Shared(
+    Kind.DIGEST_COLLISION,
+    "SELECT short FROM detail GROUP BY short HAVING count(*) > 1",
+    "SELECT dn FROM detail WHERE short = ? ORDER BY node",
+)
+
+
+class Findings:
+    """Keeps the finding table in step with the others.
+
+    :param max_members, max_depth: direct members and levels of nesting past which a group is over the limit.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, max_members: int, max_depth: int) -> None:
+        self._connection = connection
+        self._max_members = max_members
+        self._max_depth = max_depth
+
+    def follow(self, changed: Changed, moved: set[int]) -> None:
+        """Compute anew what a batch may have changed; ``moved``: groups whose dynamic members changed."""
+        everything = changed.everything
+        self._connection.execute(_VIEW)
+        for name, values in (
+            ("concerned", changed.groups | moved),
+            ("linking", changed.groups),
+            ("linked", changed.delivery),
+        ):
+            self._temporary(name, values)
+        self._widen(everything=everything)
+        self._of_groups()
+        for statement in (*_FORGET_LINKS, *_WRONG_LINKS):
+            self._connection.execute(statement, _NUMBERS)
+        self._shared(_SHARED_ADDRESSES, None if everything else changed.addresses)
+        self._shared(_SHARED_DIGESTS, None if everything else changed.shorts)
+        if changed.groups or moved or everything:
+            self._nesting()
+        for name in ("concerned", "linking", "linked"):
+            self._connection.execute(f"DROP TABLE {name}")
+        self._connection.execute("DROP VIEW live")
+
+    def _temporary(self, name: str, values: Iterable[int]) -> None:
+        self._connection.execute(f"CREATE TEMP TABLE {name}(id INTEGER PRIMARY KEY)")
+        insert = f"INSERT OR IGNORE INTO {name} VALUES(?)"
+        self._connection.executemany(insert, ((value,) for value in values))
+
+    def _widen(self, *, everything: bool) -> None:
+        """Add the groups that name an entry which came, went or was locked; or all groups to all sets."""
+        if everything:
+            for name in ("concerned", "linking"):
+                groups = f"INSERT OR IGNORE INTO {name} SELECT node FROM entry WHERE kind = 1"  # noqa: S608  a literal
+                self._connection.execute(groups)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO concerned"
+            " SELECT l.source FROM linked c CROSS JOIN link l ON l.target = c.id"
+        )
+
+    def _of_groups(self) -> None:
+        for statement in (_FORGET_GROUPS, *_GROUP_RULES):
+            self._connection.execute(statement, _NUMBERS)
+        most = {"membership": MEMBERSHIP, "most": self._max_members}
+        for node, count in self._connection.execute(_TOO_MANY, most).fetchall():
+            limit = str(self._max_members)
+            self._add(node, Kind.OVER_LIMIT, 0, count=str(count), what="members", limit=limit)
+
+    def _add(self, node: int, kind: Kind, target: int, **details: str) -> None:
+        self._connection.execute(
+            "INSERT INTO finding VALUES(?, ?, ?, ?)", (node, kind.value, target, json.dumps(details))
+        )
+
+    def _shared(self, shared: _Shared, touched: Iterable[str | int] | None) -> None:
+        """Find values that several entries have; the finding is about no single entry (node 0)."""
+        execute = self._connection.execute
+        if touched is None:
+            execute("DELETE FROM finding WHERE node = 0 AND kind = ?", (shared.kind,))
+            touched = [value for (value,) in execute(shared.values)]
+        for value in touched:
+            execute(
+                "DELETE FROM finding WHERE node = 0 AND kind = ? AND json_extract(details, '$.address') = ?",
+                (shared.kind, str(value)),
+            )
+            names = [dn for (dn,) in execute(shared.names, (value,))]
+            if len(names) > 1:
+                self._add(0, shared.kind, 0, address=str(value), count=str(len(names)), names=_some(names))
+
+    def _nesting(self) -> None:
+        """Find cycles, and groups nested too deeply, from the edges between groups."""
+        execute = self._connection.execute
+        execute("DELETE FROM finding WHERE kind = ?", (Kind.CYCLE,))
+        execute("DELETE FROM finding WHERE kind = ? AND target = 1", (Kind.OVER_LIMIT,))
+        inside: dict[int, set[int]] = {}
+        for source, target in execute(_GROUP_EDGES, _NUMBERS).fetchall():
+            inside.setdefault(source, set()).add(target)
+        found = components(inside)
+        for ring in found:
+            if len(ring) > 1 or ring[0] in inside.get(ring[0], ()):
+                names = [self._subject(node)[0] for node in ring]
+                self._add(ring[0], Kind.CYCLE, 0, groups=_some(names), count=str(len(ring)))
+        for node, depth in deepest(inside, found).items():
+            if depth > self._max_depth:
+                limit = str(self._max_depth)
+                self._add(node, Kind.OVER_LIMIT, 1, count=str(depth), what="levels of nesting", limit=limit)
+
+    def _subject(self, node: int) -> tuple[str, str]:
+        """Return what to call an entry, and its DN."""
+        row = self._connection.execute(
+            "SELECT e.address, d.dn FROM entry e JOIN detail d ON d.node = e.node WHERE e.node = ?", (node,)
+        ).fetchone()
+        return ("", "") if row is None else (row[0] or row[1], row[1])
+
+    def read(self) -> tuple[Finding, ...]:
+        """Return all findings, the ones about links counted together for each group."""
+        rows = self._connection.execute(
+            "SELECT node, kind, target, details FROM finding ORDER BY node, kind, target"
+        ).fetchall()
+        found: list[Finding] = []
+        linked: dict[tuple[int, str], list[int]] = {}
+        for node, kind, target, details in rows:
+            if kind in (Kind.DANGLING, Kind.DISABLED_MEMBER):
+                linked.setdefault((node, kind), []).append(target)
+            else:
+                found.append(finding(Kind(kind), *self._subject(node), json.loads(details)))
+        for (node, kind), targets in linked.items():
+            names = _some([self._name(target) for target in targets[:_SHOWN]], len(targets))
+            details = {"count": str(len(targets)), "names": names}
+            found.append(finding(Kind(kind), *self._subject(node), details))
+        return tuple(sorted(found, key=lambda one: (one.subject, one.kind, one.text)))
+
+    def _name(self, node: int) -> str:
+        row = self._connection.execute("SELECT dn FROM node WHERE id = ?", (node,)).fetchone()
+        return str(row[0])
+
+
+def _some(names: list[str], count: int | None = None) -> str:
+    """Return the first few names, and how many more there are."""
+    whole = len(names) if count is None else count
+    more = f" and {whole - _SHOWN} more" if whole > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more

@@ -1,0 +1,259 @@
+"""From a profile's record to the rows of the mirror, and from the rows to people and groups. Pure.
+
+Addresses become canonical here (own domains are known) and strict where mail goes to them; what isn't usable is
+a problem of the record. Rows are written by `mirror_writer` and read by `snapshot`, both in this one spelling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groupmilter.directory.dynamic import UrlError, parse_url
+from groupmilter.directory.findings import Kind
+from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN, OUTSIDERS, RIGHTS
+from groupmilter.directory.profile import Problem, Record
+from groupmilter.directory.profile_fields import GROUP, Form
+from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
+from groupmilter.groups.person import Node, Person
+from groupmilter.groups.ticket import digest as short_digest
+from groupmilter.mail.address import canonical, pattern, strict
+
+# Lower-case dot-atoms on lower-case host names: canonical and strict already, as most of a directory is.
+_PLAIN = re.compile(
+    r"[a-z0-9][a-z0-9_+-]*(?:\.[a-z0-9_+-]+)*@[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+"
+)
+_PLAIN_LENGTH = 63
+_WORDS: Mapping[str, Callable[[Any], object]] = {
+    "join_policy": JoinPolicy,
+    "leave_policy": JoinPolicy,
+    "notify": Notify,
+    "bounces_to": BouncesTo,
+}
+_STORED = tuple(
+    name
+    for name, field in GROUP.items()
+    if field.form not in (Form.NAMES, Form.URLS, Form.ADDRESSES) and name != "name"
+)
+_PATTERNS = frozenset(name for name, field in GROUP.items() if field.form is Form.PATTERNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry as the mirror keeps it.
+
+    :param address: where its mail goes (a person: strict; a group: canonical), or empty.
+    :param addresses: canonical, primary first; ``logins`` case-folded.
+    :param outside: JSON list of strict member addresses; ``urls`` of member URLs; None for none.
+    :param names: link field number to DNs as written; ``member_of`` the groups that the entry itself names.
+    """
+
+    group: bool
+    uuid: str
+    dn: str
+    flags: int
+    address: str
+    addresses: tuple[str, ...]
+    logins: tuple[str, ...]
+    body: str
+    outside: str | None
+    urls: str | None
+    search_values: str
+    names: Mapping[int, tuple[str, ...]]
+    member_of: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def short(self) -> int:
+        """The 56-bit digest by which tickets name the entry."""
+        return short_digest(self.uuid)
+
+    def digest(self) -> bytes:
+        """Return a digest of everything here, whatever the order of DNs: equal rows need no writing."""
+        names = sorted((field, sorted(dns)) for field, dns in self.names.items())
+        problems = [(p.kind.value, p.attribute, p.value, p.expected) for p in self.problems]
+        texts = (self.group, self.dn, self.flags, self.address, self.body, self.outside, self.urls)
+        whole = repr((texts, self.search_values, names, sorted(self.member_of), problems))
+        return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def row(record: Record, own_domains: frozenset[str]) -> Row:
+    """Return the row of a record."""
+    return _group_row(record, own_domains) if record.group else _person_row(record, own_domains)
+
+
+def _canonical(
+    texts: Iterable[str], own: frozenset[str], attribute: str, problems: list[Problem]
+) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for text in texts:
+        plain = len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text)
+        address = text if plain else canonical(text, own)
+        if address is None:
+            problems.append(Problem(Kind.BAD_ADDRESS, attribute, text[:100], "expected an address"))
+        else:
+            found[address] = None
+    return tuple(found)
+
+
+def deliverable(text: str, own: frozenset[str]) -> str | None:
+    """Return an address as it goes into the envelope, folded in own domains; None if unusable."""
+    if len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text):
+        return text
+    checked = strict(text)
+    return None if checked is None else canonical(checked, own)
+
+
+def _person_row(record: Record, own: frozenset[str]) -> Row:
+    problems = list(record.problems)
+    written = (*record.texts("target"), *record.texts("addresses"))
+    addresses = _canonical(written, own, "mail", problems)
+    goes_to = next(filter(None, (deliverable(text, own) for text in written)), "")
+    if addresses and not goes_to:
+        problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))
+    logins = tuple(dict.fromkeys(login.casefold() for login in record.texts("logins")))
+    body = _json([record.fields["name"], record.fields["language"], addresses, logins])
+    flags = DISABLED if record.fields["disabled"] is True else 0
+    return Row(
+        group=False,
+        uuid=record.uuid,
+        dn=record.dn,
+        flags=flags,
+        address=goes_to,
+        addresses=addresses,
+        logins=logins,
+        body=body,
+        outside=None,
+        urls=None,
+        search_values=_json(record.values),
+        names={},
+        member_of=record.names.get("member_of", ()),
+        problems=tuple(problems),
+    )
+
+
+def _group_row(record: Record, own: frozenset[str]) -> Row:
+    problems = list(record.problems)
+    fields = record.fields
+    written = (*record.texts("address"), *record.texts("aliases"))
+    addresses = _canonical(written if record.texts("address") else (), own, "mail", problems)
+    outside = tuple(dict.fromkeys(_outside(record, own, problems)))
+    flags = (
+        (MODERATED if fields["moderated"] else 0)
+        | (
+            0
+            if fields["require_authentication"] or fields["moderated"] or fields["allowed_addresses"]
+            else OPEN
+        )
+        | (OUTSIDERS if outside else 0)
+    )
+    kept = {name: fields[name] for name in _STORED if fields[name] != _default(name)}
+    urls = record.texts("member_urls")
+    problems += filter(None, map(_bad_url, urls))
+    return Row(
+        group=True,
+        uuid=record.uuid,
+        dn=record.dn,
+        flags=flags,
+        address=addresses[0] if addresses else "",
+        addresses=addresses,
+        logins=(),
+        body=_json([fields["name"], addresses, kept]),
+        outside=_json(outside) if outside else None,
+        urls=_json(urls) if urls else None,
+        search_values=_json(record.values),
+        names=_names(record),
+        member_of=record.names.get("member_of", ()),
+        problems=tuple(problems),
+    )
+
+
+def _bad_url(text: str) -> Problem | None:
+    try:
+        parse_url(text)
+    except UrlError as error:
+        return Problem(Kind.BAD_URL, "memberURL", text[:200], str(error))
+    return None
+
+
+def _outside(record: Record, own: frozenset[str], problems: list[Problem]) -> Iterable[str]:
+    for text in record.texts("member_addresses"):
+        address = deliverable(text, own)
+        if address is None:
+            expected = "expected an address that mail can be sent to"
+            problems.append(Problem(Kind.BAD_ADDRESS, "member address", text[:100], expected))
+        else:
+            yield address
+
+
+def _names(record: Record) -> dict[int, tuple[str, ...]]:
+    return {LINKS[field]: dns for field, dns in record.names.items() if field in LINKS}
+
+
+def _default(name: str) -> object:
+    return {Form.PATTERNS: (), Form.LANGUAGES: {}}.get(GROUP[name].form, GROUP[name].absent)
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _json(value: object) -> str:
+    return _ENCODE(value)
+
+
+def listed(body: str, *, group: bool) -> tuple[list[str], list[str]]:
+    """Return the canonical addresses and the logins that a stored body has claimed."""
+    content = json.loads(body)
+    return (content[1], []) if group else (content[2], content[3])
+
+
+def person(node: int, flags: int, address: str, uuid: str, dn: str, body: str) -> Person:
+    """Return the person of a row."""
+    name, language, addresses, logins = json.loads(body)
+    return Person(
+        Node(node),
+        uuid,
+        dn,
+        name,
+        address,
+        tuple(addresses),
+        tuple(logins),
+        language,
+        bool(flags & DISABLED),
+    )
+
+
+def group(node: int, version: int, uuid: str, dn: str, body: str, rights: Iterable[tuple[int, int]]) -> Group:
+    """Return the group of a row and its links (field, target)."""
+    name, addresses, kept = json.loads(body)
+    targets: dict[int, set[Node]] = {}
+    for number, target in rights:
+        targets.setdefault(number, set()).add(Node(target))
+    fields: dict[str, Any] = {field: _typed(field, value) for field, value in kept.items()}
+    fields |= {
+        field: frozenset(targets[number])
+        for field, number in RIGHTS.items()
+        if number in targets and field != "excluded"
+    }
+    return Group(
+        node=Node(node),
+        uuid=uuid,
+        dn=dn,
+        version=version,
+        name=name,
+        address=addresses[0] if addresses else "",
+        aliases=tuple(addresses[1:]),
+        **fields,
+    )
+
+
+def _typed(field: str, value: object) -> object:
+    if field in _WORDS:
+        return _WORDS[field](value)
+    if field in _PATTERNS and isinstance(value, list):
+        return tuple(read for read in map(pattern, value) if read is not None)
+    return value

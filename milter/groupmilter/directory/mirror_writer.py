@@ -1,0 +1,296 @@
+"""Changes of the directory as changes of the mirror's rows, inside the caller's transaction.
+
+Notes on the way what else has to follow: whose dynamic memberships, which findings, which groups' versions. Past a
+number of changes it notes *everything* instead, so a first load takes bounded memory. A `sqlite3.Error` comes
+through; the caller rolls back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from groupmilter.directory.dn import normalise
+from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
+from groupmilter.directory.mirror_rows import Row, listed, row
+from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, REVERSE, RIGHTS, SEARCHED
+from groupmilter.directory.profile import Profile
+
+_EXCLUDED = RIGHTS["excluded"]
+_NODES_KEPT = 150_000
+_CHANGES_NOTED = 20_000
+_HELD = (
+    "SELECT d.node, d.uuid, d.short, d.digest, d.body, e.kind = 1, e.flags, e.address, d.urls"
+    " FROM detail d JOIN entry e ON e.node = d.node"
+)
+_BY_UUID, _BY_NODE = f"{_HELD} WHERE d.uuid = ?", f"{_HELD} WHERE d.node = ?"
+# RFC 4517 section 3.3.21: uniqueMember may carry a bit string after the DN.
+_UNIQUE = re.compile(r"#'[01]*'[Bb]$")
+
+
+@dataclass(slots=True)
+class Changed:
+    """What one batch has touched; ``everything`` replaces the sets where they would grow too large.
+
+    :param entries: nodes whose entry is new, changed or gone.
+    :param delivery: of these, the ones whose mail address, lock, kind or existence changed.
+    :param groups: nodes whose group is new, changed or gone.
+    :param urls: of these, the ones whose dynamic members must be found anew.
+    :param addresses: canonical addresses that came or went; ``shorts`` 56-bit digests likewise.
+    """
+
+    any: bool = False
+    everything: bool = False
+    entries: set[int] = field(default_factory=set)
+    delivery: set[int] = field(default_factory=set)
+    groups: set[int] = field(default_factory=set)
+    urls: set[int] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
+    shorts: set[int] = field(default_factory=set)
+
+    def note(self, node: int, *, group: bool, delivery: bool) -> None:
+        """Note one entry's change."""
+        self.any = True
+        if group:
+            self.groups.add(node)
+        if self.everything:
+            return
+        self.entries.add(node)
+        if delivery:
+            self.delivery.add(node)
+        if len(self.entries) > _CHANGES_NOTED:
+            self.everything = True
+            for noted in (self.entries, self.delivery, self.addresses, self.shorts):
+                noted.clear()
+
+    def claim(self, addresses: Iterable[str], short: int) -> None:
+        """Note addresses and digest that came or went."""
+        if not self.everything:
+            self.addresses.update(addresses)
+            self.shorts.add(short)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the mirror holds of an entry."""
+
+    node: int
+    uuid: str
+    short: int
+    digest: bytes
+    body: str
+    group: bool
+    flags: int
+    address: str
+    urls: str | None
+
+
+class Writer:
+    """Writes entries, one batch long.
+
+    :param generation: the number that changed rows get.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        profile: Profile,
+        own_domains: frozenset[str],
+        placeholder: str,
+        generation: int,
+    ) -> None:
+        self.changed = Changed()
+        self._connection = connection
+        self._profile = profile
+        self._own_domains = own_domains
+        self._placeholder = normalise(placeholder) or ""
+        self._generation = generation
+        self._nodes: dict[str, int] = {}
+
+    def perform(self, change: Change) -> None:
+        """Bring one change into the tables."""
+        match change:
+            case Put(entry):
+                self._put(entry)
+            case Remove(uuid):
+                self._remove(uuid)
+            case KeepOnly(uuids):
+                self._keep_only(uuids)
+
+    def node(self, name: str) -> int:
+        """Return the number of a normalised DN, a new one where it has none."""
+        known = self._nodes.get(name)
+        if known is not None:
+            return known
+        if len(self._nodes) >= _NODES_KEPT:
+            self._nodes.clear()
+        found = self._connection.execute("SELECT id FROM node WHERE dn = ?", (name,)).fetchone()
+        if found is None:
+            cursor = self._connection.execute("INSERT INTO node(dn) VALUES(?)", (name,))
+            found = (int(cursor.lastrowid or 0),)
+        self._nodes[name] = int(found[0])
+        return int(found[0])
+
+    def _held(self, where: str, value: str | int) -> _Held | None:
+        found = self._connection.execute(where, (value,)).fetchone()
+        return None if found is None else _Held(*found)
+
+    def _put(self, entry: Entry) -> None:
+        record = self._profile.read(entry)
+        if record is None:
+            self._remove(entry.uuid)
+            return
+        new = row(record, self._own_domains)
+        digest = new.digest()
+        old = self._held(_BY_UUID, new.uuid)
+        if old is not None and old.digest == digest:
+            return
+        node = self.node(_name(new.dn))
+        searched: list[int] = []
+        if old is not None and old.node != node:
+            searched = self._searched(old.node)
+            self._drop(old)
+            old = None
+        if old is None:
+            occupant = self._held(_BY_NODE, node)
+            if occupant is not None:
+                self._drop(occupant)
+        self._note(node, new, old)
+        self._write(node, new, digest, old)
+        self._insert_links((group, SEARCHED, node) for group in searched)
+
+    def _note(self, node: int, new: Row, old: _Held | None) -> None:
+        same = old is not None and (old.group, old.address) == (new.group, new.address)
+        locked = old is not None and (old.flags ^ new.flags) & DISABLED
+        group = new.group or (old is not None and old.group)
+        self.changed.note(node, group=group, delivery=not same or bool(locked))
+        self.changed.claim(new.addresses, new.short)
+        if group and (old is None or old.urls != new.urls):
+            self.changed.urls.add(node)
+
+    def _write(self, node: int, new: Row, digest: bytes, old: _Held | None) -> None:
+        execute = self._connection.execute
+        if old is not None:
+            self._unclaim(old)
+            execute("DELETE FROM finding WHERE node = ? AND target = 0", (node,))
+        execute(
+            "INSERT OR REPLACE INTO entry VALUES(?, ?, ?, ?, ?)",
+            (node, new.group, new.flags, self._generation, new.address),
+        )
+        execute(
+            "INSERT OR REPLACE INTO detail VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (node, new.uuid, new.short, digest, new.dn, new.body, new.outside, new.urls, new.search_values),
+        )
+        self._claim(node, new)
+        if new.group or (old is not None and old.group):
+            self._own_links(node, new)
+        if new.member_of or old is not None:
+            self._reverse_links(node, new)
+        for problem in new.problems:
+            details = {"attribute": problem.attribute, "value": problem.value, "expected": problem.expected}
+            execute("INSERT INTO finding VALUES(?, ?, 0, ?)", (node, problem.kind.value, json.dumps(details)))
+
+    def _claim(self, node: int, new: Row) -> None:
+        for rank, address in enumerate(new.addresses):
+            self._connection.execute("INSERT INTO address VALUES(?, ?, ?)", (address, node, rank))
+        for login in new.logins:
+            self._connection.execute("INSERT INTO login VALUES(?, ?)", (login, node))
+
+    def _unclaim(self, old: _Held) -> None:
+        addresses, logins = listed(old.body, group=old.group)
+        self.changed.claim(addresses, old.short)
+        for address in addresses:
+            self._connection.execute(
+                "DELETE FROM address WHERE canonical = ? AND node = ?", (address, old.node)
+            )
+        for login in logins:
+            self._connection.execute("DELETE FROM login WHERE login = ? AND node = ?", (login, old.node))
+
+    def _own_links(self, node: int, new: Row) -> None:
+        """Write the links that the group's own attributes make; only the difference is touched."""
+        wanted = {
+            (number, self.node(name))
+            for number, names in new.names.items()
+            for name in map(_name, names)
+            if not self._is_placeholder(name)
+        }
+        held = set(
+            self._connection.execute(
+                "SELECT field, target FROM link WHERE source = ? AND field NOT IN (?, ?, ?)",
+                (node, REVERSE, DYNAMIC, SEARCHED),
+            )
+        )
+        if any(number == _EXCLUDED for number, _ in wanted ^ held):
+            self.changed.urls.add(node)
+        self._delete_links((node, *gone) for gone in held - wanted)
+        self._insert_links((node, *come) for come in sorted(wanted - held))
+
+    def _is_placeholder(self, name: str) -> bool:
+        """Tell whether a DN is the configured one, given in full or as the first RDNs of it."""
+        placeholder = self._placeholder
+        return bool(placeholder) and (name == placeholder or name.startswith(f"{placeholder},"))
+
+    def _reverse_links(self, node: int, new: Row) -> None:
+        wanted = {self.node(_name(name)) for name in new.member_of}
+        held = set(self._sources(node, REVERSE))
+        for group in wanted ^ held:
+            self.changed.groups.add(group)
+        self._delete_links((group, REVERSE, node) for group in held - wanted)
+        self._insert_links((group, REVERSE, node) for group in wanted - held)
+
+    def _sources(self, node: int, number: int) -> list[int]:
+        found = self._connection.execute(
+            "SELECT source FROM link WHERE target = ? AND field = ?", (node, number)
+        )
+        return [source for (source,) in found]
+
+    def _searched(self, node: int) -> list[int]:
+        return self._sources(node, SEARCHED)
+
+    def _insert_links(self, links: Iterable[tuple[int, int, int]]) -> None:
+        self._connection.executemany("INSERT OR IGNORE INTO link VALUES(?, ?, ?)", links)
+
+    def _delete_links(self, links: Iterable[tuple[int, int, int]]) -> None:
+        self._connection.executemany("DELETE FROM link WHERE source = ? AND field = ? AND target = ?", links)
+
+    def _remove(self, uuid: str) -> None:
+        old = self._held(_BY_UUID, uuid)
+        if old is not None:
+            self._drop(old)
+
+    def _drop(self, old: _Held) -> None:
+        """Take an entry out; links of others to its name stay, dangling."""
+        self.changed.note(old.node, group=old.group, delivery=True)
+        if old.group:
+            self.changed.urls.add(old.node)
+        self._unclaim(old)
+        self._touch_reverse(old.node)
+        execute = self._connection.execute
+        execute("DELETE FROM entry WHERE node = ?", (old.node,))
+        execute("DELETE FROM detail WHERE node = ?", (old.node,))
+        execute("DELETE FROM finding WHERE node = ?", (old.node,))
+        execute("DELETE FROM link WHERE source = ? AND field <> ?", (old.node, REVERSE))
+        execute(
+            "DELETE FROM link WHERE target = ? AND field IN (?, ?, ?)",
+            (old.node, REVERSE, DYNAMIC, SEARCHED),
+        )
+
+    def _touch_reverse(self, node: int) -> None:
+        self.changed.groups.update(self._sources(node, REVERSE))
+
+    def _keep_only(self, uuids: frozenset[str]) -> None:
+        held = self._connection.execute("SELECT uuid FROM detail").fetchall()
+        for (uuid,) in held:
+            if uuid not in uuids:
+                self._remove(uuid)
+
+
+def _name(dn: str) -> str:
+    """Return the comparable form of a DN; what is no DN stands for itself, and dangles."""
+    name = normalise(dn)
+    if name is None:
+        name = normalise(_UNIQUE.sub("", dn))
+    return dn.strip().casefold() if name is None else name
