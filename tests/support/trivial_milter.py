@@ -24,12 +24,12 @@ class TrivialMilter(Milter.Base):  # type: ignore[misc]  # pymilter has no types
 
     def envrcpt(self, recipient: str, *_parameters: str) -> int:
         """Refuse, defer, or note a group."""
-        if "refused" in recipient:
+        if "refused" in recipient.lower():
             self.setreply("550", "5.7.1", "100%% no")
             return int(Milter.REJECT)
         if "later" in recipient:
             return int(Milter.TEMPFAIL)
-        if "group" in recipient:
+        if "group" in recipient.lower():
             self.groups.append(recipient)
         return int(Milter.CONTINUE)
 
