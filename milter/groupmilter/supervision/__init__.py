@@ -11,4 +11,14 @@ from groupmilter.supervision.notify import Notifier
 from groupmilter.supervision.role import Accepted, Limits, Refused, Role
 from groupmilter.supervision.supervisor import Supervisor
 
-__all__ = ["Accepted", "Channel", "ControlError", "Limits", "Notifier", "Refused", "Role", "Supervisor", "ask"]
+__all__ = [
+    "Accepted",
+    "Channel",
+    "ControlError",
+    "Limits",
+    "Notifier",
+    "Refused",
+    "Role",
+    "Supervisor",
+    "ask",
+]
