@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.contenders import Address
+from tests.benchmarks.ours import MESSAGE_SIZE_LIMIT
 from tests.benchmarks.population import DOMAIN, SUFFIX
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.postfix import Postfix
@@ -43,7 +44,11 @@ def start(lanes: Sequence[Lane], sink_port: int | None) -> Postfix:
         local_domains=(DOMAIN,),
         hostname=f"mx.{DOMAIN}",
         service_domain=f"groups.{DOMAIN}",
-        main={"default_process_limit": "200", "in_flow_delay": "0", "message_size_limit": "50000000"},
+        main={
+            "default_process_limit": "200",
+            "in_flow_delay": "0",
+            "message_size_limit": str(MESSAGE_SIZE_LIMIT),
+        },
         master=[line for number, lane in enumerate(lanes) for line in _services(lane, number)],
     )
 

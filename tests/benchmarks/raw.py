@@ -103,7 +103,7 @@ def _measure(bench: Bench, shape: Shape, milters: list[Milter], outcome: Outcome
     runs: Mapping[str, Callable[[], Sample]] = {
         milter.name: partial(_sample, bench, milter, load) for milter in milters
     }
-    samples = interleaved(1 if bench.quick else 3, runs)
+    samples = interleaved(1 if bench.quick else 5, runs)
     for part, unit in (("tps", "transactions/s"), ("cpu", "CPU ms/message"), ("p50", "ms"), ("p99", "ms")):
         prefix = f"raw/{shape.name}" if part == "tps" else f"raw {part}/{shape.name}"
         outcome.add(

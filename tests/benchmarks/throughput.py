@@ -79,13 +79,13 @@ def _posts(milter: Milter, kind: Kind) -> list[Post]:
 
 
 def _samples(bench: Bench, sink: Sink, posts: list[Post]) -> dict[str, list[Sample]]:
-    messages = 40 if bench.quick else 1500
+    messages = 40 if bench.quick else 1000
     for post in posts:
         _post(sink, post, SESSIONS)
     runs: Mapping[str, Callable[[], Sample]] = {
         post.name: partial(_told, bench, sink, post, messages) for post in posts
     }
-    return interleaved(1 if bench.quick else 3, runs)
+    return interleaved(1 if bench.quick else 7, runs)
 
 
 def _told(bench: Bench, sink: Sink, post: Post, messages: int) -> Sample:

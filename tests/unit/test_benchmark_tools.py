@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.benchmarks import processes, targets
-from tests.benchmarks.contenders import Kind, Milter, start_c, start_pymilter
+from tests.benchmarks import ours, processes, targets
+from tests.benchmarks.contenders import Address, Kind, Milter, start_c, start_pymilter
 from tests.benchmarks.figures import Direction, Figure, Target, figure, interleaved, judge, judge_all, ratio
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.population import Population, group_address, person_address, write
 from tests.benchmarks.programs import Load, Sink, ToolFailed, Tools, build, run_load
 from tests.benchmarks.raw import LoadFailed, check
 from tests.benchmarks.report import Report, now, write_json
+
+from groupmilter.config.reload import load
 
 MEMBERS = 7
 GROUP = group_address(MEMBERS)
@@ -143,6 +145,19 @@ def _send(port: int, recipients: bytes, text: bytes) -> None:
     assert re.search(rb"354 .*\r\n250 .*\r\n221 ", answers)
 
 
+def test_the_program_takes_the_configuration_that_it_is_started_with(tmp_path: Path) -> None:
+    settings = ours.configuration(tmp_path, Address(path=tmp_path / "milter.sock"), {"workers": 2})
+    loaded = load(ours.write_configuration(tmp_path, settings))
+    assert loaded.site.worker_count == 2
+    assert loaded.site.listen.path == tmp_path / "milter.sock"
+    assert loaded.site.mirror.parent == loaded.site.control.parent == loaded.site.state.parent == tmp_path
+    assert loaded.keys.current.id == 0
+    assert loaded.settings.storm.rate.messages >= 1_000_000
+    overrides = {"directory": {"url": "ldap://127.0.0.1:389", "base": "dc=example,dc=org"}}
+    changed = ours.configuration(tmp_path, Address(port=10_000), overrides)
+    assert load(ours.write_configuration(tmp_path, changed)).site.listen.port == 10_000
+
+
 # where figures come from
 
 
@@ -260,8 +275,8 @@ def test_report_sets_targets_beside_figures(tmp_path: Path) -> None:
     assert len(judged) + len(written["targets_not_measured"]) == len(targets.TARGETS)
 
 
-@pytest.mark.parametrize(("ours", "quick"), [("stand-in (trivial pymilter)", False), ("groupmilter", True)])
-def test_nothing_is_judged_on_a_stand_in_or_a_smoke_run(ours: str, quick: bool) -> None:
-    judged, unmeasured = Report(now(), ours, quick, ("raw",), _outcome()).judged
+@pytest.mark.parametrize(("who", "quick"), [("stand-in (trivial pymilter)", False), ("groupmilter", True)])
+def test_nothing_is_judged_on_a_stand_in_or_a_smoke_run(who: str, quick: bool) -> None:
+    judged, unmeasured = Report(now(), who, quick, ("raw",), _outcome()).judged
     assert judged == []
     assert len(unmeasured) == len(targets.TARGETS)
