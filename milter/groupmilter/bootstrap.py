@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
@@ -29,7 +30,7 @@ from groupmilter.directory.mirror import Mirror, MirrorSettings
 from groupmilter.directory.profile import Profile, ProfileError
 from groupmilter.directory.snapshot import Reader
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
-from groupmilter.directory.synchroniser_settings import Status, SyncSettings
+from groupmilter.directory.synchroniser_settings import Log, Status, SyncSettings
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.ticket import Keys
 from groupmilter.log import logger
@@ -171,7 +172,8 @@ def synchroniser(
         poll=float(directory.poll),
         reload=float(directory.reload),
     )
-    around = Surroundings(log, time.time, time.monotonic, random.random, on_applied)
+    # structlog's own type names the event as a keyword too, which no caller uses.
+    around = Surroundings(cast(Log, log), time.time, time.monotonic, random.random, on_applied)
     first: Server = directory.url[0]
     if first.kind == "ldif":
         return Synchroniser.of_ldif(first.path, directory.base, mirror, settings, around)

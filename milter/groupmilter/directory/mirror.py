@@ -210,6 +210,12 @@ class Mirror:
         with _as_mirror_errors():
             return self._findings.read()
 
+    def group_uuids(self) -> frozenset[str]:
+        """Return the UUIDs of all groups."""
+        with _as_mirror_errors():
+            rows = self._connection.execute("SELECT d.uuid FROM entry e JOIN detail d USING (node) WHERE e.kind = 1")
+            return frozenset(uuid for (uuid,) in rows)
+
     def group_addresses(self) -> tuple[str, ...]:
         """Return every address and alias of the groups, sorted: the content of the MTA's generated map."""
         with _as_mirror_errors():
