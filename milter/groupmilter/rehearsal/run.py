@@ -1,0 +1,154 @@
+"""Plays a case's messages to the collector exactly as the milter session does, and notes what became of each.
+
+A refusal or deferral at RCPT is final for that recipient; local submission hears everything at the end. Storm
+guard and rate limits count within one case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.mail.address import Address, domain_of, path
+from groupmilter.mail.reply import Reply, Severity
+from groupmilter.mta.collector import Collector, Site
+from groupmilter.mta.counters import Counters, CountsNow
+from groupmilter.policy.counting import counted
+from groupmilter.policy.decide import Decision, Deferred, Expanded, Held, Passed, Refused, Verdict
+from groupmilter.policy.facts import Facts, Strength
+from groupmilter.policy.replies import reply_for
+from groupmilter.rehearsal.case import Case, Difference, Message, Observed, Outcome, Result
+from groupmilter.rehearsal.cases import plain
+
+
+def rehearse(case: Case, site: Site) -> Result:
+    """Play all messages of a case and compare.
+
+    :param site: with the settings and directory that the case asks for.
+    """
+    counters = Counters(1 << 12)
+    observed: list[tuple[Observed, ...]] = []
+    differences: list[Difference] = []
+    for number, message in enumerate(case.messages):
+        seen = play(message, site, counters)
+        observed.append(seen)
+        differences.extend(_compared(number, message, seen))
+    return Result(case, tuple(observed), tuple(differences))
+
+
+def play(message: Message, site: Site, counters: Counters) -> tuple[Observed, ...]:
+    """Send one message; return what became of each recipient, in the client's order.
+
+    :param counters: what the storm guard has counted so far; an accepted message counts.
+    """
+    now = message.time.timestamp()
+    pinned = replace(
+        site,
+        prove=lambda *_: message.proofs,
+        counts=lambda: CountsNow(counters, now),
+        clock=lambda: message.time,
+    )
+    collector = begin(message, pinned)
+    early = [_at_rcpt(collector, recipient) for recipient in message.recipients]
+    late: Iterator[Observed] = iter(())
+    if collector.recipients:
+        late = iter(_at_end(collector, message, counters))
+    return tuple(verdict or replace(next(late), recipient=recipient) for recipient, verdict in early)
+
+
+def begin(message: Message, site: Site) -> Collector:
+    """Return the collector as it stands after MAIL FROM."""
+    argument = f"<{message.sender}>"
+    sender = path(argument, site.settings.own_domains) or Address(argument, message.sender)
+    utf8 = not all(text.isascii() for text in (message.sender, *message.recipients))
+    return Collector(site, Connection(message.client, message.login), sender, message.declared_size, utf8)
+
+
+def _at_rcpt(collector: Collector, recipient: str) -> tuple[str, Observed | None]:
+    verdict = collector.recipient(f"<{recipient}>")
+    disposition = verdict.disposition
+    if collector.connection.client and isinstance(disposition, Refused | Deferred):
+        return recipient, Observed(recipient, _answered(disposition.reply, "rcpt"), verdict)
+    collector.accept(verdict.recipient)
+    return recipient, None
+
+
+def _at_end(collector: Collector, message: Message, counters: Counters) -> list[Observed]:
+    if not collector.wants_header:
+        return [_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients]
+    for name, value in message.fields:
+        collector.header(name, value)
+    collector.octets += len(message.body())
+    try:
+        facts, decision = collector.end()
+    except DirectoryUnknown:
+        return _unknown(collector)
+    if decision.answer is None:
+        counters.add(counted(decision, facts, collector.site.settings), message.time.timestamp())
+    proven = proven_return_path(facts, message.proofs)
+    return [_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts]
+
+
+def _unknown(collector: Collector) -> list[Observed]:
+    """Return what the session answers when the directory is gone at the end of the message."""
+    first = collector.recipients[0].address.canonical
+    outcome = Outcome(passed=True)
+    if collector.groups:
+        outcome = _answered(reply_for("unknown", first, collector.site.settings), "end")
+    return [_one(Verdict(r, Passed()), outcome) for r in collector.recipients]
+
+
+def _one(verdict: Verdict, outcome: Outcome) -> Observed:
+    return Observed("", outcome, verdict)
+
+
+def _answered(reply: Reply, at: str) -> Outcome:
+    if reply.severity is Severity.PERMANENT:
+        return Outcome(refuse=reply.status, at=at)
+    return Outcome(defer=reply.status, at=at)
+
+
+def _outcome(verdict: Verdict, decision: Decision, *, proven: bool) -> Outcome:
+    if decision.answer is not None:
+        return _answered(decision.answer, "end")
+    match verdict.disposition:
+        case Expanded(_, expansion):
+            return Outcome(
+                deliver=frozenset(plain(member.address) for member in expansion.members),
+                hold=frozenset(plain(group.address) for group in expansion.holds),
+                notify=expansion.refused[0][1].status if expansion.refused and proven else "",
+            )
+        case Held(group):
+            return Outcome(hold=frozenset({plain(group.address)}))
+        case _:
+            return Outcome(passed=True)
+
+
+def proven_return_path(facts: Facts, proofs: Proofs) -> bool:
+    """Tell whether a report to the envelope sender would be no backscatter (specification 2.2)."""
+    if facts.identity.strength >= Strength.NETWORK:
+        return bool(facts.envelope_sender)
+    return domain_of(facts.envelope_sender) in proofs.spf | proofs.dkim
+
+
+def _compared(number: int, message: Message, seen: tuple[Observed, ...]) -> Iterator[Difference]:
+    for address, expected in message.expected:
+        exactly = [one for one in seen if one.recipient == address]
+        for one in _together(exactly) or [one for one in seen if plain(one.recipient) == plain(address)]:
+            if not agrees(expected, one.outcome):
+                yield Difference(number, expected, one)
+
+
+def _together(same: list[Observed]) -> list[Observed]:
+    """Return one for a recipient given several times in one spelling: what all of them became."""
+    if len(same) < 2:
+        return same
+    delivered = frozenset(address for one in same for address in one.outcome.deliver)
+    return [replace(same[0], outcome=replace(same[0].outcome, deliver=delivered))]
+
+
+def agrees(expected: Outcome, observed: Outcome) -> bool:
+    """Tell whether an expectation is met; one that doesn't say when, is met at either time."""
+    return replace(expected, at=expected.at or observed.at) == observed
