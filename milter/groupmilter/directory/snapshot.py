@@ -24,7 +24,6 @@ from groupmilter.groups.directory import DirectoryUnknown, Member, Members
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 
-_STEPS_BETWEEN_CHECKS = 20_000
 _MOST_IDLE = 8
 _STATE = "SELECT schema, fingerprint, generation, synced_at FROM state"
 _ENTRY = (
@@ -47,18 +46,15 @@ SELECT up.node FROM up JOIN entry e ON e.node = up.node WHERE e.kind = 1"""
 
 
 class _Connection:
-    """One pooled connection, the file it reads, and the deadline of its present use."""
+    """One pooled connection and the file it reads.
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    It has no progress handler, nor anything else that SQLite calls back: the callback would attach a thread state of
+    the OS thread it runs on, while libmilter moves Python's thread states between OS threads, and the process dies.
+    """
+
+    def __init__(self, path: Path) -> None:
         self.file = identity(path)
-        self.deadline = float("inf")
-        self._clock = clock
         self.sqlite = open_for_reading(path)
-        self.sqlite.set_progress_handler(self._late, _STEPS_BETWEEN_CHECKS)
-
-    def _late(self) -> bool:
-        """Tell SQLite to give up."""
-        return self._clock() > self.deadline
 
 
 class Reader:
@@ -100,10 +96,10 @@ class Reader:
         sound = False
         try:
             with _as_unknown():
-                connection.deadline = self._clock() + self._patience
                 connection.sqlite.execute("BEGIN")
                 generation = self._checked(connection, now)
-            yield Snapshot(connection.sqlite, generation, self._cache_of((connection.file, generation)))
+            cache = self._cache_of((connection.file, generation))
+            yield Snapshot(connection.sqlite, generation, cache, _Deadline(self._clock, self._patience))
             sound = True
         finally:
             self._give_back(connection, sound=sound)
@@ -117,7 +113,7 @@ class Reader:
                     return connection
                 if connection is not None:
                     connection.sqlite.close()
-            return _Connection(self._path, self._clock)
+            return _Connection(self._path)
         except (OSError, sqlite3.Error) as error:
             raise DirectoryUnknown(f"the mirror can't be opened: {error}") from error
 
@@ -167,9 +163,25 @@ class Reader:
             connection.sqlite.close()
 
 
+class _Deadline:
+    """When a snapshot's patience ends; asked before each query, since none may be interrupted."""
+
+    __slots__ = ("_clock", "_end")
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def check(self) -> None:
+        if self._clock() > self._end:
+            raise DirectoryUnknown("the mirror is too slow")
+
+
 @contextmanager
-def _as_unknown() -> Iterator[None]:
+def _as_unknown(deadline: _Deadline | None = None) -> Iterator[None]:
     try:
+        if deadline is not None:
+            deadline.check()
         yield
     except (sqlite3.Error, TypeError, ValueError) as error:
         raise DirectoryUnknown(f"the mirror can't be read: {error}") from error
@@ -178,8 +190,11 @@ def _as_unknown() -> Iterator[None]:
 class Snapshot:
     """A `groups.directory.Directory` over one generation of the mirror."""
 
-    def __init__(self, sqlite: sqlite3.Connection, generation: int, cache: Cache) -> None:
+    def __init__(
+        self, sqlite: sqlite3.Connection, generation: int, cache: Cache, deadline: _Deadline
+    ) -> None:
         self._sqlite = sqlite
+        self._deadline = deadline
         self._generation = generation
         self._cache = cache
 
@@ -204,7 +219,7 @@ class Snapshot:
 
     def _claimed(self, address: str) -> int:
         """Return the node that an address belongs to, 0 for none."""
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             claims = self._sqlite.execute(_CLAIMS, (address,)).fetchall()
         if not claims:
             return 0
@@ -217,7 +232,7 @@ class Snapshot:
 
     def person_by_login(self, login: str) -> Person | None:
         """Return the person who authenticates under this name (any case); None for nobody or more than one."""
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             nodes = self._sqlite.execute(
                 "SELECT node FROM login WHERE login = ? LIMIT 2", (login.strip().casefold(),)
             ).fetchall()
@@ -225,7 +240,7 @@ class Snapshot:
 
     def by_digest(self, digest: int) -> Group | Person | None:
         """Return the entry that a ticket names by 56 bits (`groups.ticket.digest`); None for none or several."""
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             nodes = self._sqlite.execute(
                 "SELECT node FROM detail WHERE short = ? LIMIT 2", (digest,)
             ).fetchall()
@@ -247,7 +262,7 @@ class Snapshot:
         kept = self._cache.entries
         if node in kept:
             return kept[node]
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             found = self._read(node)
         self._cache.keep_entry(node, found)
         return found
@@ -273,7 +288,7 @@ class Snapshot:
         kept = self._cache.members.get(node)
         if kept is not None:
             return kept
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             found = self._members(node)
         self._cache.keep_members(node, found)
         return found
@@ -311,7 +326,7 @@ class Snapshot:
         kept = self._cache.containing.get(node)
         if kept is not None:
             return kept
-        with _as_unknown():
+        with _as_unknown(self._deadline):
             rows = self._sqlite.execute(_CONTAINING, (node, MEMBERSHIP, MEMBERSHIP)).fetchall()
         found = frozenset(Node(above) for (above,) in rows)
         self._cache.keep_containing(node, found)

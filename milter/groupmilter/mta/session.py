@@ -37,10 +37,10 @@ _ACTIONS = milter.ADDHDRS | milter.ADDRCPT | milter.DELRCPT | milter.CHGFROM | m
 _NO_REPLY = milter.P_NR_CONN | milter.P_NR_MAIL | milter.P_NR_HDR
 _NOT_ASKED = milter.P_NOHELO | milter.P_NOEOH | milter.P_NOUNKNOWN
 _MACROS = {
-    milter.M_CONNECT: b"{daemon_name}",
-    milter.M_ENVFROM: b"{auth_authen} {mail_addr}",
-    milter.M_ENVRCPT: b"{rcpt_addr}",
-    milter.M_EOM: b"i",
+    milter.M_CONNECT: "{daemon_name}",
+    milter.M_ENVFROM: "{auth_authen} {mail_addr} {mail_mailer}",
+    milter.M_ENVRCPT: "{rcpt_addr}",
+    milter.M_EOM: "i",
 }
 _MESSAGE_SECONDS = 240.0
 
@@ -158,8 +158,8 @@ class Session:
         texts = [parameter.decode("utf-8", "surrogateescape") for parameter in parameters]
         argument = sender.decode("utf-8", "surrogateescape")
         login = ctx.getsymval("{auth_authen}") or ""
-        # smtpd(8) hands on the brackets that every client and XCLIENT proxy writes; pickup(8) has none.
-        self._smtp = not self._simulated or argument.startswith("<")
+        # smtpd(8) always says by which mailer it would answer, cleanup(8) never (recorded with Postfix 3.7.11).
+        self._smtp = not self._simulated or bool(ctx.getsymval("{mail_mailer}"))
         self._collector = Collector(
             site,
             Connection(self._client if self._smtp else "", login, self._daemon),
