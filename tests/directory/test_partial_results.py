@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
-
-from groupmilter.directory.ldap_messages import tlv
-from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused, Unreachable
-from groupmilter.directory.reader import Reader
 from tests.support.fake_ldap import FakeLdap, Request, Script, answer, done, entry, page_end
 from tests.support.slapd import Slapd
 from tests.support.slapd_configuration import Settings
 from tests.support.tcp_faults import Fault, FaultyProxy
+
+from groupmilter.directory.ldap_messages import tlv
+from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused, Unreachable
+from groupmilter.directory.reader import Reader
 
 SUFFIX = "dc=masociete,dc=example"
 PEOPLE = 300
@@ -26,7 +26,8 @@ UUID = b"6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 TREE = (
     f"dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\ndc: masociete\no: masociete\n\n"
     + "".join(
-        f"dn: uid=u{number},{SUFFIX}\nobjectClass: inetOrgPerson\nuid: u{number}\ncn: x\nsn: x\nmail: u{number}@x.example\n\n"
+        f"dn: uid=u{number},{SUFFIX}\nobjectClass: inetOrgPerson\nuid: u{number}\ncn: x\nsn: x\n"
+    f"mail: u{number}@x.example\n\n"
         for number in range(PEOPLE)
     )
 )
@@ -121,9 +122,9 @@ def test_a_cookie_that_is_refused() -> None:
 
 
 def test_a_server_that_ignores_paging() -> None:
-    with FakeLdap(lambda request: [person(request.number, 1), done(request.number)]) as server:
-        with pytest.raises(Incomplete, match="ignored the paging control"):
-            read(server.uri)
+    server = FakeLdap(lambda request: [person(request.number, 1), done(request.number)])
+    with server, pytest.raises(Incomplete, match="ignored the paging control"):
+        read(server.uri)
 
 
 def test_pages_without_end_are_bounded() -> None:
@@ -152,9 +153,9 @@ def test_a_connection_closed_in_mid_page() -> None:
 
 def test_the_notice_of_disconnection() -> None:
     body = tlv(0x0A, b"\x34") + tlv(4, b"") + tlv(4, b"") + tlv(0x8A, b"1.3.6.1.4.1.1466.20036")
-    with FakeLdap(lambda request: [person(request.number, 1), answer(0, 0x78, body)]) as server:
-        with pytest.raises(Unreachable, match="goodbye"):
-            read(server.uri)
+    server = FakeLdap(lambda request: [person(request.number, 1), answer(0, 0x78, body)])
+    with server, pytest.raises(Unreachable, match="goodbye"):
+        read(server.uri)
 
 
 @pytest.mark.parametrize(
@@ -199,10 +200,9 @@ def test_continuation_references_are_counted_and_not_followed() -> None:
 def test_a_real_slapd_cut_in_mid_page(octets: int, reset: bool) -> None:
     with (
         Slapd(content=[TREE]) as slapd,
-        FaultyProxy(slapd.port, Fault(cut_after=octets, reset=reset)) as proxy,
+        FaultyProxy(slapd.port, Fault(cut_after=octets, reset=reset)) as proxy,pytest.raises(Unreachable)
     ):
-        with pytest.raises(Unreachable):
-            read(proxy.uri)
+        read(proxy.uri)
 
 
 class Ranges:

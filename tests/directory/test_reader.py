@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from groupmilter.directory.ldap_connection import address_of
-from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused, Unreachable
-from groupmilter.directory.reader import LdapSession, Reader, uuid_text
 from tests.support.ports import free_port
 from tests.support.slapd import Slapd
 from tests.support.slapd_configuration import Settings
 from tests.support.tcp_faults import Fault, FaultyProxy
+
+from groupmilter.directory.ldap_connection import address_of
+from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused, Unreachable
+from groupmilter.directory.reader import LdapSession, Reader, uuid_text
 
 SUFFIX = "dc=masociete,dc=example"
 TREE = f"""dn: {SUFFIX}
@@ -239,19 +239,19 @@ class TestTime:
 
 class TestBounds:
     def test_of_a_message(self, slapd: Slapd) -> None:
-        with Reader(settings(slapd, max_message=100_000)).connect() as session:
-            with pytest.raises(Incomplete, match="over the limit"):
-                found(session, "(cn=large)", "member")
+        limits = settings(slapd, max_message=100_000)
+        with Reader(limits).connect() as session, pytest.raises(Incomplete, match="over the limit"):
+            found(session, "(cn=large)", "member")
 
     def test_of_the_values(self, slapd: Slapd) -> None:
-        with Reader(settings(slapd, max_values=MEMBERS - 1)).connect() as session:
-            with pytest.raises(Incomplete, match="more than 49999 values"):
-                found(session, "(cn=large)", "member")
+        limits = settings(slapd, max_values=MEMBERS - 1)
+        with Reader(limits).connect() as session, pytest.raises(Incomplete, match="more than 49999 values"):
+            found(session, "(cn=large)", "member")
 
     def test_of_the_entries(self, slapd: Slapd) -> None:
-        with Reader(settings(slapd, max_entries=229)).connect() as session:
-            with pytest.raises(Incomplete, match="more than 229 entries"):
-                found(session, "(uid=*)")
+        limits = settings(slapd, max_entries=229)
+        with Reader(limits).connect() as session, pytest.raises(Incomplete, match="more than 229 entries"):
+            found(session, "(uid=*)")
 
 
 @pytest.mark.parametrize("url", ["http://host", "ldap://", "ldap:", "ldap://host:x", "ldapi://", "host"])

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from groupmilter.directory.ldap_messages import element, elements, message, size_of, tlv
 from tests.support.ports import LOOPBACK
+
+from groupmilter.directory.ldap_messages import element, elements, message, size_of, tlv
 
 BIND, UNBIND, SEARCH, ABANDON = 0x60, 0x42, 0x63, 0x50
 

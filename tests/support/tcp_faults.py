@@ -138,8 +138,9 @@ class FaultyProxy:
             self.passed += len(part)
         if room < len(chunk):
             if fault.reset:
+                # The reset goes out with the last reference: wake the thread that reads from here.
                 sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-                sink.close()
+                sink.shutdown(socket.SHUT_RD)
             return -1
         return passed + len(chunk)
 
@@ -152,5 +153,6 @@ class FaultyProxy:
 
 def _end(channel: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        channel.shutdown(socket.SHUT_RDWR)
+        if channel.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_ABORT)) != _ABORT:
+            channel.shutdown(socket.SHUT_RDWR)
     channel.close()

@@ -20,7 +20,7 @@ from ldap3.protocol.rfc2696 import RealSearchControlValue
 from ldap3.protocol.rfc4511 import AbandonRequest, LDAPMessage, MessageID, ProtocolOp
 from ldap3.utils import asn1
 
-from groupmilter.directory.ldap_settings import Incomplete, ReadFailed
+from groupmilter.directory.ldap_settings import Incomplete, Unusable
 
 PAGED_RESULTS = "1.2.840.113556.1.4.319"
 NOTICE_OF_DISCONNECTION = b"1.3.6.1.4.1.1466.20036"
@@ -209,7 +209,7 @@ def paged_cookie(value: bytes) -> bytes:
 
 
 def search_request(number: int, search: Search, controls: Sequence[SearchControl] = ()) -> bytes:
-    """Encode a search; `ReadFailed` where filter or scope can't be read as such."""
+    """Encode a search; `Unusable` where filter or scope can't be read as such."""
     try:
         request = search_operation(
             search.base,
@@ -224,7 +224,7 @@ def search_request(number: int, search: Search, controls: Sequence[SearchControl
             auto_encode=False,
         )
     except LDAPExceptionError as error:
-        raise ReadFailed(f"the search filter {search.filter!r} is not usable: {error}") from error
+        raise Unusable(f"the search filter {search.filter!r} is not usable: {error}") from error
     return _request(number, "searchRequest", request, controls)
 
 

@@ -24,6 +24,10 @@ class Incomplete(ReadFailed):
     """The server's answer is cut, malformed, contradicts itself, or is larger than our bounds."""
 
 
+class Unusable(ReadFailed):
+    """The search can't even be asked: its filter is none. Nothing was sent."""
+
+
 class Refused(ReadFailed):
     """The server answered with a result code other than success (RFC 4511 section 4.1.9).
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from groupmilter.directory.entry import Change
-from groupmilter.directory.ldap_settings import ReadFailed, Refused, Unreachable
+from groupmilter.directory.ldap_settings import ReadFailed, Refused, Unreachable, Unusable
 from groupmilter.directory.ldap_syncrepl import Event, Finished, Mode
 from groupmilter.directory.reader import LdapSession, Reader, SyncStream
 from groupmilter.directory.refresh import Refresh
@@ -64,7 +64,7 @@ class Dynamic:
     def _one(self, session: LdapSession, group_uuid: str, base: str, scope: str, query: str) -> None:
         try:
             uuids = [entry.uuid for entry in session.search(base, scope, query, ())]
-        except Refused as error:
+        except (Refused, Unusable) as error:
             self.log.warning(
                 "member_url_refused", group=group_uuid, base=base, filter=query, error=str(error)
             )
