@@ -15,16 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from groupmilter.directory.mirror_rows import group as group_of
 from groupmilter.directory.mirror_rows import person as person_of
 from groupmilter.directory.mirror_schema import DISABLED, MEMBERSHIP, SCHEMA, identity, open_for_reading
 from groupmilter.directory.snapshot_cache import Cache
-from groupmilter.groups.directory import DirectoryUnknown, Member, Members
+from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown, Member, Members
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 
 _MOST_IDLE = 8
+_LOOK_SECONDS = 1.0
 _STATE = "SELECT schema, fingerprint, generation, synced_at FROM state"
 _ENTRY = (
     "SELECT e.node, e.kind, e.flags, e.version, e.address, d.uuid, d.dn, d.body"
@@ -46,15 +48,36 @@ SELECT up.node FROM up JOIN entry e ON e.node = up.node WHERE e.kind = 1"""
 
 
 class _Connection:
-    """One pooled connection and the file it reads.
+    """One pooled connection, the file it reads, and the state of the mirror as it last saw it.
 
     It has no progress handler, nor anything else that SQLite calls back: the callback would attach a thread state of
     the OS thread it runs on, while libmilter moves Python's thread states between OS threads, and the process dies.
     """
 
+    __slots__ = ("_version", "file", "sqlite", "state")
+
     def __init__(self, path: Path) -> None:
         self.file = identity(path)
         self.sqlite = open_for_reading(path)
+        self.state: _State | None = None
+        self._version = -1
+
+    def refresh(self) -> _State:
+        """Return the mirror's state now; read again only where anybody has written since."""
+        version = self.sqlite.execute("PRAGMA data_version").fetchone()[0]
+        if self.state is None or version != self._version:
+            self.state = _State(*self.sqlite.execute(_STATE).fetchone())
+            self._version = version
+        return self.state
+
+
+class _State(NamedTuple):
+    """The mirror's one row about itself."""
+
+    schema: int
+    fingerprint: str
+    generation: int
+    synced_at: float | None
 
 
 class Reader:
@@ -84,29 +107,32 @@ class Reader:
         self._idle: list[_Connection] = []
         self._lock = threading.Lock()
         self._cache = Cache(((0, 0), -1))
+        self._file = (0, 0)
+        self._looked = float("-inf")
 
-    @contextmanager
-    def snapshot(self, now: float) -> Iterator[Snapshot]:
-        """Give the directory as it is, for the length of the ``with`` block.
+    def snapshot(self, now: float) -> Lease:
+        """Give the directory as it is, for the length of a ``with`` block.
 
         :param now: wall clock, seconds.
-        :raises DirectoryUnknown: here, and from every method of the snapshot.
+        :raises DirectoryUnknown: on entry, and from every method of the snapshot.
         """
+        return Lease(self, now)
+
+    def lease(self, now: float) -> Snapshot:
+        """Open a snapshot; `Lease` closes it."""
         connection = self._borrowed()
-        sound = False
         try:
             with _as_unknown():
-                connection.sqlite.execute("BEGIN")
-                generation = self._checked(connection, now)
-            cache = self._cache_of((connection.file, generation))
-            yield Snapshot(connection.sqlite, generation, cache, _Deadline(self._clock, self._patience))
-            sound = True
-        finally:
-            self._give_back(connection, sound=sound)
+                generation = self._checked(connection.refresh(), now)
+        except DirectoryUnknown:
+            self.give_back(connection, sound=False)
+            raise
+        cache = self._cache_of((connection.file, generation))
+        return Snapshot(connection, generation, cache, _Deadline(self._clock, self._patience))
 
     def _borrowed(self) -> _Connection:
         try:
-            file = identity(self._path)
+            file = self._identity()
             while self._idle:
                 connection = self._take()
                 if connection is not None and connection.file == file:
@@ -117,12 +143,20 @@ class Reader:
         except (OSError, sqlite3.Error) as error:
             raise DirectoryUnknown(f"the mirror can't be opened: {error}") from error
 
+    def _identity(self) -> tuple[int, int]:
+        """Return which file is the mirror; looked up again each second, since a deleted mirror comes back."""
+        now = self._clock()
+        if now >= self._looked + _LOOK_SECONDS:
+            self._file = identity(self._path)
+            self._looked = now
+        return self._file
+
     def _take(self) -> _Connection | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _checked(self, connection: _Connection, now: float) -> int:
-        schema, fingerprint, generation, synced_at = connection.sqlite.execute(_STATE).fetchone()
+    def _checked(self, state: _State, now: float) -> int:
+        schema, fingerprint, generation, synced_at = state
         if schema != SCHEMA or self._fingerprint not in ("", fingerprint):
             raise DirectoryUnknown("the mirror was made from other settings")
         if synced_at is None:
@@ -141,8 +175,8 @@ class Reader:
             self._cache = fresh
         return fresh
 
-    def _give_back(self, connection: _Connection, *, sound: bool) -> None:
-        """End the transaction; keep the connection unless it failed."""
+    def give_back(self, connection: _Connection, *, sound: bool) -> None:
+        """End a snapshot's transaction, if it began one; keep the connection unless it failed."""
         try:
             if connection.sqlite.in_transaction:
                 connection.sqlite.execute("ROLLBACK")
@@ -161,6 +195,26 @@ class Reader:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.sqlite.close()
+
+
+class Lease:
+    """A snapshot for the length of a ``with`` block."""
+
+    __slots__ = ("_now", "_reader", "_snapshot")
+
+    def __init__(self, reader: Reader, now: float) -> None:
+        self._reader = reader
+        self._now = now
+        self._snapshot: Snapshot | None = None
+
+    def __enter__(self) -> Snapshot:
+        self._snapshot = self._reader.lease(self._now)
+        return self._snapshot
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._snapshot is not None:
+            self._reader.give_back(self._snapshot.connection, sound=kind is None)
+            self._snapshot = None
 
 
 class _Deadline:
@@ -188,15 +242,29 @@ def _as_unknown(deadline: _Deadline | None = None) -> Iterator[None]:
 
 
 class Snapshot:
-    """A `groups.directory.Directory` over one generation of the mirror."""
+    """A `groups.directory.Directory` over one generation of the mirror.
 
-    def __init__(
-        self, sqlite: sqlite3.Connection, generation: int, cache: Cache, deadline: _Deadline
-    ) -> None:
-        self._sqlite = sqlite
-        self._deadline = deadline
+    What the process already knows of the generation is answered without SQLite; the first question beyond that
+    begins the transaction, and is `DirectoryMoved` where another generation has come meanwhile.
+    """
+
+    __slots__ = ("_cache", "_deadline", "_generation", "connection")
+
+    def __init__(self, connection: _Connection, generation: int, cache: Cache, deadline: _Deadline) -> None:
+        self.connection = connection
         self._generation = generation
         self._cache = cache
+        self._deadline = deadline
+
+    @property
+    def _sqlite(self) -> sqlite3.Connection:
+        """The connection, within the transaction of this snapshot."""
+        sqlite = self.connection.sqlite
+        if not sqlite.in_transaction:
+            sqlite.execute("BEGIN")
+            if sqlite.execute("SELECT generation FROM state").fetchone()[0] != self._generation:
+                raise DirectoryMoved("the directory changed while it was asked")
+        return sqlite
 
     @property
     def generation(self) -> int:
@@ -232,11 +300,14 @@ class Snapshot:
 
     def person_by_login(self, login: str) -> Person | None:
         """Return the person who authenticates under this name (any case); None for nobody or more than one."""
-        with _as_unknown(self._deadline):
-            nodes = self._sqlite.execute(
-                "SELECT node FROM login WHERE login = ? LIMIT 2", (login.strip().casefold(),)
-            ).fetchall()
-        return self.person(nodes[0][0]) if len(nodes) == 1 else None
+        name = login.strip().casefold()
+        node = self._cache.logins.get(name)
+        if node is None:
+            with _as_unknown(self._deadline):
+                nodes = self._sqlite.execute("SELECT node FROM login WHERE login = ? LIMIT 2", (name,)).fetchall()
+            node = nodes[0][0] if len(nodes) == 1 else 0
+            self._cache.keep_login(name, node)
+        return self.person(Node(node))
 
     def by_digest(self, digest: int) -> Group | Person | None:
         """Return the entry that a ticket names by 56 bits (`groups.ticket.digest`); None for none or several."""

@@ -27,6 +27,7 @@ class Cache:
     def __init__(self, key: Key) -> None:
         self.key = key
         self.addresses: dict[str, int] = {}
+        self.logins: dict[str, int] = {}
         self.entries: dict[int, Group | Person | None] = {}
         self.containing: dict[int, Nodes] = {}
         self.members: dict[int, Members] = {}
@@ -37,6 +38,12 @@ class Cache:
         if len(self.addresses) >= _MOST_ADDRESSES:
             self.addresses.clear()
         self.addresses[address] = node
+
+    def keep_login(self, login: str, node: int) -> None:
+        """Keep whose login it is, 0 for nobody's."""
+        if len(self.logins) >= _MOST_ADDRESSES:
+            self.logins.clear()
+        self.logins[login] = node
 
     def keep_entry(self, node: int, entry: Group | Person | None) -> None:
         """Keep what stands at a node."""

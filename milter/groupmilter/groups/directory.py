@@ -17,6 +17,10 @@ class DirectoryUnknown(Exception):
     """The directory can't be asked now, so nobody can tell; the only answer is to defer (451 4.4.3)."""
 
 
+class DirectoryMoved(DirectoryUnknown):
+    """The directory changed between two questions to one snapshot; whoever gathers can simply begin again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One receiver: the person's node (None for a bare address of the group) and the strict address."""

@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 VERSION = 1
 MAC_BITS = 96
@@ -125,6 +126,7 @@ def _unpack(payload: int, layout: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(values))
 
 
+@lru_cache(maxsize=4096)
 def loop_digest(uuid: str, key: bytes) -> str:
     """Return the keyed digest by which a message says that this group has handled it (80 bits, base32)."""
     mac = hmac.digest(key, b"groupmilter loop\0" + uuid.encode(), "sha256")

@@ -75,6 +75,8 @@ def _text(character: str) -> bool:
 
 def _unquoted(local: str) -> str | None:
     """Return the content of a quoted or backslashed local part (RFC 5321 4.1.2), None where it is malformed."""
+    if local.isalnum():
+        return local
     if len(local) >= 2 and local[0] == local[-1] == '"':
         local = local[1:-1]
         if '"' in local.replace("\\\\", "").replace('\\"', ""):
@@ -123,6 +125,7 @@ def _dot_atom(local: str) -> bool:
     return all(atom and all(map(_text, atom)) for atom in local.split("."))
 
 
+@lru_cache(maxsize=4096)
 def path(argument: str, own_domains: frozenset[str], resolved: str | None = None) -> Address | None:
     """Read the argument of MAIL or RCPT (RFC 5321 section 4.1.2), None where no mailbox can be read from it.
 
@@ -182,7 +185,9 @@ def pattern(text: str) -> Pattern | None:
     if at and local:
         whole = canonical(f"{local}@{domain}")
         return (
-            None if whole is None else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), below=False)
+            None
+            if whole is None
+            else Pattern(whole.rpartition("@")[0].casefold(), domain_of(whole), below=False)
         )
     host = canonical_domain(domain.removeprefix("."))
     return None if host is None else Pattern("", host, domain.startswith("."))

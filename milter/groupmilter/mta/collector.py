@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 
 from groupmilter.authentication.identity import Connection, Proofs, Trust, identify
-from groupmilter.groups.directory import Directory, DirectoryUnknown
+from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, LoopTrace, unseal
 from groupmilter.mail.address import Address, canonical, domain_of, path
-from groupmilter.mail.header import mailboxes, mentioned, signed_fields
+from groupmilter.mail.header import mailboxes
 from groupmilter.policy.decide import Decision, Deferred, Passed, Verdict, decide, decide_recipient
 from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Recipient
 from groupmilter.policy.plan import LOOP_HEADER
@@ -29,8 +29,10 @@ from groupmilter.policy.settings import Settings
 EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
 """Address extensions of a group that mean something of their own (specification 4.1)."""
 
+_MOVED_OFTEN = 10
 _LOOP = LOOP_HEADER.lower()
-_SIGNATURES = ("dkim-signature", "arc-message-signature")
+
+Answer = TypeVar("Answer")
 
 
 class Snapshots(Protocol):
@@ -57,7 +59,7 @@ class Site:
     prove: Callable[[Connection, Address], Proofs] = lambda *_: Proofs()
     may_be_group: Callable[[str], bool] = lambda _: True
     counts: Callable[[], Mapping[Count, int] | None] = dict
-    clock: Callable[[], datetime] = lambda: datetime.now().astimezone()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -93,13 +95,25 @@ class Collector:
         address = path(argument, own, resolved) or Address(argument, "")
         recipient = Recipient(address, notify=notify)
         try:
-            with self.site.snapshots.snapshot() as directory:
-                recipient = self._look_up(recipient, directory)
-                return decide_recipient(
-                    recipient, self._early(recipient, directory), directory, self.site.settings
-                )
+            return self._asking(lambda directory: self._judged(recipient, directory))
         except DirectoryUnknown:
             return self._unreadable(recipient)
+
+    def _judged(self, recipient: Recipient, directory: Directory) -> Verdict:
+        found = self._look_up(recipient, directory)
+        if found.group is None and not found.service:
+            return Verdict(found, Passed())
+        return decide_recipient(found, self._early(found, directory), directory, self.site.settings)
+
+    def _asking(self, question: Callable[[Directory], Answer]) -> Answer:
+        """Put a question to one snapshot, again where the directory moved under it."""
+        for _ in range(_MOVED_OFTEN):
+            try:
+                with self.site.snapshots.snapshot() as directory:
+                    return question(directory)
+            except DirectoryMoved:
+                continue
+        raise DirectoryUnknown("the directory changes faster than it can be asked")
 
     def accept(self, recipient: Recipient) -> None:
         """Keep a recipient that was not refused."""
@@ -116,13 +130,15 @@ class Collector:
 
         :raises DirectoryUnknown: where the directory can't be asked any more.
         """
-        with self.site.snapshots.snapshot() as directory:
-            content = self._content(directory)
-            proofs = self.site.prove(self.connection, self.sender) if self.groups else Proofs()
-            identity = self._identity(content, directory, proofs)
-            recipients = tuple(self._look_up(r, directory) for r in self.recipients)
-            facts = self._facts(recipients, identity, content)
-            return facts, decide(facts, directory, self.site.settings)
+        return self._asking(self._decided)
+
+    def _decided(self, directory: Directory) -> tuple[Facts, Decision]:
+        content = self._content(directory)
+        proofs = self.site.prove(self.connection, self.sender) if self.groups else Proofs()
+        identity = self._identity(content, directory, proofs)
+        recipients = tuple(self._look_up(r, directory) for r in self.recipients)
+        facts = self._facts(recipients, identity, content)
+        return facts, decide(facts, directory, self.site.settings)
 
     def _unreadable(self, recipient: Recipient) -> Verdict:
         """Defer what may be a group's address; mail to anybody else has nothing to wait for."""
@@ -151,7 +167,7 @@ class Collector:
         return ticket is not None and ticket.kind is Kind.BOUNCE
 
     def _early(self, recipient: Recipient, directory: Directory) -> Facts:
-        identity = self._identity(None, directory, Proofs()) if recipient.group else Identity()
+        identity = self._identity(None, directory, Proofs())
         return self._facts((*self.recipients, recipient), identity, None)
 
     def _identity(self, content: Content | None, directory: Directory, proofs: Proofs) -> Identity:
@@ -183,8 +199,6 @@ class Collector:
             readable=readable,
             headers=tuple(self.headers),
             trace=self._trace(),
-            signed=signed_fields(value for name, value in self.headers if name in _SIGNATURES),
-            addressed=mentioned(value for name, value in self.headers if name in {"to", "cc"}),
         )
 
     def _values(self, name: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from groupmilter.policy.facts import Count
@@ -72,6 +73,7 @@ def _estimate(windows: int, current: int, previous: int, run: float) -> int:
     return int(current * (1 - run)) if windows == 1 else 0
 
 
+@lru_cache(maxsize=4096)
 def _key(count: Count) -> bytes:
     name = f"{count.rule}\0{count.of}\0{count.seconds}"
     return blake2b(name.encode(errors="replace"), digest_size=8).digest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from groupmilter.groups.directory import Directory, DirectoryUnknown
+from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
@@ -135,6 +135,8 @@ def _verdict(
     trace: list[Step] = []
     try:
         disposition = _group(group, facts, directory, settings, taken, trace)
+    except DirectoryMoved:
+        raise
     except DirectoryUnknown as unknown:
         trace.append(Step(group.address, "directory", Answer.HIT, str(unknown)))
         disposition = Deferred(reply_for("unknown", group.address, settings))

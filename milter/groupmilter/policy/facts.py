@@ -14,8 +14,10 @@ from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import LoopTrace
 from groupmilter.mail.address import Address
+from groupmilter.mail.header import mentioned, signed_fields
 
 _NOBODY: Nodes = frozenset()
+_SIGNATURES = ("dkim-signature", "arc-message-signature")
 
 
 class Strength(IntEnum):
@@ -86,8 +88,6 @@ class Content:
     :param sender: canonical address of Sender, or empty.
     :param readable: exactly one From field that the strict grammar reads.
     :param trace: the groups that have handled this message before.
-    :param signed: lower-case field names that some signature's ``h=`` covers.
-    :param addressed: canonical addresses of To and Cc.
     """
 
     authors: tuple[Author, ...] = ()
@@ -95,12 +95,20 @@ class Content:
     readable: bool = True
     headers: tuple[tuple[str, str], ...] = ()
     trace: LoopTrace = LoopTrace()
-    signed: frozenset[str] = frozenset()
-    addressed: frozenset[str] = frozenset()
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of all fields of a lower-case name."""
         return tuple(value for known, value in self.headers if known == name)
+
+    @property
+    def signed(self) -> frozenset[str]:
+        """The lower-case names of the fields that some signature covers."""
+        return signed_fields(value for name, value in self.headers if name in _SIGNATURES)
+
+    @property
+    def addressed(self) -> frozenset[str]:
+        """The lower-case addresses of To and Cc."""
+        return mentioned(value for name, value in self.headers if name in {"to", "cc"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,9 @@ class _Plan:
         }
         if not group.auto_replies:
             fields |= {"Precedence": "list", "X-Auto-Response-Suppress": "OOF, AutoReply"}
+        signed = content.signed
         for name, value in fields.items():
-            if name.lower() not in content.signed and not content.values(name.lower()) and value.isascii():
+            if name.lower() not in signed and not content.values(name.lower()) and value.isascii():
                 yield AddHeader(name, value)
 
     def sender(self) -> Iterator[Action]:
