@@ -100,6 +100,11 @@ def _text(value: object) -> str:
     return value
 
 
+def _later(value: object) -> None:
+    if value is not None:
+        raise ValueError("not yet available in this version")
+
+
 def host_and_port(text: str) -> tuple[str, int]:
     """Read ``host:port`` or ``[2001:db8::1]:port``.
 
@@ -120,6 +125,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+Later = Annotated[None, BeforeValidator(_later)]
 Seconds = Annotated[int, BeforeValidator(_duration)]
 Hours = Annotated[int, BeforeValidator(_hours)]
 Octets = Annotated[int, BeforeValidator(_size)]

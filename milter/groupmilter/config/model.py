@@ -20,6 +20,7 @@ from groupmilter.config.fields import (
     Domains,
     FilePath,
     Files,
+    Later,
     Line,
     Lines,
     Listing,
@@ -188,13 +189,6 @@ class TrustedNetwork(_Section):
     rights: Annotated[Rights, Field(strict=False)] = Rights.AUTHENTICATED
 
 
-class Certificate(_Section):
-    """A TLS client certificate, by its subject as the MTA reports it, and the login that it stands for."""
-
-    subject: Line
-    login: Line
-
-
 class Mta(_Section):
     """What the MTA is set to, so that an expansion stays within it."""
 
@@ -237,6 +231,7 @@ class Site(_Section):
     :param workers: number of processes; 0 stands for ``auto`` (`worker_count`).
     :param own_domains: see `domains`.
     :param policies: policy files over the shipped default, in order; a bare name is one that is shipped.
+    :param certificates: TLS clients by subject, in a later version; refused until then.
     :param group_policies: policy files that only groups naming them (``dgPolicy``) obey.
     """
 
@@ -253,7 +248,7 @@ class Site(_Section):
     map: GeneratedMap = GeneratedMap()
     control: FilePath = Path("/run/groupmilter/control.sock")
     networks: Annotated[tuple[TrustedNetwork, ...], Listing] = ()
-    certificates: Annotated[tuple[Certificate, ...], Listing] = ()
+    certificates: Later = None
     trusted_relays: Nets = ()
     policies: Lines = ()
     group_policies: Files = ()

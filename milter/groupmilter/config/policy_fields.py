@@ -34,11 +34,6 @@ class SenderClass(StrEnum):
     MODERATOR = "moderator"
 
 
-def _later(value: object) -> None:
-    if value is not None:
-        raise ValueError("not yet available in this version")
-
-
 def _sender_class(value: object) -> SenderClass:
     if value == "first-time":
         raise ValueError("first-time is not yet available in this version")
@@ -139,7 +134,6 @@ def _enhanced(value: str) -> str:
     return value
 
 
-Later = Annotated[None, BeforeValidator(_later)]
 Situation = Annotated[str, AfterValidator(_situation)]
 Language = Annotated[str, AfterValidator(_language)]
 Wording = Annotated[Line, AfterValidator(_wording)]

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from groupmilter.config.fields import Globs, Hours, Line, Listing, Octets, Seconds
+from groupmilter.config.fields import Globs, Hours, Later, Line, Listing, Octets, Seconds
 from groupmilter.config.policy_fields import (
     Addresses,
     Chain,
@@ -24,7 +24,6 @@ from groupmilter.config.policy_fields import (
     EnhancedCode,
     FieldName,
     Language,
-    Later,
     RefusalCode,
     RuleName,
     SenderClasses,
