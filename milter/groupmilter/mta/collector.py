@@ -76,7 +76,7 @@ class Collector:
     declared_size: int | None = None
     smtputf8: bool = False
     recipients: list[Recipient] = field(default_factory=list)
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: dict[str, list[str]] = field(default_factory=dict)
     octets: int = 0
     groups: bool = False
 
@@ -122,7 +122,7 @@ class Collector:
 
     def header(self, name: str, value: str) -> None:
         """Keep one header field; a caller without a reader leaves it out."""
-        self.headers.append((name.lower(), value))
+        self.headers.setdefault(name.lower(), []).append(value)
         self.octets += len(name) + len(value) + 4
 
     def end(self) -> tuple[Facts, Decision]:
@@ -191,18 +191,17 @@ class Collector:
 
     def _content(self, directory: Directory) -> Content:
         own = self.site.settings.own_domains
-        from_fields = [value for name, value in self.headers if name == "from"]
-        authors, readable = _authors(from_fields, own)
+        authors, readable = _authors(self._values("from"), own)
         return Content(
             authors=tuple(Author(address, directory.find(address)) for address in authors),
             sender=_single(self._values("sender"), own),
             readable=readable,
-            headers=tuple(self.headers),
+            headers={name: tuple(values) for name, values in self.headers.items()},
             trace=self._trace(),
         )
 
     def _values(self, name: str) -> list[str]:
-        return [value for known, value in self.headers if known == name]
+        return self.headers.get(name, [])
 
     def _trace(self) -> LoopTrace:
         digests = frozenset(digest for value in self._values(_LOOP) for digest in value.split())

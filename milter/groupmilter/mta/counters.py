@@ -44,15 +44,17 @@ class Counters:
         """Return how many messages passed in the last ``count.seconds``, to the nearest estimate below."""
         window = int(now // count.seconds)
         key = _key(count)
+        table = self._table
         for offset in self._probes(key):
-            known_key, known, current, previous = _SLOT.unpack_from(self._table, offset)
-            if known_key == key:
+            if table[offset : offset + 8] == key:
+                _, known, current, previous = _SLOT.unpack_from(table, offset)
                 return _estimate(window - known, current, previous, now % count.seconds / count.seconds)
         return 0
 
-    def _probes(self, key: bytes) -> Iterator[int]:
-        start = int.from_bytes(key, "little")
-        return ((start + probe) % self._slots * _SIZE for probe in range(_PROBES))
+    def _probes(self, key: bytes) -> range:
+        """Return the offsets where a key may stand: neighbours, from a start that its digest gives."""
+        start = int.from_bytes(key, "little") % (self._slots - _PROBES) * _SIZE
+        return range(start, start + _PROBES * _SIZE, _SIZE)
 
     def _slot(self, key: bytes, window: int) -> int:
         """Return the key's own slot, else a free or the most outdated one."""

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from groupmilter.config.places import Listen
 
-BACKLOG = 1024
 _FIRST_INHERITED = 3
 
 
@@ -123,7 +122,7 @@ def _listening(listener: socket.socket) -> socket.socket:
     if listener.family in {socket.AF_INET, socket.AF_INET6}:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.settimeout(0)
-    listener.listen(BACKLOG)
+    listener.listen(socket.SOMAXCONN)
     return listener
 
 

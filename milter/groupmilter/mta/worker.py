@@ -25,7 +25,7 @@ import milter
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.mta.drain import WAKING, connections, descriptors, stop_accepting, view
-from groupmilter.mta.listener import BACKLOG, Listener
+from groupmilter.mta.listener import Listener
 
 _BEAT = 1.0
 _LOOK = 0.05
@@ -90,7 +90,6 @@ def run_worker(
     keep_waking_harmless()
     sessions.register()
     milter.settimeout(patience.silence)
-    milter.setbacklog(BACKLOG)
     descriptor = adopt(listener)
     attendant = _Attendant(channel, descriptor, sessions, patience, log)
     threading.Thread(target=attendant.run, name="supervised", daemon=True).start()

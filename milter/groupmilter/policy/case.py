@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
@@ -46,8 +47,7 @@ class Hold:
 Outcome = Refuse | Defer | Hold
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """A rule's answer, the fact or attribute value that decided, and (on a hit) what follows.
 
     A hit without an outcome is a site rule that accepts or tags.
@@ -59,8 +59,7 @@ class Ruling:
     tags: tuple[AddHeader, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One row of a trace: which rule, for which group, and what it answered."""
 
     group: str

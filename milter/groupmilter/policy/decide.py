@@ -196,18 +196,19 @@ def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeade
     """
     tags: tuple[AddHeader, ...] = ()
     held: Hold | None = None
-    unsure = False
+    group = case.group.address or case.group.dn
     for name in case.settings.chain:
         ruling = RULES[name](case)
-        trace.append(Step(case.group.address or case.group.dn, name, ruling.answer, ruling.because))
+        trace.append(Step(group, name, ruling.answer, ruling.because))
+        if ruling.answer is not Answer.HIT:
+            continue
         tags += ruling.tags
-        unsure = unsure or ruling.answer is Answer.PENDING
-        if isinstance(ruling.outcome, Refuse | Defer) and held is None:
-            return ruling.outcome, tags
         if isinstance(ruling.outcome, Hold):
             held = held or ruling.outcome
             if case.facts.ended:
                 break
+        elif ruling.outcome is not None and held is None:
+            return ruling.outcome, tags
     return held, tags
 
 
@@ -232,8 +233,9 @@ def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]
 
 
 def _octets(expansion: Expansion, group: Group) -> int:
-    fixed = _PER_RECIPIENT + len(group.address) + 2 * len("rfc822;")
-    return sum(2 * (len(member.address) + 2) + fixed for member in expansion.members)
+    fixed = _PER_RECIPIENT + len(group.address) + 2 * len("rfc822;") + 2 * len("<>")
+    members = expansion.members
+    return len(members) * fixed + 2 * sum([len(member.address) for member in members])
 
 
 def _admit(case: Case, trace: list[Step]) -> Admission | Reply:

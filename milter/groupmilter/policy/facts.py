@@ -82,7 +82,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What the header says. Names are lower-case; values are as received, without folding.
+    """What the header says: values as received, folded or not, by lower-case field name.
 
     :param authors: of the From fields; empty where they can't be read without doubt.
     :param sender: canonical address of Sender, or empty.
@@ -93,22 +93,22 @@ class Content:
     authors: tuple[Author, ...] = ()
     sender: str = ""
     readable: bool = True
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trace: LoopTrace = LoopTrace()
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of all fields of a lower-case name."""
-        return tuple(value for known, value in self.headers if known == name)
+        return self.headers.get(name, ())
 
     @property
     def signed(self) -> frozenset[str]:
         """The lower-case names of the fields that some signature covers."""
-        return signed_fields(value for name, value in self.headers if name in _SIGNATURES)
+        return signed_fields(value for name in _SIGNATURES for value in self.values(name))
 
     @property
     def addressed(self) -> frozenset[str]:
         """The lower-case addresses of To and Cc."""
-        return mentioned(value for name, value in self.headers if name in {"to", "cc"})
+        return mentioned((*self.values("to"), *self.values("cc")))
 
 
 @dataclass(frozen=True, slots=True)
