@@ -15,6 +15,7 @@ from groupmilter.directory import filter as filters
 from groupmilter.directory.dn import normalise, parent, within
 
 _SCOPES = ("base", "one", "sub")
+_NONE: frozenset[int] = frozenset()
 _EVERYTHING = "(objectClass=*)"
 
 
@@ -142,8 +143,8 @@ class UrlIndex:
 
     def groups_of(self, dn: str, values: filters.Values) -> set[int]:
         """Return the groups one of whose URLs matches the entry, save the entry's own number."""
-        candidates = set(self._always)
+        candidates = self._always
         for attribute in self._attributes:
             for value in values.get(attribute, ()):
-                candidates |= self._keyed.get((attribute, value), frozenset())
+                candidates = candidates | self._keyed.get((attribute, value), _NONE)
         return {group for group in candidates if any(url.matches(dn, values) for url in self._urls[group])}

@@ -134,7 +134,7 @@ class Mirror:
             writer = self._writer(generation)
             for change in changes:
                 writer.perform(change)
-            changed = writer.changed
+            changed = writer.finish()
             reached = self._settle(changed, generation) if changed.any else generation - 1
             self._remember(reached, now if complete else None, cookie)
         if changed.everything:
@@ -213,7 +213,9 @@ class Mirror:
     def group_uuids(self) -> frozenset[str]:
         """Return the UUIDs of all groups."""
         with _as_mirror_errors():
-            rows = self._connection.execute("SELECT d.uuid FROM entry e JOIN detail d USING (node) WHERE e.kind = 1")
+            rows = self._connection.execute(
+                "SELECT d.uuid FROM entry e JOIN detail d USING (node) WHERE e.kind = 1"
+            )
             return frozenset(uuid for (uuid,) in rows)
 
     def group_addresses(self) -> tuple[str, ...]:

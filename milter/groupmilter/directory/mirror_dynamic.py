@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from groupmilter.directory.dynamic import MemberUrl, UrlError, UrlIndex, parse_url
 from groupmilter.directory.filter import needs_server
+from groupmilter.directory.mirror_rows import unpacked
 from groupmilter.directory.mirror_schema import DYNAMIC, RIGHTS, SEARCHED
 from groupmilter.directory.mirror_writer import Changed
 
@@ -107,7 +108,7 @@ class DynamicMembers:
             "SELECT d.node, n.dn, d.search_values FROM detail d JOIN node n ON n.id = d.node"
         )
         for node, dn, values in entries:
-            for group in index.groups_of(dn, json.loads(values)):
+            for group in index.groups_of(dn, unpacked(values)):
                 members[group].add(node)
         return {group for group, found in members.items() if self.replace(group, found, DYNAMIC)}
 
@@ -131,7 +132,7 @@ class DynamicMembers:
             "SELECT n.dn, d.search_values FROM detail d JOIN node n ON n.id = d.node WHERE d.node = ?",
             (node,),
         ).fetchone()
-        found = set() if row is None else self._index.groups_of(row[0], json.loads(row[1])) - {node}
+        found = set() if row is None else self._index.groups_of(row[0], unpacked(row[1])) - {node}
         wanted = {group for group in found if not self._excludes(group, node)}
         held = {
             group

@@ -44,22 +44,22 @@ CREATE TEMP VIEW live AS SELECT l.source, l.field FROM link l JOIN entry t ON t.
 _GROUP_RULES = (
     """
 INSERT INTO finding SELECT e.node, :ownerless, 0, '{}'
-  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+  FROM concerned c CROSS JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
  WHERE NOT EXISTS (SELECT 1 FROM live WHERE source = e.node AND field = :owners)""",
     """
 INSERT INTO finding SELECT e.node, :open_to_internet, 0, '{}'
-  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+  FROM concerned c CROSS JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
  WHERE e.flags & :open AND NOT EXISTS (SELECT 1 FROM link WHERE source = e.node AND field = :allowed)""",
     """
 INSERT INTO finding SELECT e.node, :nobody_decides, 0, '{}'
-  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+  FROM concerned c CROSS JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
  WHERE e.flags & :moderated AND NOT EXISTS (
        SELECT 1 FROM live WHERE source = e.node AND field = CASE
          WHEN EXISTS (SELECT 1 FROM link WHERE source = e.node AND field = :moderators)
          THEN :moderators ELSE :owners END)""",
     """
 INSERT INTO finding SELECT e.node, :empty, 0, '{}'
-  FROM concerned c JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
+  FROM concerned c CROSS JOIN entry e ON e.node = c.id AND e.kind = 1 AND e.address <> ''
  WHERE NOT e.flags & :outsiders
    AND NOT EXISTS (SELECT 1 FROM live WHERE source = e.node AND field < :membership)""",
 )

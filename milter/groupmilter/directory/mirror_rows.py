@@ -10,10 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from groupmilter.directory.dynamic import UrlError, parse_url
+from groupmilter.directory.filter import Values
 from groupmilter.directory.findings import Kind
 from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN, OUTSIDERS, RIGHTS
 from groupmilter.directory.profile import Problem, Record
@@ -42,8 +42,7 @@ _STORED = tuple(
 _PATTERNS = frozenset(name for name, field in GROUP.items() if field.form is Form.PATTERNS)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entry as the mirror keeps it.
 
     :param address: where its mail goes (a person: strict; a group: canonical), or empty.
@@ -74,10 +73,11 @@ class Row:
 
     def digest(self) -> bytes:
         """Return a digest of everything here, whatever the order of DNs: equal rows need no writing."""
-        names = sorted((field, sorted(dns)) for field, dns in self.names.items())
-        problems = [(p.kind.value, p.attribute, p.value, p.expected) for p in self.problems]
-        texts = (self.group, self.dn, self.flags, self.address, self.body, self.outside, self.urls)
-        whole = repr((texts, self.search_values, names, sorted(self.member_of), problems))
+        texts = (self.dn, self.address, self.body, self.outside or "", self.urls or "", self.search_values)
+        whole = f"{self.group}{self.flags}" + "\0".join(texts)
+        if self.names or self.member_of or self.problems:
+            names = sorted((field, sorted(dns)) for field, dns in self.names.items())
+            whole += repr((names, sorted(self.member_of), self.problems))
         return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -91,8 +91,7 @@ def _canonical(
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for text in texts:
-        plain = len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text)
-        address = text if plain else canonical(text, own)
+        address = text if _plain(text) else canonical(text, own)
         if address is None:
             problems.append(Problem(Kind.BAD_ADDRESS, attribute, text[:100], "expected an address"))
         else:
@@ -100,9 +99,13 @@ def _canonical(
     return tuple(found)
 
 
+def _plain(text: str) -> bool:
+    return len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text) is not None
+
+
 def deliverable(text: str, own: frozenset[str]) -> str | None:
     """Return an address as it goes into the envelope, folded in own domains; None if unusable."""
-    if len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text):
+    if _plain(text):
         return text
     checked = strict(text)
     return None if checked is None else canonical(checked, own)
@@ -112,10 +115,12 @@ def _person_row(record: Record, own: frozenset[str]) -> Row:
     problems = list(record.problems)
     written = (*record.texts("target"), *record.texts("addresses"))
     addresses = _canonical(written, own, "mail", problems)
-    goes_to = next(filter(None, (deliverable(text, own) for text in written)), "")
+    # What is first and plain is its own canonical form: by far the most, and not read twice.
+    first = addresses[:1] == written[:1] and _plain(written[0])
+    goes_to = written[0] if first else next(filter(None, (deliverable(text, own) for text in written)), "")
     if addresses and not goes_to:
         problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))
-    logins = tuple(dict.fromkeys(login.casefold() for login in record.texts("logins")))
+    logins = tuple({login.casefold(): None for login in record.texts("logins")})
     body = _json([record.fields["name"], record.fields["language"], addresses, logins])
     flags = DISABLED if record.fields["disabled"] is True else 0
     return Row(
@@ -129,7 +134,7 @@ def _person_row(record: Record, own: frozenset[str]) -> Row:
         body=body,
         outside=None,
         urls=None,
-        search_values=_json(record.values),
+        search_values=packed(record.values),
         names={},
         member_of=record.names.get("member_of", ()),
         problems=tuple(problems),
@@ -165,7 +170,7 @@ def _group_row(record: Record, own: frozenset[str]) -> Row:
         body=_json([fields["name"], addresses, kept]),
         outside=_json(outside) if outside else None,
         urls=_json(urls) if urls else None,
-        search_values=_json(record.values),
+        search_values=packed(record.values),
         names=_names(record),
         member_of=record.names.get("member_of", ()),
         problems=tuple(problems),
@@ -203,6 +208,17 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 def _json(value: object) -> str:
     return _ENCODE(value)
+
+
+def packed(values: Values) -> str:
+    """Return prepared values as one text; they hold no control characters, which `filter.prepared` takes out."""
+    return "\x1e".join(["\x1f".join((name, *texts)) for name, texts in values.items()])
+
+
+def unpacked(text: str) -> dict[str, tuple[str, ...]]:
+    """Return what `packed` has packed."""
+    parts = [part.split("\x1f") for part in text.split("\x1e")]
+    return {part[0]: tuple(part[1:]) for part in parts}
 
 
 def listed(body: str, *, group: bool) -> tuple[list[str], list[str]]:

@@ -36,21 +36,25 @@ CREATE TABLE node(id INTEGER PRIMARY KEY, dn TEXT NOT NULL UNIQUE);
 CREATE TABLE entry(
     node INTEGER PRIMARY KEY, kind INTEGER NOT NULL, flags INTEGER NOT NULL, version INTEGER NOT NULL,
     address TEXT NOT NULL);
-CREATE INDEX entry_group ON entry(node) WHERE kind = 1;
 CREATE TABLE detail(
     node INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, short INTEGER NOT NULL, digest BLOB NOT NULL,
     dn TEXT NOT NULL, body TEXT NOT NULL, outside TEXT, urls TEXT, search_values TEXT NOT NULL);
-CREATE INDEX detail_short ON detail(short);
-CREATE INDEX detail_urls ON detail(node) WHERE urls IS NOT NULL;
 CREATE TABLE address(canonical TEXT, node INTEGER, rank INTEGER, PRIMARY KEY(canonical, node)) WITHOUT ROWID;
 CREATE TABLE login(login TEXT, node INTEGER, PRIMARY KEY(login, node)) WITHOUT ROWID;
 CREATE TABLE link(
     source INTEGER, field INTEGER, target INTEGER, PRIMARY KEY(source, field, target)) WITHOUT ROWID;
-CREATE INDEX link_target ON link(target, field);
 CREATE TABLE finding(node INTEGER, kind TEXT, target INTEGER, details TEXT);
 CREATE INDEX finding_node ON finding(node);
 CREATE INDEX finding_target ON finding(target);
 """
+
+# Made again after the first load of an empty mirror: sorting once is cheaper than keeping them in order.
+INDEXES = {
+    "entry_group": "CREATE INDEX entry_group ON entry(node) WHERE kind = 1",
+    "detail_short": "CREATE INDEX detail_short ON detail(short)",
+    "detail_urls": "CREATE INDEX detail_urls ON detail(node) WHERE urls IS NOT NULL",
+    "link_target": "CREATE INDEX link_target ON link(target, field)",
+}
 
 
 class NotOurs(Exception):
@@ -157,7 +161,7 @@ def _recreate(connection: sqlite3.Connection, fingerprint: str, generation: int)
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     for (name,) in tables:
         connection.execute(f'DROP TABLE "{name}"')
-    for statement in _TABLES.split(";"):
+    for statement in (*_TABLES.split(";"), *INDEXES.values()):
         if statement.strip():
             connection.execute(statement)
     connection.execute("INSERT INTO state VALUES(1, ?, ?, ?, NULL, NULL)", (SCHEMA, fingerprint, generation))

@@ -16,10 +16,16 @@ from dataclasses import dataclass, field
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
 from groupmilter.directory.mirror_rows import Row, listed, row
-from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, REVERSE, RIGHTS, SEARCHED
+from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, INDEXES, REVERSE, RIGHTS, SEARCHED
 from groupmilter.directory.profile import Profile
 
 _EXCLUDED = RIGHTS["excluded"]
+_ENTRY = "INSERT INTO entry VALUES(?, ?, ?, ?, ?)"
+_DETAIL = "INSERT INTO detail VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADDRESS = "INSERT INTO address VALUES(?, ?, ?)"
+_LOGIN = "INSERT INTO login VALUES(?, ?)"
+_LINK = "INSERT OR IGNORE INTO link VALUES(?, ?, ?)"
+_ROWS_KEPT_BACK = 5_000
 _NODES_KEPT = 150_000
 _CHANGES_NOTED = 20_000
 _HELD = (
@@ -88,6 +94,61 @@ class _Held:
     urls: str | None
 
 
+class _Bulk:
+    """Row inserts: at once, or for the first load of an empty mirror in bulk and with the indexes made last.
+
+    :param empty: whether nothing is in the mirror, so that only what this batch put there can be there.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, empty: bool) -> None:
+        self._connection = connection
+        self._empty = empty
+        self._there: set[str | int] = set()
+        self._rows: dict[str, list[tuple[object, ...]]] = {}
+        self._kept_back = 0
+        if empty:
+            for name in INDEXES:
+                connection.execute(f"DROP INDEX {name}")
+
+    def lacks(self, key: str | int) -> bool:
+        """Tell whether the mirror certainly has no entry with this UUID, or at this node."""
+        return self._empty and key not in self._there
+
+    def note(self, uuid: str, node: int) -> None:
+        """Note that an entry is there."""
+        if self._empty:
+            self._there.update((uuid, node))
+
+    def insert(self, statement: str, row: tuple[object, ...]) -> None:
+        """Insert a row, or keep it back for a while."""
+        if not self._empty:
+            self._connection.execute(statement, row)
+            return
+        self._rows.setdefault(statement, []).append(row)
+        self._kept_back += 1
+        if self._kept_back > _ROWS_KEPT_BACK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows kept back; needed before anything is read or deleted."""
+        if self._kept_back:
+            for statement, rows in self._rows.items():
+                self._connection.executemany(statement, rows)
+            self._rows = {}
+            self._kept_back = 0
+
+    def finish(self) -> None:
+        """Write everything, and make the indexes."""
+        self.flush()
+        if self._empty:
+            for statement in INDEXES.values():
+                self._connection.execute(statement)
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM detail LIMIT 1").fetchone() is None
+
+
 class Writer:
     """Writes entries, one batch long.
 
@@ -109,6 +170,7 @@ class Writer:
         self._placeholder = normalise(placeholder) or ""
         self._generation = generation
         self._nodes: dict[str, int] = {}
+        self._bulk = _Bulk(connection, empty=_is_empty(connection))
 
     def perform(self, change: Change) -> None:
         """Bring one change into the tables."""
@@ -120,21 +182,30 @@ class Writer:
             case KeepOnly(uuids):
                 self._keep_only(uuids)
 
+    def finish(self) -> Changed:
+        """Write what is still kept back; return what has changed."""
+        self._bulk.finish()
+        return self.changed
+
     def node(self, name: str) -> int:
         """Return the number of a normalised DN, a new one where it has none."""
-        known = self._nodes.get(name)
-        if known is not None:
-            return known
+        return self._nodes.get(name) or self._numbered(name)[0]
+
+    def _numbered(self, name: str) -> tuple[int, bool]:
+        """Return the number of a DN, and whether it is a new one, so that nothing can stand there."""
         if len(self._nodes) >= _NODES_KEPT:
             self._nodes.clear()
-        found = self._connection.execute("SELECT id FROM node WHERE dn = ?", (name,)).fetchone()
-        if found is None:
-            cursor = self._connection.execute("INSERT INTO node(dn) VALUES(?)", (name,))
-            found = (int(cursor.lastrowid or 0),)
-        self._nodes[name] = int(found[0])
-        return int(found[0])
+        made = self._connection.execute("INSERT OR IGNORE INTO node(dn) VALUES(?)", (name,))
+        if made.rowcount == 1:
+            number = int(made.lastrowid or 0)
+        else:
+            found = self._connection.execute("SELECT id FROM node WHERE dn = ?", (name,)).fetchone()
+            number = int(found[0])
+        self._nodes[name] = number
+        return number, made.rowcount == 1
 
     def _held(self, where: str, value: str | int) -> _Held | None:
+        self._bulk.flush()
         found = self._connection.execute(where, (value,)).fetchone()
         return None if found is None else _Held(*found)
 
@@ -145,59 +216,63 @@ class Writer:
             return
         new = row(record, self._own_domains)
         digest = new.digest()
-        old = self._held(_BY_UUID, new.uuid)
+        old = None if self._bulk.lacks(new.uuid) else self._held(_BY_UUID, new.uuid)
         if old is not None and old.digest == digest:
             return
-        node = self.node(_name(new.dn))
+        name = _name(new.dn)
+        known = self._nodes.get(name)
+        node, fresh = (known, False) if known is not None else self._numbered(name)
         searched: list[int] = []
         if old is not None and old.node != node:
             searched = self._searched(old.node)
             self._drop(old)
             old = None
-        if old is None:
-            occupant = self._held(_BY_NODE, node)
-            if occupant is not None:
-                self._drop(occupant)
-        self._note(node, new, old)
-        self._write(node, new, digest, old)
-        self._insert_links((group, SEARCHED, node) for group in searched)
+        if old is None and not fresh and not self._bulk.lacks(node):
+            self._clear(node)
+        short = new.short
+        self._note(node, new, short, old)
+        self._write(node, new, (short, digest), old)
+        if searched:
+            self._insert_links((group, SEARCHED, node) for group in searched)
 
-    def _note(self, node: int, new: Row, old: _Held | None) -> None:
+    def _clear(self, node: int) -> None:
+        """Take out another entry that bore this name: it was deleted or renamed, its change just comes later."""
+        occupant = self._held(_BY_NODE, node)
+        if occupant is not None:
+            self._drop(occupant)
+
+    def _note(self, node: int, new: Row, short: int, old: _Held | None) -> None:
         same = old is not None and (old.group, old.address) == (new.group, new.address)
         locked = old is not None and (old.flags ^ new.flags) & DISABLED
         group = new.group or (old is not None and old.group)
         self.changed.note(node, group=group, delivery=not same or bool(locked))
-        self.changed.claim(new.addresses, new.short)
+        self.changed.claim(new.addresses, short)
         if group and (old is None or old.urls != new.urls):
             self.changed.urls.add(node)
 
-    def _write(self, node: int, new: Row, digest: bytes, old: _Held | None) -> None:
+    def _write(self, node: int, new: Row, digests: tuple[int, bytes], old: _Held | None) -> None:
         execute = self._connection.execute
         if old is not None:
             self._unclaim(old)
+            for table in ("entry", "detail"):
+                execute(f"DELETE FROM {table} WHERE node = ?", (node,))  # noqa: S608  two literals
             execute("DELETE FROM finding WHERE node = ? AND target = 0", (node,))
-        execute(
-            "INSERT OR REPLACE INTO entry VALUES(?, ?, ?, ?, ?)",
-            (node, new.group, new.flags, self._generation, new.address),
-        )
-        execute(
-            "INSERT OR REPLACE INTO detail VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (node, new.uuid, new.short, digest, new.dn, new.body, new.outside, new.urls, new.search_values),
-        )
-        self._claim(node, new)
+        self._bulk.note(new.uuid, node)
+        insert = self._bulk.insert
+        insert(_ENTRY, (node, new.group, new.flags, self._generation, new.address))
+        texts = (new.dn, new.body, new.outside, new.urls, new.search_values)
+        insert(_DETAIL, (node, new.uuid, *digests, *texts))
+        for rank, address in enumerate(new.addresses):
+            insert(_ADDRESS, (address, node, rank))
+        for login in new.logins:
+            insert(_LOGIN, (login, node))
         if new.group or (old is not None and old.group):
-            self._own_links(node, new)
+            self._own_links(node, new, old)
         if new.member_of or old is not None:
             self._reverse_links(node, new)
         for problem in new.problems:
             details = {"attribute": problem.attribute, "value": problem.value, "expected": problem.expected}
             execute("INSERT INTO finding VALUES(?, ?, 0, ?)", (node, problem.kind.value, json.dumps(details)))
-
-    def _claim(self, node: int, new: Row) -> None:
-        for rank, address in enumerate(new.addresses):
-            self._connection.execute("INSERT INTO address VALUES(?, ?, ?)", (address, node, rank))
-        for login in new.logins:
-            self._connection.execute("INSERT INTO login VALUES(?, ?)", (login, node))
 
     def _unclaim(self, old: _Held) -> None:
         addresses, logins = listed(old.body, group=old.group)
@@ -209,24 +284,33 @@ class Writer:
         for login in logins:
             self._connection.execute("DELETE FROM login WHERE login = ? AND node = ?", (login, old.node))
 
-    def _own_links(self, node: int, new: Row) -> None:
+    def _own_links(self, node: int, new: Row, old: _Held | None) -> None:
         """Write the links that the group's own attributes make; only the difference is touched."""
+        held = set() if old is None else self._held_links(node)
         wanted = {
             (number, self.node(name))
             for number, names in new.names.items()
             for name in map(_name, names)
             if not self._is_placeholder(name)
         }
-        held = set(
-            self._connection.execute(
-                "SELECT field, target FROM link WHERE source = ? AND field NOT IN (?, ?, ?)",
-                (node, REVERSE, DYNAMIC, SEARCHED),
-            )
-        )
+        if old is None:
+            for number, target in sorted(wanted):
+                self._bulk.insert(_LINK, (node, number, target))
+            return
         if any(number == _EXCLUDED for number, _ in wanted ^ held):
             self.changed.urls.add(node)
         self._delete_links((node, *gone) for gone in held - wanted)
         self._insert_links((node, *come) for come in sorted(wanted - held))
+
+    def _held_links(self, node: int) -> set[tuple[int, int]]:
+        """Return field and target of a group's links, and remember the names: most are named again."""
+        rows = self._connection.execute(
+            "SELECT l.field, l.target, n.dn FROM link l JOIN node n ON n.id = l.target"
+            " WHERE l.source = ? AND l.field NOT IN (?, ?, ?)",
+            (node, REVERSE, DYNAMIC, SEARCHED),
+        ).fetchall()
+        self._nodes.update((name, target) for _, target, name in rows)
+        return {(number, target) for number, target, _ in rows}
 
     def _is_placeholder(self, name: str) -> bool:
         """Tell whether a DN is the configured one, given in full or as the first RDNs of it."""
@@ -234,6 +318,7 @@ class Writer:
         return bool(placeholder) and (name == placeholder or name.startswith(f"{placeholder},"))
 
     def _reverse_links(self, node: int, new: Row) -> None:
+        self._bulk.flush()
         wanted = {self.node(_name(name)) for name in new.member_of}
         held = set(self._sources(node, REVERSE))
         for group in wanted ^ held:
@@ -251,7 +336,7 @@ class Writer:
         return self._sources(node, SEARCHED)
 
     def _insert_links(self, links: Iterable[tuple[int, int, int]]) -> None:
-        self._connection.executemany("INSERT OR IGNORE INTO link VALUES(?, ?, ?)", links)
+        self._connection.executemany(_LINK, links)
 
     def _delete_links(self, links: Iterable[tuple[int, int, int]]) -> None:
         self._connection.executemany("DELETE FROM link WHERE source = ? AND field = ? AND target = ?", links)
@@ -282,6 +367,7 @@ class Writer:
         self.changed.groups.update(self._sources(node, REVERSE))
 
     def _keep_only(self, uuids: frozenset[str]) -> None:
+        self._bulk.flush()
         held = self._connection.execute("SELECT uuid FROM detail").fetchall()
         for (uuid,) in held:
             if uuid not in uuids:

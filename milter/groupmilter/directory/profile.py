@@ -11,6 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import Values, prepared
@@ -31,6 +33,7 @@ _SUPERIORS = {
     "residentialperson": ("person",),
 }
 _LONGEST_SHOWN = 100
+_SCALARS = frozenset((Form.TEXT, Form.BOOLEAN, Form.NUMBER, Form.WORD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ class Problem:
     expected: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One person or group as the profile reads it; names (DNs) and addresses as written, not yet compared.
 
     :param fields: canonical field to value, DN fields excepted; every field of the kind is there.
@@ -72,8 +74,9 @@ class Profile:
     def __init__(self, content: ProfileFile, fingerprint: str) -> None:
         self._file = content
         self._fingerprint = fingerprint
-        self._values = tuple(dict.fromkeys(("objectclass", *content.filter_attributes)))
-        self._names = frozenset(self._values)
+        self._names = frozenset(("objectclass", *content.filter_attributes))
+        self._person = _Compiled(content.person)
+        self._group = _Compiled(content.group)
 
     @classmethod
     def from_mapping(cls, mapping: object) -> Profile:
@@ -104,7 +107,7 @@ class Profile:
 
     def attributes(self) -> tuple[str, ...]:
         """Return the attributes that the reader has to request, lower case, each once."""
-        names = [self._file.uuid, *self._values]
+        names = [self._file.uuid, *sorted(self._names)]
         for part in (self._file.person, self._file.group):
             names += part.when.attributes
             for mapped in part.fields:
@@ -127,38 +130,83 @@ class Profile:
         """Return the canonical record of an entry, None where it is neither group nor person."""
         classes = {value.lower() for value in entry.attributes.get("objectclass", ())}
         if _meant(self._file.group.when, entry, classes):
-            return self._record(entry, self._file.group, group=True)
+            return self._record(entry, self._group, group=True)
         if _meant(self._file.person.when, entry, classes):
-            return self._record(entry, self._file.person, group=False)
+            return self._record(entry, self._person, group=False)
         return None
 
-    def _record(self, entry: Entry, part: Part, *, group: bool) -> Record:
+    def _record(self, entry: Entry, part: _Compiled, *, group: bool) -> Record:
         problems: list[Problem] = []
-        fields: dict[str, FieldValue] = {}
+        fields = dict(part.absent)
         names: dict[str, tuple[str, ...]] = {}
-        for mapped in part.fields:
+        for mapped in part.concerned(entry):
             value = _read(entry, mapped, problems)
             if mapped.field.form is not Form.NAMES:
                 fields[mapped.name] = value
             elif isinstance(value, tuple) and value:
                 names[mapped.name] = value
-        if problems and _denial_unread(part, problems):
+        if problems and part.denial_unread(problems):
             fields["moderated"] = True
-        return Record(
-            group, entry.uuid, entry.dn, fields, _resolved(names), self._kept(entry), tuple(problems)
-        )
+        values = self._kept(entry)
+        return Record(group, entry.uuid, entry.dn, fields, _resolved(names), values, tuple(problems))
 
     def _kept(self, entry: Entry) -> Values:
-        kept: dict[str, tuple[str, ...]] = {}
-        for name in self._values:
-            raw = entry.attributes.get(name)
-            if raw:
-                kept[name] = tuple(prepared(value.decode("utf-8", "replace")) for value in raw)
-        classes = kept.get("objectclass", ())
-        more = {superior for name in classes for superior in _SUPERIORS.get(name, ())}
-        if not more.issubset(classes):
-            kept["objectclass"] = (*classes, *sorted(more.difference(classes)))
+        names = self._names
+        kept = {name: _all_prepared(raw) for name, raw in entry.attributes.items() if name in names}
+        if "objectclass" in kept:
+            kept["objectclass"] = _with_superiors(entry.attributes["objectclass"])
         return kept
+
+
+class _Compiled:
+    """People or groups of a profile, by attribute: an entry with few attributes costs few fields."""
+
+    def __init__(self, part: Part) -> None:
+        self._by_attribute: dict[str, tuple[Mapped, ...]] = {}
+        for mapped in part.fields:
+            for source in mapped.sources:
+                fields = self._by_attribute.get(source.attribute, ())
+                self._by_attribute[source.attribute] = tuple(dict.fromkeys((*fields, mapped)))
+        self.absent = {
+            mapped.name: _absent(mapped) for mapped in part.fields if mapped.field.form is not Form.NAMES
+        }
+        self._denied = frozenset(
+            source.attribute
+            for mapped in part.fields
+            if mapped.name in ("denied", "denied_addresses")
+            for source in mapped.sources
+        )
+
+    def concerned(self, entry: Entry) -> dict[Mapped, None]:
+        """Return the fields that have an attribute here, each once."""
+        found: dict[Mapped, None] = {}
+        for name in entry.attributes:
+            for mapped in self._by_attribute.get(name.partition(";")[0], ()):
+                found[mapped] = None
+        return found
+
+    def denial_unread(self, problems: Iterable[Problem]) -> bool:
+        """Tell whether a denied sender can't be told: then nothing passes unseen, the group is moderated."""
+        return any(problem.attribute in self._denied for problem in problems)
+
+
+def _absent(mapped: Mapped) -> FieldValue:
+    if mapped.field.form is Form.LANGUAGES:
+        return {}
+    return mapped.absent if mapped.field.form in _SCALARS else ()
+
+
+def _all_prepared(raw: tuple[bytes, ...]) -> tuple[str, ...]:
+    if len(raw) == 1:
+        return (prepared(raw[0].decode("utf-8", "replace")),)
+    return tuple(prepared(value.decode("utf-8", "replace")) for value in raw)
+
+
+@lru_cache(maxsize=1024)
+def _with_superiors(raw: tuple[bytes, ...]) -> tuple[str, ...]:
+    classes = _all_prepared(raw)
+    more = {superior for name in classes for superior in _SUPERIORS.get(name, ())}
+    return (*classes, *sorted(more.difference(classes)))
 
 
 def _meant(when: When, entry: Entry, classes: set[bytes]) -> bool:
@@ -166,17 +214,6 @@ def _meant(when: When, entry: Entry, classes: set[bytes]) -> bool:
     if not when.classes.isdisjoint(classes):
         return True
     return any(name in attributes for name in when.attributes)
-
-
-def _denial_unread(part: Part, problems: Iterable[Problem]) -> bool:
-    """Tell whether a denied sender can't be told: then nothing passes unseen, the group is moderated."""
-    denied = {
-        source.attribute
-        for mapped in part.fields
-        if mapped.name in ("denied", "denied_addresses")
-        for source in mapped.sources
-    }
-    return any(problem.attribute in denied for problem in problems)
 
 
 def _resolved(names: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -195,7 +232,7 @@ def _read(entry: Entry, mapped: Mapped, problems: list[Problem]) -> FieldValue:
     form = mapped.field.form
     if form is Form.LANGUAGES:
         return _languages(entry, mapped.sources)
-    if form in (Form.TEXT, Form.BOOLEAN, Form.NUMBER, Form.WORD):
+    if form in _SCALARS:
         found = list(_scalars(entry, mapped, problems))
         if not found:
             return mapped.absent

@@ -42,7 +42,7 @@ class When:
     attributes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mapped:
     """One canonical field as this profile fills it.
 

@@ -304,7 +304,9 @@ class Snapshot:
         node = self._cache.logins.get(name)
         if node is None:
             with _as_unknown(self._deadline):
-                nodes = self._sqlite.execute("SELECT node FROM login WHERE login = ? LIMIT 2", (name,)).fetchall()
+                nodes = self._sqlite.execute(
+                    "SELECT node FROM login WHERE login = ? LIMIT 2", (name,)
+                ).fetchall()
             node = nodes[0][0] if len(nodes) == 1 else 0
             self._cache.keep_login(name, node)
         return self.person(Node(node))
