@@ -1,138 +1,168 @@
-"""The generated map: which group addresses exist, for the MTA, with none of our processes running.
+"""The generated map: which group addresses exist, for an MTA that has to go on without us (specification 1.3, 2.5).
 
-Each group address leads to ``unprocessed@<service domain>``: the address is a valid recipient, and a message that gets
-past the milter lands in the hold mailbox instead of with the members or nowhere. Built aside with postmap(1) and renamed
-into place; never replaced by an empty one, never more than halved, unless forced (`MapRefused`, and the old one stays).
-Sources: postmap(1), lmdb_table(5), DATABASE_README.
+Postfix looks group addresses up in it as virtual aliases, so that they are known recipients, and a message that gets
+past the milter goes to ``unprocessed@<service domain>`` and not to the members. It is built aside with postmap(1) and
+renamed into place: processes that hold the old table open see that its file has no name left and restart by
+themselves (Postfix's dict_changed_name). What would empty it, or halve it without force, is `MapError` and the old
+one stays.
+
+Sources: postmap(1), virtual(5), DATABASE_README.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterable
+import subprocess  # noqa: S404  postmap(1) is the only writer of Postfix's table formats
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "texthash": ""}
-"""Kinds of lookup table, the preferred first, with the suffix of the file that postmap makes."""
+from groupmilter.mail.address import strict
 
-UNPROCESSED = "unprocessed"
-_PATIENCE = 60.0
-
-
-class MapRefused(Exception):
-    """The new map was not put into place; the text says why."""
+# File name endings of Postfix's table types, best first. A texthash is read by each process when it starts.
+SUFFIXES: Mapping[str, str] = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "texthash": ""}
+_POSTMAP_SECONDS = 120
 
 
-class AddressMap:
-    """The map at one path. For one writer; any process may read.
+class MapError(Exception):
+    """The map can't be built, or must not be replaced; the old one is still in place."""
 
-    :param path: of the text; the table stands beside it with its kind's suffix.
-    :param kind: one of `KINDS`; None takes the first that Postfix knows, ``texthash`` without Postfix.
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `AddressMap.write` did.
+
+    :param changed: whether the map in place is another one now.
+    :param left_out: addresses that no such table can hold.
+    :param reload_needed: whether the MTA notices only after ``postfix reload``.
     """
 
-    def __init__(self, path: Path, kind: str | None, service_domain: str) -> None:
-        self.path = path
-        self._wanted = kind
-        self._service_domain = service_domain
-        self._read: tuple[int, frozenset[str]] | None = None
+    changed: bool
+    count: int
+    left_out: tuple[str, ...]
+    reload_needed: bool
+
+
+def preferred_type(known: Iterable[str]) -> str:
+    """Return the best table type among those that the MTA knows (``postconf -m``); ``texthash`` needs nothing."""
+    types = set(known)
+    order = ("lmdb", "hash", "cdb")
+    return next((kind for kind in order if kind in types), "texthash")
+
+
+def entries(group_addresses: Iterable[str], service_domain: str) -> dict[str, str]:
+    """Return the map's content: each group address and where its mail goes if we never see it.
+
+    The service domain needs no entries: all of it is one mailbox.
+    """
+    return {address: f"unprocessed@{service_domain}" for address in group_addresses}
+
+
+@dataclass(frozen=True, slots=True)
+class AddressMap:
+    """One generated map.
+
+    :param path: the text file; the table stands beside it, with the ending of its type.
+    :param kind: a key of `SUFFIXES`; with ``texthash`` only the text is written (also right for Sendmail hosts).
+    :param postmap: the program; ``configuration`` the MTA's directory if not the built-in one.
+    """
+
+    path: Path
+    kind: str
+    postmap: str = "postmap"
+    configuration: Path | None = None
 
     @property
-    def kind(self) -> str:
-        """The kind of table, as in ``lmdb:/path``."""
-        return self._wanted or _first_known()
+    def table(self) -> Path:
+        """The file that the MTA opens."""
+        return self.path.with_name(self.path.name + SUFFIXES[self.kind])
 
-    def write(self, addresses: Iterable[str], *, force: bool = False) -> bool:
-        """Bring the map up to the addresses; tell whether it changed.
+    def write(self, content: Mapping[str, str], *, force: bool = False) -> Written:
+        """Make this the map's content.
 
-        :param force: replace it by an empty or much smaller one, too.
-        :raises MapRefused: where that isn't allowed, or postmap or the disk fails.
+        :param content: canonical address to target address.
+        :param force: allow fewer than half as many addresses as before; even so, never none after some.
+        :raises MapError: and then the old map is still in place.
         """
-        wanted = sorted(set(addresses))
-        kind = self.kind
-        if not self._differs(wanted, kind):
-            return False
-        if not force:
-            self._check(len(wanted))
+        usable = {address: target for address, target in content.items() if _fits(address)}
+        left_out = tuple(sorted(content.keys() - usable.keys()))
+        lines = [f"{address}\t{target}\n" for address, target in sorted(usable.items())]
         try:
-            self._replace(wanted, kind)
+            before = self._lines()
+            if lines == before and self.table.exists():
+                return Written(False, len(lines), left_out, False)  # noqa: FBT003  named by the class
+            _check_size(len(lines), len(before or ()), force=force)
+            self._replace("".join(lines))
         except OSError as error:
-            raise MapRefused(f"{self.path}: {error.strerror}") from error
-        return True
+            raise MapError(f"{self.path}: {error.strerror}") from error
+        return Written(True, len(lines), left_out, self.kind == "texthash")  # noqa: FBT003
 
-    def addresses(self) -> frozenset[str] | None:
-        """Return the addresses that the map knows; None where there is no map yet."""
+    def _lines(self) -> list[str] | None:
+        """Return the lines of the map in place, None where there is none."""
         try:
-            changed = self.path.stat().st_mtime_ns
-            if self._read is None or self._read[0] != changed:
-                lines = self.path.read_text("utf-8").splitlines()
-                self._read = changed, frozenset(line.partition("\t")[0] for line in lines if line)
-        except OSError:
+            with self.path.open(encoding="utf-8") as text:
+                return list(text)
+        except FileNotFoundError:
             return None
-        return self._read[1]
 
-    def _differs(self, wanted: list[str], kind: str) -> bool:
-        table = self.path.with_name(self.path.name + KINDS[kind])
-        return not table.exists() or self.addresses() != frozenset(wanted)
-
-    def _check(self, count: int) -> None:
-        known = len(self.addresses() or ())
-        if known and count * 2 < known:
-            raise MapRefused(f"{self.path} has {known} addresses and would have {count}; --force does it")
-
-    def _replace(self, wanted: list[str], kind: str) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".map-", dir=self.path.parent) as folder:
-            aside = Path(folder) / self.path.name
-            aside.write_text("".join(f"{a}\t{UNPROCESSED}@{self._service_domain}\n" for a in wanted), "utf-8")
-            suffix = KINDS[kind]
-            if suffix:
-                _postmap(kind, aside)
-                self._place(
-                    aside.with_name(aside.name + suffix), self.path.with_name(self.path.name + suffix)
-                )
-            self._place(aside, self.path)
-
-    def _place(self, made: Path, final: Path) -> None:
-        with made.open("rb+") as file:
-            os.fsync(file.fileno())
-        made.chmod(0o644)
-        made.replace(final)
-
-
-def _first_known() -> str:
-    """Return the best kind that the Postfix of this host has, asked without its configuration."""
-    program = _program("postconf")
-    if program is None:
-        return "texthash"
-    known = set(_run([program, "-m"]).split())
-    return next((kind for kind in KINDS if kind in known), "texthash")
-
-
-def _postmap(kind: str, text: Path) -> None:
-    program = _program("postmap")
-    if program is None:
-        raise MapRefused(
-            f"postmap is not installed, so there can be no {kind}: table; set map.type to texthash"
-        )
-    _run([program, f"{kind}:{text}"])
-
-
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def _run(command: list[str]) -> str:
-    """Run one of Postfix's programs with an empty configuration of its own, so that no main.cf is needed."""
-    with tempfile.TemporaryDirectory(prefix="groupmilter-postfix-") as folder:
-        Path(folder, "main.cf").write_text("compatibility_level = 3.6\n", "ascii")
-        whole = [command[0], "-c", folder, *command[1:]]
+    def _replace(self, text: str) -> None:
+        aside = self.path.with_name(f"{self.path.name}.new")
+        built = aside.with_name(aside.name + SUFFIXES[self.kind])
         try:
-            done = subprocess.run(whole, capture_output=True, text=True, timeout=_PATIENCE, check=False)  # noqa: S603 - fixed words and our own paths
-        except subprocess.TimeoutExpired as late:
-            raise MapRefused(f"{command[0]} took more than {_PATIENCE:.0f} s") from late
-    if done.returncode:
-        raise MapRefused(f"{command[0]}: {done.stderr.strip()}")
-    return done.stdout
+            _write_through(aside, text)
+            if built != aside:
+                self._compile(aside)
+                _sync(built)
+                built.replace(self.table)
+            aside.replace(self.path)
+            _sync(self.path.parent)
+        finally:
+            aside.unlink(missing_ok=True)
+            built.unlink(missing_ok=True)
+
+    def _compile(self, source: Path) -> None:
+        configured = [] if self.configuration is None else ["-c", str(self.configuration)]
+        command = [self.postmap, *configured, f"{self.kind}:{source}"]
+        try:
+            done = subprocess.run(  # noqa: S603  no shell, and the arguments are paths of the configuration
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_POSTMAP_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MapError(f"{self.postmap}: {error}") from error
+        if done.returncode:
+            raise MapError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+
+
+def _fits(address: str) -> bool:
+    """Tell whether a line of a table can begin with this address: no space, no comment, nothing to be repaired."""
+    return strict(address) == address and not address.startswith("#")
+
+
+def _check_size(count: int, before: int, *, force: bool) -> None:
+    if before and not count:
+        raise MapError(f"it would be empty after {before} addresses; not replaced")
+    if count * 2 < before and not force:
+        raise MapError(f"it would shrink from {before} to {count} addresses; not replaced without force")
+
+
+def _write_through(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o644)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or a directory to disk, so that a rename never outlives what it names."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
