@@ -24,7 +24,8 @@ from groupmilter.config.model import Format, MapType, Mode, Rights
 from groupmilter.config.places import Server
 from groupmilter.config.reload import Configuration, load, reload
 from groupmilter.config.resources import Kind, resource
-from groupmilter.directory.addressmap import AddressMap, MapRefused
+from groupmilter.directory.addressmap import MapError
+from groupmilter.directory.generatedmap import GeneratedMap
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.mirror import Mirror, MirrorSettings
 from groupmilter.directory.profile import Profile, ProfileError
@@ -121,11 +122,11 @@ def snapshots(configuration: Configuration) -> Snapshots:
     return Snapshots(Reader(site.mirror, float(site.directory.max_age), fingerprint=fingerprint))
 
 
-def address_map(configuration: Configuration) -> AddressMap:
+def address_map(configuration: Configuration) -> GeneratedMap:
     """Return the generated map that the MTA reads."""
     site = configuration.site
     kind = None if site.map.type is MapType.AUTO else site.map.type.value
-    return AddressMap(site.map.path, kind, site.service.domain)
+    return GeneratedMap(site.map.path, kind, site.service.domain)
 
 
 def site(configuration: Configuration, counters: Counters) -> Site:
@@ -147,7 +148,7 @@ def site(configuration: Configuration, counters: Counters) -> Site:
 class _Fallback:
     """Which addresses may be groups' while the mirror can't tell: the generated map's, else all of own domains."""
 
-    generated: AddressMap
+    generated: GeneratedMap
     own_domains: frozenset[str]
     service_domain: str
 
@@ -233,13 +234,15 @@ def _detail(status: Status) -> dict[str, int | float | str]:
     return detail if status.age is None else detail | {"age": round(status.age, 1)}
 
 
-def write_map(generated: AddressMap, mirror: Mirror, log: FilteringBoundLogger) -> None:
+def write_map(generated: GeneratedMap, mirror: Mirror, log: FilteringBoundLogger) -> None:
     """Bring the generated map up to the mirror; what is wrong with it is logged, and the old map stays."""
     try:
-        if generated.write(mirror.group_addresses()):
-            log.info("map written", path=str(generated.path))
-    except MapRefused as refusal:
-        log.error("map not written", path=str(generated.path), why=str(refusal))
+        written = generated.write(mirror.group_addresses())
+    except MapError as error:
+        log.error("map not written", path=str(generated.path), why=str(error))
+        return
+    if written.changed:
+        log.info("map written", path=str(generated.path), addresses=written.count)
 
 
 @dataclass(slots=True)
