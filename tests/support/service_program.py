@@ -1,0 +1,85 @@
+"""`groupmilter serve` as a program for the tests: a configuration, and optionally a stage, on the command line.
+
+    python -m tests.support.service_program /path/config.yaml [/path/stage.json]
+
+Without a stage it is the product and nothing else. With one, what the corpus decides instead of DNS, the clock
+and the past comes from that file, read anew for each message: which domains DKIM and SPF prove, what time it
+is, and how far the counters' time lies ahead (so that one case's messages don't count in the next case).
+These are the seams of `mta.collector.Site`; nothing else is replaced. Ends as the supervisor does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from groupmilter import bootstrap
+from groupmilter.authentication.identity import Proofs
+from groupmilter.config.reload import Configuration
+from groupmilter.mta.collector import Site
+from groupmilter.mta.counters import Counters, CountsNow
+from groupmilter.policy.facts import Count
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The file that the tests write before each message."""
+
+    path: Path
+
+    def proofs(self) -> Proofs:
+        """What DKIM and SPF prove."""
+        said = self._said()
+        return Proofs(frozenset(said["dkim"]), frozenset(said["spf"]))
+
+    def clock(self) -> datetime:
+        """What time it is."""
+        return datetime.fromisoformat(self._said()["time"])
+
+    def counters_time(self) -> float:
+        """When the counters think it is, in seconds."""
+        return self.clock().timestamp() + float(self._said()["ahead"])
+
+    def _said(self) -> dict[str, Any]:
+        said = json.loads(self.path.read_text("utf-8"))
+        if not isinstance(said, dict):
+            raise TypeError(f"{self.path}: not a stage")
+        return said
+
+
+def serve_on_stage(configuration: Path, stage: Stage) -> int:
+    """Serve, with the stage in the place of DNS, clock and past; return the exit code."""
+    wired = bootstrap.site
+
+    class StagedCounters(Counters):
+        """Counts at the stage's time, whatever the session says."""
+
+        def add(self, counts: Iterable[Count], now: float) -> None:  # noqa: ARG002  (the real clock's time)
+            super().add(counts, stage.counters_time())
+
+    def site(configured: Configuration, counters: Counters) -> Site:
+        return replace(
+            wired(configured, counters),
+            prove=lambda *_: stage.proofs(),
+            clock=stage.clock,
+            counts=lambda: CountsNow(counters, stage.counters_time()),
+        )
+
+    with patch.object(bootstrap, "site", site), patch.object(bootstrap, "Counters", StagedCounters):
+        return bootstrap.serve(configuration)
+
+
+def main() -> int:
+    """Serve until told to stop; return the exit code."""
+    configuration, *stage = map(Path, sys.argv[1:])
+    return serve_on_stage(configuration, Stage(stage[0])) if stage else bootstrap.serve(configuration)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
