@@ -28,7 +28,9 @@ ALLOWED = {
 ONE_FILE = {"yaml": "milter/groupmilter/config/load.py"}
 MAX_FUNCTION = 40
 MAX_FILE = 400
-WORKPLACE = re.compile(r"/(?:home|Users|work)/\w|python[h]osted|pypi\.(?:org|io)|/simple/\w|(?<!\.)\.\./shared")
+WORKPLACE = re.compile(
+    r"/(?:home|Users|work)/\w|python[h]osted|pypi\.(?:org|io)|/simple/\w|(?<!\.)\.\./shared"
+)
 FORBIDDEN_NAMES = re.compile(
     r"(^|_|(?<=[a-z]))(manager|helpers?|utils?|processor)($|_|(?=[A-Z]))", re.IGNORECASE
 )

@@ -271,11 +271,9 @@ class Site(_Section):
         """Return the organisation's domains as far as the configuration tells.
 
         ``own_domains`` where it is given, and nothing else then. Otherwise the domain that ``directory.base``
-        spells in its ``dc`` components, and the domain above the service domain. Whoever has the mirror adds
-        the domains of the groups' primary addresses (`settings.own_domains` is only the beginning of them,
-        and ``own_domains`` empty tells so): a group is the organisation's own by being in its directory. One
-        domain too few and a group is missed in another case, which Postfix then delivers to the hold mailbox,
-        to nobody else; a foreign domain is never guessed.
+        spells in its ``dc`` components, and the domain above the service domain; a foreign domain is never
+        guessed. One domain too few, and a group spelt in another case is not recognised there: Postfix's
+        generated map then takes the message to the hold mailbox, so it reaches a human and nobody else.
         """
         if self.own_domains:
             return frozenset(self.own_domains)
