@@ -40,8 +40,11 @@ class Listener:
         return self.socket.fileno()
 
     def close(self) -> None:
-        """Close this process' copy, and remove the path unless it has become another socket."""
-        if self.path is not None and _inode(self.path) == self.inode:
+        """Close this process' copy, and remove the path unless it has become another socket.
+
+        A second call changes nothing: the inode's number may be another socket's by then.
+        """
+        if self.path is not None and self.fileno() >= 0 and _inode(self.path) == self.inode:
             self.path.unlink(missing_ok=True)
         self.socket.close()
 
