@@ -12,7 +12,7 @@ Sources: postmap(1), virtual(5), DATABASE_README.
 from __future__ import annotations
 
 import os
-import subprocess  # noqa: S404  postmap(1) is the only writer of Postfix's table formats
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ def entries(group_addresses: Iterable[str], service_domain: str) -> dict[str, st
 
     The service domain needs no entries: all of it is one mailbox.
     """
-    return {address: f"unprocessed@{service_domain}" for address in group_addresses}
+    return dict.fromkeys(group_addresses, f"unprocessed@{service_domain}")
 
 
 @dataclass(frozen=True, slots=True)

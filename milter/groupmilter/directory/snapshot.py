@@ -15,19 +15,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from groupmilter.directory.mirror_rows import group as group_of
 from groupmilter.directory.mirror_rows import person as person_of
-from groupmilter.directory.mirror_schema import DISABLED, MEMBERSHIP, SCHEMA, identity, open_for_reading
+from groupmilter.directory.mirror_schema import DISABLED, MEMBERSHIP, SCHEMA, identity
 from groupmilter.directory.snapshot_cache import Cache
+from groupmilter.directory.snapshot_connection import Connection, State
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown, Member, Members
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 
 _MOST_IDLE = 8
 _LOOK_SECONDS = 1.0
-_STATE = "SELECT schema, fingerprint, generation, synced_at FROM state"
 _ENTRY = (
     "SELECT e.node, e.kind, e.flags, e.version, e.address, d.uuid, d.dn, d.body"
     " FROM entry e JOIN detail d ON d.node = e.node WHERE e.node = ?"
@@ -45,39 +44,6 @@ WITH RECURSIVE up(node) AS (
     UNION
     SELECT l.source FROM up CROSS JOIN link l ON l.target = up.node AND l.field < ?)
 SELECT up.node FROM up JOIN entry e ON e.node = up.node WHERE e.kind = 1"""
-
-
-class _Connection:
-    """One pooled connection, the file it reads, and the state of the mirror as it last saw it.
-
-    It has no progress handler, nor anything else that SQLite calls back: the callback would attach a thread state of
-    the OS thread it runs on, while libmilter moves Python's thread states between OS threads, and the process dies.
-    """
-
-    __slots__ = ("_version", "file", "sqlite", "state")
-
-    def __init__(self, path: Path) -> None:
-        self.file = identity(path)
-        self.sqlite = open_for_reading(path)
-        self.state: _State | None = None
-        self._version = -1
-
-    def refresh(self) -> _State:
-        """Return the mirror's state now; read again only where anybody has written since."""
-        version = self.sqlite.execute("PRAGMA data_version").fetchone()[0]
-        if self.state is None or version != self._version:
-            self.state = _State(*self.sqlite.execute(_STATE).fetchone())
-            self._version = version
-        return self.state
-
-
-class _State(NamedTuple):
-    """The mirror's one row about itself."""
-
-    schema: int
-    fingerprint: str
-    generation: int
-    synced_at: float | None
 
 
 class Reader:
@@ -104,7 +70,7 @@ class Reader:
         self._fingerprint = fingerprint
         self._patience = patience
         self._clock = clock
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._cache = Cache(((0, 0), -1))
         self._file = (0, 0)
@@ -130,7 +96,7 @@ class Reader:
         cache = self._cache_of((connection.file, generation))
         return Snapshot(connection, generation, cache, _Deadline(self._clock, self._patience))
 
-    def _borrowed(self) -> _Connection:
+    def _borrowed(self) -> Connection:
         try:
             file = self._identity()
             while self._idle:
@@ -139,7 +105,7 @@ class Reader:
                     return connection
                 if connection is not None:
                     connection.sqlite.close()
-            return _Connection(self._path)
+            return Connection(self._path)
         except (OSError, sqlite3.Error) as error:
             raise DirectoryUnknown(f"the mirror can't be opened: {error}") from error
 
@@ -151,11 +117,11 @@ class Reader:
             self._looked = now
         return self._file
 
-    def _take(self) -> _Connection | None:
+    def _take(self) -> Connection | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _checked(self, state: _State, now: float) -> int:
+    def _checked(self, state: State, now: float) -> int:
         schema, fingerprint, generation, synced_at = state
         if schema != SCHEMA or self._fingerprint not in ("", fingerprint):
             raise DirectoryUnknown("the mirror was made from other settings")
@@ -175,7 +141,7 @@ class Reader:
             self._cache = fresh
         return fresh
 
-    def give_back(self, connection: _Connection, *, sound: bool) -> None:
+    def give_back(self, connection: Connection, *, sound: bool) -> None:
         """End a snapshot's transaction, if it began one; keep the connection unless it failed."""
         try:
             if connection.sqlite.in_transaction:
@@ -250,7 +216,7 @@ class Snapshot:
 
     __slots__ = ("_cache", "_deadline", "_generation", "connection")
 
-    def __init__(self, connection: _Connection, generation: int, cache: Cache, deadline: _Deadline) -> None:
+    def __init__(self, connection: Connection, generation: int, cache: Cache, deadline: _Deadline) -> None:
         self.connection = connection
         self._generation = generation
         self._cache = cache
