@@ -7,7 +7,7 @@ guard and rate limits count within one case.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from groupmilter.authentication.identity import Connection, Proofs
 from groupmilter.groups.directory import DirectoryUnknown
@@ -32,14 +32,27 @@ def rehearse(case: Case, site: Site) -> Result:
     observed: list[tuple[Observed, ...]] = []
     differences: list[Difference] = []
     for number, message in enumerate(case.messages):
-        seen = play(message, site, counters)
+        seen = play(message, site, counters).observed
         observed.append(seen)
         differences.extend(_compared(number, message, seen))
     return Result(case, tuple(observed), tuple(differences))
 
 
-def play(message: Message, site: Site, counters: Counters) -> tuple[Observed, ...]:
-    """Send one message; return what became of each recipient, in the client's order.
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """How one message went.
+
+    :param observed: what became of each recipient, in the client's order.
+    :param facts, decision: of its end; None where no recipient was left, or nobody asked.
+    """
+
+    observed: tuple[Observed, ...]
+    facts: Facts | None = None
+    decision: Decision | None = None
+
+
+def play(message: Message, site: Site, counters: Counters) -> Transcript:
+    """Send one message.
 
     :param counters: what the storm guard has counted so far; an accepted message counts.
     """
@@ -52,10 +65,10 @@ def play(message: Message, site: Site, counters: Counters) -> tuple[Observed, ..
     )
     collector = begin(message, pinned)
     early = [_at_rcpt(collector, recipient) for recipient in message.recipients]
-    late: Iterator[Observed] = iter(())
-    if collector.recipients:
-        late = iter(_at_end(collector, message, counters))
-    return tuple(verdict or replace(next(late), recipient=recipient) for recipient, verdict in early)
+    late = _at_end(collector, message, counters) if collector.recipients else Transcript(())
+    rest = iter(late.observed)
+    observed = tuple(seen or replace(next(rest), recipient=recipient) for recipient, seen in early)
+    return replace(late, observed=observed)
 
 
 def begin(message: Message, site: Site) -> Collector:
@@ -75,12 +88,14 @@ def _at_rcpt(collector: Collector, recipient: str) -> tuple[str, Observed | None
     return recipient, None
 
 
-def _at_end(collector: Collector, message: Message, counters: Counters) -> list[Observed]:
+def _at_end(collector: Collector, message: Message, counters: Counters) -> Transcript:
     if not collector.wants_header:
-        return [_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients]
+        return Transcript(
+            tuple(_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients)
+        )
     for name, value in message.fields:
         collector.header(name, value)
-    collector.octets += len(message.body())
+    collector.octets += len(message.body()) if collector.groups else 0
     try:
         facts, decision = collector.end()
     except DirectoryUnknown:
@@ -88,16 +103,17 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> list[
     if decision.answer is None:
         counters.add(counted(decision, facts, collector.site.settings), message.time.timestamp())
     proven = proven_return_path(facts, message.proofs)
-    return [_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts]
+    seen = (_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts)
+    return Transcript(tuple(seen), facts, decision)
 
 
-def _unknown(collector: Collector) -> list[Observed]:
+def _unknown(collector: Collector) -> Transcript:
     """Return what the session answers when the directory is gone at the end of the message."""
     first = collector.recipients[0].address.canonical
     outcome = Outcome(passed=True)
     if collector.groups:
         outcome = _answered(reply_for("unknown", first, collector.site.settings), "end")
-    return [_one(Verdict(r, Passed()), outcome) for r in collector.recipients]
+    return Transcript(tuple(_one(Verdict(r, Passed()), outcome) for r in collector.recipients))
 
 
 def _one(verdict: Verdict, outcome: Outcome) -> Observed:

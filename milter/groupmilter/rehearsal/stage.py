@@ -65,8 +65,8 @@ class FixedSnapshots:
 class Played:
     """One directory file: its mirror, and the domains of its groups."""
 
+    path: Path
     snapshots: Snapshots
-    reader: Reader
     domains: frozenset[str]
 
 
@@ -77,6 +77,7 @@ class Stage:
     base: Base = Base()
     _mirrors: dict[tuple[Path, frozenset[str]], Played] = field(default_factory=dict)
     _settings: dict[_Wanted, Settings] = field(default_factory=dict)
+    _readers: list[Reader] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Make the folder."""
@@ -86,8 +87,8 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the mirrors and remove them."""
-        for played in self._mirrors.values():
-            played.reader.close()
+        for reader in self._readers:
+            reader.close()
         self._folder.cleanup()
 
     @cached_property
@@ -140,17 +141,25 @@ class Stage:
         return self._mirrors[key]
 
     def _load(self, file: Path, domains: frozenset[str]) -> Played:
-        path = Path(self._folder.name) / f"mirror-{len(self._mirrors)}.db"
         with _as_configuration(file):
             own = domains or frozenset(self._group_domains(file))
-            settings = MirrorSettings(self._profile, "", own)
-            mirror = Mirror.open(path, settings)
-            try:
-                mirror.apply((Put(entry) for entry in read_file(file)), now=_LOADED)
-            finally:
-                mirror.close()
+        return self.loaded(file, MirrorSettings(self._profile, "", own))
+
+    def loaded(self, file: Path, settings: MirrorSettings) -> Played:
+        """Return a directory file's mirror, made from these settings.
+
+        :raises ConfigurationError: where it can't be read.
+        """
+        path = Path(self._folder.name) / f"mirror-{len(self._readers)}.db"
+        mirror = Mirror.open(path, settings)
+        try:
+            with _as_configuration(file):
+                mirror.apply((Put(entry) for entry in read_file(file, settings.base)), now=_LOADED)
+        finally:
+            mirror.close()
         reader = Reader(path, max_age=float("inf"))
-        return Played(FixedSnapshots(reader), reader, own)
+        self._readers.append(reader)
+        return Played(path, FixedSnapshots(reader), settings.own_domains)
 
     def _group_domains(self, file: Path) -> Iterator[str]:
         """Yield the domains of the groups' primary addresses: a group is the organisation's own."""
@@ -173,5 +182,8 @@ def _as_configuration(file: Path) -> Iterator[None]:
     try:
         yield
     except LdifError as error:
-        text = str(error).removeprefix(f"{file}:").removeprefix(f"{file}: ").strip()
-        raise ConfigurationError((Problem(str(file), 0, "", text),)) from error
+        place, _, text = str(error).removeprefix(f"{file}:").partition(":")
+        line = int(place) if place.isdigit() else 0
+        raise ConfigurationError(
+            (Problem(str(file), line, "", (text if line else place).strip()),)
+        ) from error

@@ -1,0 +1,101 @@
+"""The command line as a whole: its commands, the options before them, and the one guard around them all.
+
+A foreseen failure is a sentence and an exit code (`failures`); what nobody foresaw is a trace and exit code 70.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from groupmilter.cli import control, directory, group, postfix
+from groupmilter.cli.cases import play
+from groupmilter.cli.check import check
+from groupmilter.cli.exits import Exit
+from groupmilter.cli.expand import expand
+from groupmilter.cli.explain import explain
+from groupmilter.cli.options import Common, ConfigOption, JsonOption
+from groupmilter.cli.serve import serve
+
+_EPILOG = "GROUPMILTER_CONFIG names the configuration, too. Exit codes: man groupmilter."
+
+
+class Guarded(TyperGroup):
+    """A group of commands that never shows a trace for a failure that was foreseen."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own signature
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, KeyboardInterrupt):
+            raise
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+        except Exception as error:
+            code = _failed(error, json=ctx.ensure_object(Common).json)
+            if code is None:
+                raise
+            raise typer.Exit(code) from error
+
+
+def _failed(error: Exception, *, json: bool) -> int | None:
+    """Say what failed; return the exit code, None where the command line itself is at fault."""
+    from groupmilter.cli.failures import foreseen, say
+
+    if hasattr(error, "format_message"):
+        return None
+    failure = foreseen(error)
+    if failure is None:
+        traceback.print_exception(error)
+        return Exit.SURPRISE
+    say(failure, json=json)
+    return failure.code
+
+
+app = typer.Typer(
+    name="groupmilter",
+    cls=Guarded,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from groupmilter import __version__
+
+        typer.echo(f"groupmilter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Distribution groups for Postfix and Sendmail, straight from the directory."""
+    ctx.obj = Common(config, json)
+
+
+_RUN, _ASK, _ADMINISTER = "Running", "What would happen, and why", "Looking after it"
+app.command(rich_help_panel=_RUN)(serve)
+app.command(rich_help_panel=_RUN)(control.status)
+app.command(rich_help_panel=_RUN)(control.reload)
+app.command(rich_help_panel=_RUN)(check)
+app.command(rich_help_panel=_RUN)(postfix.postfix)
+app.command(rich_help_panel=_ASK)(explain)
+app.command(rich_help_panel=_ASK)(expand)
+app.command("test", rich_help_panel=_ASK)(play)
+app.add_typer(directory.app, name="directory", rich_help_panel=_ADMINISTER)
+app.add_typer(group.app, name="group", rich_help_panel=_ADMINISTER)

@@ -1,0 +1,134 @@
+"""``directory status`` and ``directory sync``: the mirror, and loading it once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from groupmilter.cli.exits import Exit
+from groupmilter.cli.options import Call, ConfigOption, JsonOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from groupmilter.config.reload import Configuration
+
+app = typer.Typer(help="The directory and its mirror on this host.", no_args_is_help=True)
+
+
+@app.command()
+def status(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show the mirror: its age, what it holds, what is wrong in the directory."""
+    from groupmilter.directory.inventory import inventory
+
+    call = Call.of(ctx, config, json=json)
+    configuration = call.configuration()
+    site = configuration.site
+    held = inventory(site.mirror)
+    age = None if held.synced_at is None else max(0.0, time.time() - held.synced_at)
+    usable = age is not None and age <= site.directory.max_age
+    shape = {
+        "mirror": str(site.mirror),
+        "urls": [server.url for server in site.directory.url],
+        "generation": held.generation,
+        "age": age,
+        "max_age": site.directory.max_age,
+        "usable": usable,
+        "people": held.people,
+        "groups": held.groups,
+        "findings": [
+            {"kind": f.kind.value, "subject": f.subject, "dn": f.dn, "text": f.text} for f in held.findings
+        ],
+    }
+    call.terminal.show(shape, lambda console: _draw(console, shape))
+    raise typer.Exit(Exit.OK if usable else Exit.MIRROR)
+
+
+@app.command()
+def sync(
+    ctx: typer.Context,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Apply a load that lacks most of the groups, and a map half its size."),
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make the mirror and the generated map equal to the directory now.
+
+    While [bold]groupmilter serve[/] runs, its synchroniser does this by itself and holds the mirror.
+    """
+    call = Call.of(ctx, config, json=json)
+    shape = loaded(call.configuration(), force=force)
+    call.terminal.show(
+        shape,
+        lambda console: console.print(
+            f"The mirror holds {shape['people']} people and {shape['groups']} groups"
+            f" (generation {shape['generation']}), read in {shape['seconds']} s."
+        ),
+    )
+
+
+def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
+    """Load once, with a bar on a terminal; return what the mirror holds then."""
+    from groupmilter import bootstrap
+    from groupmilter.cli.progress import reading, watched
+    from groupmilter.directory.inventory import inventory
+    from groupmilter.log import logger
+
+    began = time.monotonic()
+    # What fails is said once, by the command itself.
+    log = logger("critical", json=False)
+    with reading() as tick:
+        settings = bootstrap.mirror_settings(configuration)
+        mirror = watched(tick).open(configuration.site.mirror, settings)
+        try:
+            followed = bootstrap.synchroniser(configuration, mirror, log, lambda _: None)
+            generation = followed.once(force=force)
+            bootstrap.address_map(configuration).write(mirror.group_addresses(), force=force)
+        finally:
+            mirror.close()
+    held = inventory(configuration.site.mirror)
+    return {
+        "generation": generation,
+        "people": held.people,
+        "groups": held.groups,
+        "findings": len(held.findings),
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def _draw(console: Console, shape: dict[str, Any]) -> None:
+    from groupmilter.cli.control import lasting
+    from groupmilter.cli.terminal import plain, table
+
+    rows = table("Mirror", "")
+    age = shape["age"]
+    rows.add_row("file", plain(shape["mirror"]))
+    rows.add_row("directory", plain(", ".join(shape["urls"])))
+    rows.add_row("last in step", "never" if age is None else f"{lasting(age)} ago")
+    rows.add_row("trusted for", lasting(shape["max_age"]))
+    rows.add_row("generation", str(shape["generation"]))
+    rows.add_row("people", str(shape["people"]))
+    rows.add_row("groups", str(shape["groups"]))
+    console.print(rows)
+    if not shape["usable"]:
+        console.print(
+            "Too old or never complete: mail to groups is deferred with 451 4.4.3.", style="bold red"
+        )
+    draw_findings(console, shape["findings"])
+
+
+def draw_findings(console: Console, findings: list[dict[str, str]]) -> None:
+    """Print what is wrong in the directory."""
+    from groupmilter.cli.terminal import plain, table
+
+    if not findings:
+        console.print("Nothing is wrong in the directory.", style="green")
+        return
+    rows = table("Finding", "What is wrong")
+    for finding in findings:
+        rows.add_row(f"[yellow]{finding['kind']}[/]", plain(finding["text"]))
+    console.print(rows)

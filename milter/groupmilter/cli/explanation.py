@@ -1,0 +1,220 @@
+"""What `explain` has found, as JSON and as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from groupmilter.cli.terminal import plain
+from groupmilter.cli.trace import trace_table
+from groupmilter.policy.decide import (
+    Deferred,
+    Disposition,
+    Expanded,
+    Held,
+    Passed,
+    Refused,
+    Undecided,
+)
+from groupmilter.policy.facts import Identity, Strength
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from groupmilter.mail.reply import Reply
+    from groupmilter.mta.collector import Site
+    from groupmilter.rehearsal.case import Message, Observed
+
+_STYLES = {
+    "expand": "green",
+    "pass": "green",
+    "hold": "yellow",
+    "refuse": "red",
+    "defer": "magenta",
+    "undecided": "yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One message explained.
+
+    :param answer: the one reply for the whole message, None where it is accepted.
+    :param chain: the rules in the order in which they are asked.
+    """
+
+    message: Message
+    identity: Identity
+    observed: tuple[Observed, ...]
+    answer: Reply | None
+    chain: tuple[str, ...]
+
+
+def explained(message: Message, site: Site) -> Explanation:
+    """Play a message; nothing is counted, and the storm guard finds no earlier mail.
+
+    :raises DirectoryUnknown: where there is no usable mirror.
+    """
+    from groupmilter.mta.counters import Counters
+    from groupmilter.rehearsal.run import play
+
+    transcript = play(message, site, Counters(1 << 8))
+    identity = transcript.facts.identity if transcript.facts is not None else _at_rcpt(message, site)
+    answer = transcript.decision.answer if transcript.decision is not None else None
+    return Explanation(message, identity, transcript.observed, answer, site.settings.chain)
+
+
+def _at_rcpt(message: Message, site: Site) -> Identity:
+    from groupmilter.authentication.identity import identify
+    from groupmilter.rehearsal.run import begin
+
+    collector = begin(message, site)
+    with site.snapshots.snapshot() as directory:
+        sender = collector.sender.canonical
+        return identify(collector.connection, sender, None, message.proofs, site.trust, directory)
+
+
+def who(identity: Identity) -> str:
+    """Return in a sentence who the sender is, and what proves it."""
+    person = f"{identity.person.name} <{identity.person.address}>" if identity.person is not None else ""
+    match identity.strength:
+        case Strength.LOGIN if person:
+            return f"{person}, proven by the login {identity.name}"
+        case Strength.LOGIN:
+            return f"the login {identity.name}, which is no person of the directory"
+        case Strength.CERTIFICATE:
+            return f"{person or identity.name}, proven by a client certificate"
+        case Strength.NETWORK:
+            return f"{person or identity.name}, vouched for by the client's network"
+        case Strength.DMARC:
+            way = "an aligned DKIM signature" if identity.dkim else "SPF"
+            return f"{person or identity.name}, an outsider's address proven by {way}"
+        case _:
+            claim = f", a mere claim to be {identity.name}" if identity.name else ""
+            return f"nobody: neither login nor proof{claim}"
+
+
+def word(disposition: Disposition) -> str:
+    """Return a disposition in one word, as JSON has it."""
+    words: dict[type, str] = {
+        Passed: "pass",
+        Undecided: "undecided",
+        Expanded: "expand",
+        Held: "hold",
+        Refused: "refuse",
+        Deferred: "defer",
+    }
+    return words[type(disposition)]
+
+
+def shape(explanation: Explanation) -> dict[str, object]:
+    """Return the explanation for programs."""
+    identity, message = explanation.identity, explanation.message
+    return {
+        "client": message.client or "local",
+        "login": message.login,
+        "sender": message.sender,
+        "identity": {
+            "strength": str(identity.strength),
+            "name": identity.name,
+            "person": identity.person.dn if identity.person is not None else None,
+            "addresses": identity.addresses,
+            "authenticated": identity.authenticated,
+            "text": who(identity),
+        },
+        "answer": None if explanation.answer is None else str(explanation.answer),
+        "recipients": [_recipient(one) for one in explanation.observed],
+    }
+
+
+def _recipient(observed: Observed) -> dict[str, object]:
+    disposition = observed.verdict.disposition
+    found: dict[str, object] = {"recipient": observed.recipient, "verdict": word(disposition)}
+    found |= {"at": observed.outcome.at or "end", "reply": _reply(disposition)}
+    if isinstance(disposition, Expanded):
+        expansion = disposition.expansion
+        found |= {
+            "group": disposition.group.address,
+            "members": len(expansion.members),
+            "found": expansion.found,
+            "groups": [group.address or group.dn for group in expansion.walked],
+            "holds": [group.address for group in expansion.holds],
+            "refused": [{"group": group.address, "reply": str(reply)} for group, reply in expansion.refused],
+            "left_out": expansion.left_out,
+        }
+    if isinstance(disposition, Held):
+        found |= {"group": disposition.group.address, "why": disposition.why}
+    found["trace"] = [
+        {"group": step.group, "rule": step.rule, "answer": step.answer.value, "because": step.because}
+        for step in observed.verdict.trace
+    ]
+    return found
+
+
+def _reply(disposition: Disposition) -> str | None:
+    return str(disposition.reply) if isinstance(disposition, Refused | Deferred) else None
+
+
+def draw(console: Console, explanation: Explanation) -> None:
+    """Print the explanation for people."""
+    message, identity = explanation.message, explanation.identity
+    console.print(plain(f"From    {message.sender or '<> (the null sender)'}"))
+    console.print(plain(f"Client  {message.client or 'none: local submission'}"))
+    console.print(plain(f"Sender  {who(identity)}"))
+    console.print(plain(f"        strength {identity.strength}"), style="dim")
+    for observed in explanation.observed:
+        _draw_recipient(console, observed, explanation)
+    if explanation.answer is not None and len(explanation.observed) > 1:
+        console.print()
+        console.print(
+            plain(f"The whole message is answered: {explanation.answer}"), style="bold red", soft_wrap=True
+        )
+
+
+def _draw_recipient(console: Console, observed: Observed, explanation: Explanation) -> None:
+    disposition = observed.verdict.disposition
+    style = _STYLES[word(disposition)]
+    console.print()
+    first, *more = sentences(observed)
+    console.print(f"[bold]To {plain(observed.recipient)}[/]  [bold {style}]{word(disposition).upper()}[/]")
+    console.print(plain(first), style=style, soft_wrap=True)
+    for sentence in more:
+        console.print(plain(sentence), soft_wrap=True)
+    if observed.verdict.trace:
+        console.print(trace_table(observed.verdict.trace, explanation.chain))
+
+
+def sentences(observed: Observed) -> Iterator[str]:
+    """Yield what becomes of a recipient, in words; at least one sentence."""
+    disposition = observed.verdict.disposition
+    when = "at RCPT, before any content" if observed.outcome.at == "rcpt" else "at the end of the message"
+    match disposition:
+        case Passed():
+            yield "No group: groupmilter leaves this recipient alone."
+        case Undecided():
+            yield "Undecided before the end of the message."
+        case Refused(reply):
+            yield f"{when}: {reply}"
+        case Deferred(reply):
+            yield f"{when}: {reply}"
+        case Held(group, why):
+            yield f"Waits for the moderators of {group.address}: {why}"
+        case Expanded():
+            yield from _expansion(disposition)
+
+
+def _expansion(disposition: Expanded) -> Iterator[str]:
+    expansion = disposition.expansion
+    members, nested = len(expansion.members), len(expansion.walked) - 1
+    inside = f" through {nested} nested group{'s' if nested > 1 else ''}" if nested > 0 else ""
+    yield f"Becomes {members} member{'s' if members != 1 else ''}{inside}."
+    if expansion.found > members:
+        twice = expansion.found - members
+        yield f"{twice} more {'is' if twice == 1 else 'are'} named twice, or addressed otherwise in this message."
+    for group in expansion.holds:
+        yield f"The copy for {group.address} inside waits for its own moderators."
+    for group, reply in expansion.refused:
+        yield f"{group.address} inside is left out: {reply}"
+    for sentence in expansion.left_out:
+        yield f"Left out: {sentence}"

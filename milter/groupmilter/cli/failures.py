@@ -1,0 +1,76 @@
+"""What a command says when it fails in a way that was foreseen: sentences and an exit code, never a trace."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from dataclasses import dataclass
+
+from groupmilter.cli.exits import Exit
+
+
+class CommandFailed(Exception):
+    """A command can't do what was asked; carries its exit code and the sentences for the administrator."""
+
+    def __init__(self, code: Exit, *sentences: str) -> None:
+        super().__init__("; ".join(sentences))
+        self.code = code
+        self.sentences = sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as it is shown."""
+
+    code: Exit
+    errors: tuple[dict[str, object], ...]
+
+
+def foreseen(error: Exception) -> Failure | None:
+    """Return what to say of an error, None where nobody foresaw it."""
+    from groupmilter.config.load import ConfigurationError
+    from groupmilter.directory.addressmap import MapError
+    from groupmilter.directory.ldap_settings import ReadFailed
+    from groupmilter.directory.ldif import LdifError
+    from groupmilter.directory.mirror import MirrorError
+    from groupmilter.directory.synchroniser_settings import LostTooMuch
+    from groupmilter.groups.directory import DirectoryUnknown
+    from groupmilter.supervision.control import ControlError
+
+    if isinstance(error, ConfigurationError):
+        errors = ({"file": e.file, "line": e.line, "path": e.path, "text": e.text} for e in error.errors)
+        return Failure(Exit.CONFIGURATION, tuple(errors))
+    if isinstance(error, CommandFailed):
+        return Failure(error.code, tuple({"text": text} for text in error.sentences))
+    for kind, code in (
+        (ReadFailed, Exit.DIRECTORY),
+        (LdifError, Exit.DIRECTORY),
+        (LostTooMuch, Exit.DIRECTORY),
+        (DirectoryUnknown, Exit.MIRROR),
+        (MirrorError, Exit.MIRROR),
+        (MapError, Exit.POSTFIX),
+        (ControlError, Exit.NOT_RUNNING),
+        (PermissionError, Exit.CONFIGURATION),
+        (OSError, Exit.CONFIGURATION),
+    ):
+        if isinstance(error, kind):
+            return Failure(code, ({"text": str(error)},))
+    return None
+
+
+def say(failure: Failure, *, json: bool) -> None:
+    """Print a failure: for people on standard error, for programs as JSON on standard output."""
+    if json:
+        shape = {"exit": int(failure.code), "errors": failure.errors}
+        json_format.dump(shape, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return
+    from groupmilter.cli.terminal import console
+
+    out = console(error=True)
+    for error in failure.errors:
+        place = ":".join(str(error[key]) for key in ("file", "line") if error.get(key))
+        words = (place, str(error.get("path", "")), str(error["text"]))
+        out.print("groupmilter: " + ": ".join(word for word in words if word), style="red", markup=False)
+    if failure.code is Exit.CONFIGURATION and len(failure.errors) > 1:
+        out.print(f"groupmilter: {len(failure.errors)} errors", style="red")

@@ -1,0 +1,206 @@
+"""What Postfix's settings lack, or make unsafe, beside a configuration of ours. Pure: settings in, advice out.
+
+Each piece of advice says why, and gives the line to set. Sources: postconf(5), MILTER_README, and trials with
+Postfix 3.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from groupmilter.cli.advice import Advice, Level
+from groupmilter.cli.postfix_wanted import addresses, main_lines, milter_address, milters, split
+
+if TYPE_CHECKING:
+    from groupmilter.cli.postfix_installed import Installed, Service
+    from groupmilter.config.model import Site
+
+_AREA = "postfix"
+_SHUTS = {"tempfail", "shutdown"}
+_REWRITES = "no_address_mappings"
+_UNFILTERED = "no_milters"
+
+
+def advise(site: Site, postfix: Installed, generated: str) -> Iterator[Advice]:
+    """Yield everything that is worth saying, in the order in which to mend it.
+
+    :param generated: the generated map as Postfix names it, ``lmdb:/path``.
+    """
+    lines = {line.name: str(line) for line in main_lines(site, postfix, generated)}
+    yield from _milter_list(site, postfix, lines)
+    yield from _doors(site, postfix)
+    yield from _failing(postfix, lines)
+    yield from _tables(site, postfix, generated, lines)
+    yield from _plain_settings(site, postfix, lines)
+    yield from _services(site, postfix)
+
+
+def _bad(subject: str, text: str, fix: str = "") -> Advice:
+    return Advice(Level.ERROR, _AREA, subject, text, fix)
+
+
+def _warn(subject: str, text: str, fix: str = "") -> Advice:
+    return Advice(Level.WARNING, _AREA, subject, text, fix)
+
+
+def _ok(subject: str, text: str) -> Advice:
+    return Advice(Level.OK, _AREA, subject, text)
+
+
+def _ours(site: Site, postfix: Installed) -> frozenset[str]:
+    return addresses(site.listen, postfix.main["queue_directory"])
+
+
+def _milter_list(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+    ours = _ours(site, postfix)
+    for name, who in (("smtpd_milters", "mail by SMTP"), ("non_smtpd_milters", "local submission")):
+        listed = milters(postfix.main.get(name, ""))
+        if ours.isdisjoint(listed):
+            yield _bad(name, f"groupmilter isn't there, so {who} reaches groups unchecked.", lines[name])
+        elif listed[-1] not in ours:
+            text = (
+                f"groupmilter stands before {listed[-1]}: a recipient that a later milter refuses would still"
+                " be expanded. Put it last."
+            )
+            yield _bad(name, text, lines[name])
+        else:
+            yield _ok(name, "groupmilter is there, and last.")
+
+
+def _doors(site: Site, postfix: Installed) -> Iterator[Advice]:
+    """Name each listener that overrides the milters or switches them off: a door past the groups' rules."""
+    ours, spelt = _ours(site, postfix), milter_address(site.listen, postfix.main["queue_directory"])
+    for service in postfix.listeners:
+        label = f"master.cf {service.name}"
+        if _UNFILTERED in split(postfix.effective(service, "receive_override_options")):
+            text = f"this listener has {_UNFILTERED}: whoever may use it reaches groups unchecked, a door."
+            yield _warn(
+                label, f"{text} Right for a content filter's return path on loopback, and there only."
+            )
+            continue
+        override = service.overrides.get("smtpd_milters")
+        listed = milters(override or "")
+        if override is not None and ours.isdisjoint(listed):
+            text = "this listener has milters of its own without groupmilter: a door past the groups' rules."
+            yield _bad(label, text, f"    -o smtpd_milters={','.join((*listed, spelt))}")
+        elif override is not None and listed[-1] not in ours:
+            yield _bad(label, "groupmilter isn't the last of this listener's milters.")
+        action = service.overrides.get("milter_default_action")
+        if action is not None and action not in _SHUTS:
+            yield _bad(
+                label, f"milter_default_action={action} here.", "    -o milter_default_action=tempfail"
+            )
+
+
+def _failing(postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+    name = "milter_default_action"
+    action = postfix.main.get(name, "")
+    if action in _SHUTS:
+        yield _ok(name, f"{action}: mail waits while groupmilter is down.")
+        return
+    text = f"it is {action}: should groupmilter die while it edits an envelope, mail can be lost."
+    yield _bad(name, text, lines[name])
+
+
+def _tables(site: Site, postfix: Installed, generated: str, lines: dict[str, str]) -> Iterator[Advice]:
+    listed = split(postfix.main.get("virtual_alias_maps", ""))
+    paths = [item.partition(":")[2] for item in listed]
+    if str(site.map.path) not in paths:
+        text = (
+            "the generated map isn't there: Postfix doesn't know the groups' addresses, and nothing catches"
+        )
+        yield _bad("virtual_alias_maps", f"{text} their mail past groupmilter.", lines["virtual_alias_maps"])
+    elif paths[0] != str(site.map.path):
+        text = (
+            f"the generated map stands behind {listed[0]}, which may know a group too and expand it itself."
+        )
+        yield _bad("virtual_alias_maps", text, lines["virtual_alias_maps"])
+    else:
+        yield _ok("virtual_alias_maps", f"{generated} is the first table.")
+    yield from _service_domain(site, postfix, lines)
+
+
+def _service_domain(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+    domain = site.service.domain
+    names = ("relay_domains", "virtual_mailbox_domains", "mydestination", "virtual_alias_domains")
+    where = [name for name in names if domain in split(postfix.main.get(name, ""))]
+    if not where:
+        text = f"Postfix doesn't take mail for {domain}, so mail to be held would bounce."
+        yield _bad("service domain", text, lines["relay_domains"])
+    elif len(where) > 1:
+        yield _warn("service domain", f"{domain} stands in {' and '.join(where)}; one of them only.")
+    else:
+        yield _ok("service domain", f"{domain} stands in {where[0]}.")
+
+
+def _plain_settings(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+    main = postfix.main
+    if main.get("enable_original_recipient", "yes") != "yes":
+        text = "it is off, so Postfix doesn't find the group again that is to be taken out: it would stay."
+        yield _bad("enable_original_recipient", text, lines["enable_original_recipient"])
+    newline = main.get("smtpd_forbid_bare_newline", "")
+    if newline in ("", "no"):
+        text = "a second message can be smuggled inside a first one, under the first one's login."
+        yield _bad("smtpd_forbid_bare_newline", text, lines["smtpd_forbid_bare_newline"])
+    yield from _alike(site, postfix, lines)
+    keywords = {word.lower() for word in split(main.get("smtpd_discard_ehlo_keywords", ""))}
+    if "dsn" not in keywords and not main.get("smtpd_discard_ehlo_keyword_address_maps"):
+        text = (
+            "DSN is offered to strangers: asked for a success report, Postfix tells them what a group became."
+        )
+        yield _warn("smtpd_discard_ehlo_keywords", text, lines["smtpd_discard_ehlo_keywords"])
+    overrides = split(main.get("receive_override_options", ""))
+    if _UNFILTERED in overrides:
+        yield _bad("receive_override_options", f"{_UNFILTERED} in main.cf switches every milter off.")
+    if _REWRITES in overrides:
+        text = f"{_REWRITES} in main.cf: the generated map isn't asked, so nothing catches groups' mail."
+        yield _warn("receive_override_options", text)
+
+
+def _alike(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+    theirs = int(postfix.main.get("message_size_limit", "0") or 0)
+    ours = site.mta.message_size_limit
+    if theirs and theirs < ours:
+        text = f"Postfix takes {theirs} octets, mta.message_size_limit here says {ours}: mail to large groups"
+        text = f"{text} would be refused by Postfix after it was expanded."
+        yield _bad("message_size_limit", text, lines["message_size_limit"])
+    elif theirs != ours:
+        text = f"Postfix takes {theirs or 'any number of'} octets, mta.message_size_limit here says {ours}."
+        yield _warn(
+            "message_size_limit", f"{text} Say the same in both.", f"mta: {{message_size_limit: {theirs}}}"
+        )
+    delimiter = postfix.main.get("recipient_delimiter", "")
+    if delimiter != site.mta.recipient_delimiter:
+        text = f"Postfix has {delimiter!r}, mta.recipient_delimiter here {site.mta.recipient_delimiter!r}: an"
+        text = f"{text} extension of a group's address would be read in two ways, and tickets miss their mailbox."
+        yield _bad("recipient_delimiter", text, lines["recipient_delimiter"])
+
+
+def _services(site: Site, postfix: Installed) -> Iterator[Advice]:
+    release = site.service.release
+    named = [
+        s for s in postfix.listeners if s.overrides.get("milter_macro_daemon_name") == release.daemon_name
+    ]
+    if not named:
+        text = (
+            f"no listener has milter_macro_daemon_name={release.daemon_name}: approved mail can't come back."
+        )
+        yield _warn("release listener", text, "see: groupmilter postfix")
+        return
+    for service in named:
+        yield from _release(service, postfix)
+
+
+def _release(service: Service, postfix: Installed) -> Iterator[Advice]:
+    label = f"master.cf {service.name}"
+    host = service.name.rpartition(":")[0]
+    if host not in ("127.0.0.1", "[::1]", "localhost", "::1"):
+        yield _bad(label, "the release listener can be reached from outside this host; bind it to loopback.")
+    if postfix.effective(service, "smtpd_sasl_auth_enable") != "yes":
+        text = "the release listener asks for no credential, and every account of this host can reach it."
+        yield _warn(label, text, "    -o smtpd_sasl_auth_enable=yes")
+    keywords = {word.lower() for word in split(postfix.effective(service, "smtpd_discard_ehlo_keywords"))}
+    if "dsn" in keywords:
+        text = "the release listener hides DSN, which carries the release ticket."
+        yield _bad(label, text, "    -o smtpd_discard_ehlo_keywords=")

@@ -1,0 +1,202 @@
+"""What Postfix's main.cf and master.cf have to say for a configuration of ours. Pure: settings in, lines out.
+
+Sources: postconf(5), master(5), MILTER_README, VIRTUAL_README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from groupmilter.cli.postfix_installed import Installed
+    from groupmilter.config.model import Site
+    from groupmilter.config.places import Listen
+
+HOLD_SERVICE = "groupmilter-hold"
+QUEUE_DIRECTORY = "/var/spool/postfix"
+DEFAULTS = {
+    "queue_directory": QUEUE_DIRECTORY,
+    "virtual_alias_maps": "$virtual_maps",
+    "relay_domains": "",
+    "transport_maps": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One setting of main.cf, with the reason that stands above it."""
+
+    name: str
+    value: str
+    why: str
+
+    def __str__(self) -> str:
+        """Return the line as main.cf has it."""
+        return f"{self.name} = {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One service of master.cf: its first line, its ``-o`` lines, and the reason."""
+
+    name: str
+    first: str
+    options: tuple[str, ...]
+    why: str
+
+    def __str__(self) -> str:
+        """Return the lines as master.cf has them."""
+        return "\n".join((self.first, *(f"    -o {option}" for option in self.options)))
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns the hold mailbox: user and group ids that virtual(8) writes it with."""
+
+    uid: int
+    gid: int
+
+
+def milter_address(listen: Listen, queue_directory: str) -> str:
+    """Return our socket as Postfix names it; below the queue directory relative, so that a chroot finds it."""
+    if listen.kind == "unix":
+        path, queue = listen.path, Path(queue_directory)
+        return f"unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}"
+    if listen.kind == "fd":
+        return "unix:groupmilter/milter.sock"
+    host = f"[{listen.host}]" if ":" in listen.host else listen.host
+    return f"inet:{host}:{listen.port}"
+
+
+def addresses(listen: Listen, queue_directory: str) -> frozenset[str]:
+    """Return every spelling of our socket in Postfix's settings."""
+    found = {milter_address(listen, queue_directory)}
+    if listen.kind == "unix":
+        found |= {f"unix:{listen.path}", f"local:{listen.path}"}
+        found |= {f"local:{address.removeprefix('unix:')}" for address in found}
+    if listen.host in {"127.0.0.1", "::1", "localhost"}:
+        found |= {f"inet:{host}:{listen.port}" for host in ("127.0.0.1", "localhost", "[::1]")}
+    return frozenset(found)
+
+
+def first_of(value: str, ours: str, separator: str = ", ") -> str:
+    """Return a list with ours in front, once."""
+    others = [item for item in split(value) if item != ours]
+    return separator.join((ours, *others))
+
+
+def last_of(value: str, ours: frozenset[str], spelt: str) -> str:
+    """Return a list of milters with ours at its end, once."""
+    others = [item for item in split(value) if milters(item)[0] not in ours]
+    return ", ".join((*others, spelt))
+
+
+def split(value: str) -> list[str]:
+    """Split a list at blanks and commas, but not within braces (postconf(5), MILTER_README)."""
+    items: list[str] = []
+    depth, current = 0, ""
+    for character in f"{value} ":
+        depth += (character == "{") - (character == "}")
+        if depth or character not in ", \t":
+            current += character
+        elif current:
+            items.append(current)
+            current = ""
+    return items
+
+
+def milters(value: str) -> list[str]:
+    """Return the addresses of a list of milters, without the options that braces may give each."""
+    return [item.strip("{} ").partition(",")[0].strip() for item in split(value)]
+
+
+def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
+    """Yield the lines of main.cf, with what Postfix has already kept around ours.
+
+    :param table: the generated map as Postfix names it, ``lmdb:/path``.
+    """
+    written = postfix.literal or DEFAULTS
+    queue = postfix.main.get("queue_directory", QUEUE_DIRECTORY)
+    ours, spelt = addresses(site.listen, queue), milter_address(site.listen, queue)
+    smtpd = last_of(written.get("smtpd_milters", ""), ours, spelt)
+    yield Line(
+        "smtpd_milters", smtpd, "Ours is the last: what a later milter refuses, we would still expand."
+    )
+    yield Line("non_smtpd_milters", spelt, "What this host's own programs submit obeys the groups too.")
+    yield Line(
+        "milter_default_action", "tempfail", "groupmilter down: the client tries again, nothing goes astray."
+    )
+    yield from _recipients(site, table, written)
+    yield Line("enable_original_recipient", "yes", "Else Postfix doesn't find the group that is taken out.")
+    yield Line("recipient_delimiter", site.mta.recipient_delimiter, "As mta.recipient_delimiter here.")
+    yield Line("message_size_limit", str(site.mta.message_size_limit), "As mta.message_size_limit here.")
+    yield Line(
+        "smtpd_forbid_bare_newline", "normalize", "Else a second message can be smuggled inside a first one."
+    )
+    yield Line(
+        "smtpd_discard_ehlo_keywords",
+        "silent-discard, dsn",
+        "Else Postfix tells strangers 'expanded', and members' addresses with it.",
+    )
+
+
+def _recipients(site: Site, table: str, values: Mapping[str, str]) -> Iterator[Line]:
+    domain = site.service.domain
+    yield Line(
+        "virtual_alias_maps",
+        first_of(values.get("virtual_alias_maps", ""), table),
+        "The groups and where their mail waits should groupmilter be passed by; before any other table.",
+    )
+    yield Line(
+        "relay_domains",
+        first_of(values.get("relay_domains", ""), domain),
+        "The service domain: tickets of held mail are addressed there.",
+    )
+    if values.get("relay_recipient_maps"):
+        maps = first_of(values["relay_recipient_maps"], f"inline:{{{{@{domain}=ok}}}}")
+        yield Line("relay_recipient_maps", maps, "Every address of the service domain is one.")
+    yield Line(
+        "transport_maps",
+        first_of(values.get("transport_maps", ""), f"inline:{{{{{domain}={HOLD_SERVICE}:}}}}"),
+        "Mail for the service domain goes into the hold mailbox.",
+    )
+
+
+def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Entry]:
+    """Yield the services that master.cf needs."""
+    mailbox, domain = site.hold_mailbox, site.service.domain
+    yield Entry(
+        HOLD_SERVICE,
+        f"{HOLD_SERVICE} unix  -       n       n       -       -       virtual",
+        (
+            f"virtual_mailbox_base={mailbox.parent}",
+            f"virtual_mailbox_maps=inline:{{{{@{domain}={mailbox.name}/}}}}",
+            f"virtual_uid_maps=static:{owner.uid}",
+            f"virtual_gid_maps=static:{owner.gid}",
+            "virtual_minimum_uid=1",
+            "virtual_mailbox_limit=0",
+        ),
+        "Writes the hold mailbox, a Maildir.",
+    )
+    release = site.service.release
+    queue = postfix.main.get("queue_directory", QUEUE_DIRECTORY)
+    yield Entry(
+        "release",
+        f"{release.host}:{release.port} inet  n       -       n       -       -       smtpd",
+        (
+            "syslog_name=postfix/groupmilter-release",
+            f"milter_macro_daemon_name={release.daemon_name}",
+            f"smtpd_milters={milter_address(site.listen, queue)}",
+            "smtpd_sasl_auth_enable=yes",
+            "smtpd_client_restrictions=",
+            "smtpd_helo_restrictions=",
+            "smtpd_sender_restrictions=",
+            "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
+            "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
+            "smtpd_discard_ehlo_keywords=",
+        ),
+        "Takes approved mail back, from whoever knows our credential only: every local account can reach a port.",
+    )

@@ -1,0 +1,38 @@
+"""``serve``: run the roles under one supervisor, in the foreground, until told to stop."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from groupmilter.cli.options import Call, ConfigOption, JsonOption
+
+
+class RoleName(StrEnum):
+    """What ``serve`` may be told to run alone."""
+
+    MILTER = "milter"
+    DIRECTORY = "directory"
+
+
+def serve(
+    ctx: typer.Context,
+    roles: Annotated[
+        list[RoleName] | None,
+        typer.Argument(metavar="[milter|directory]...", help="Run only these; all of them unless given."),
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the mail filter and the directory synchroniser.
+
+    Stays in the foreground and logs to standard error; systemd's unit starts it so. SIGHUP (or
+    [bold]groupmilter reload[/]) reads the configuration anew; SIGTERM finishes what has begun and stops.
+    """
+    call = Call.of(ctx, config, json=json)
+    from groupmilter import bootstrap
+
+    names = tuple(role.value for role in roles) if roles else bootstrap.ROLES
+    raise typer.Exit(bootstrap.serve(call.path, names))
