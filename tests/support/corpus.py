@@ -1,0 +1,215 @@
+"""The corpus of cases (tests/cases) for the heights above the pure core: what a case asks of a running service,
+the pure run of the same case, and what both may be compared by.
+
+Tickets differ from run to run by time and nonce, so they are compared opened: kind, group, sender, strength.
+Fails with `ConfigurationError` for a case file that can't be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.service import Service
+
+from groupmilter.authentication.identity import Network
+from groupmilter.groups.ticket import Keys, Kind, Ticket, unseal
+from groupmilter.mail import action
+from groupmilter.mta.collector import Site
+from groupmilter.mta.counters import Counters
+from groupmilter.policy.plan import Mint, plan
+from groupmilter.rehearsal.case import Case, Message
+from groupmilter.rehearsal.cases import read_files
+from groupmilter.rehearsal.run import Transcript, play
+from groupmilter.rehearsal.stage import Stage
+
+ROOT = Path(__file__).resolve().parents[1] / "cases"
+_NO_TICKET = "no ticket"
+
+
+def corpus() -> tuple[Case, ...]:
+    """Every case of tests/cases, file by file."""
+    return read_files(sorted(ROOT.rglob("*.yaml")))
+
+
+def name_of(case: Case) -> str:
+    """The case's name with its file's, for test reports."""
+    return f"{case.file.relative_to(ROOT).with_suffix('')}: {case.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a case asks of a service; cases with equal settings share one."""
+
+    directory: Path
+    own_domains: frozenset[str]
+    service_domain: str
+    policies: tuple[str, ...]
+    group_policies: tuple[Path, ...]
+    networks: tuple[Network, ...]
+
+    @property
+    def base(self) -> str:
+        """The suffix: the DN of the directory file's first entry."""
+        lines = self.directory.read_text("utf-8").splitlines()
+        return next(line[3:].strip() for line in lines if line.startswith("dn:"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of config.yaml."""
+        options: dict[str, Any] = {"own_domains": sorted(self.own_domains), "directory": {"max_age": "365d"}}
+        options["policies"] = [*self.policies]
+        options["group_policies"] = [str(path) for path in self.group_policies]
+        options["networks"] = [_network(network) for network in self.networks]
+        return options
+
+    def service(self, url: str) -> Service:
+        """A service for these cases, reading its directory from `url`."""
+        return Service(url, self.base, self.service_domain, self.options, staged=True)
+
+
+def _network(network: Network) -> dict[str, Any]:
+    rights = "person" if network.person else "authenticated"
+    net = "local" if network.net is None else str(network.net)
+    return {"net": net, "speaks_for": sorted(network.speaks_for), "rights": rights}
+
+
+def setting(case: Case, site: Site) -> Setting:
+    """What a case asks for; `site` is what the pure core decides it with."""
+    if case.directory is None:
+        raise ValueError(f"{case.file}:{case.line}: a case of the corpus brings its own directory")
+    settings = site.settings
+    return Setting(
+        case.directory.resolve(), settings.own_domains, settings.service_domain, case.policies or (),
+        case.group_policies, site.trust.networks,
+    )  # fmt: skip
+
+
+@dataclass
+class Services:
+    """Started services by setting, one at a time: the next setting stops the one before. A context manager."""
+
+    url: Callable[[Setting, ExitStack], str] = lambda setting, _: f"ldif:{setting.directory}"
+    around: Callable[[Service, Setting, ExitStack], None] = lambda *_: None
+    _open: ExitStack = field(default_factory=ExitStack)
+    _current: tuple[Setting, Service] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def get(self, wanted: Setting) -> Service:
+        """The service for a setting: `url` gives (and may start) its directory, `around` what stands around it."""
+        if self._current is None or self._current[0] != wanted:
+            self._current = None
+            self._open.close()
+            service = self._open.enter_context(wanted.service(self.url(wanted, self._open)))
+            self.around(service, wanted, self._open)
+            self._current = wanted, service
+        return self._current[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Pure:
+    """What the pure core makes of a message: the transcript, and the actions in their order."""
+
+    message: Message
+    transcript: Transcript
+    actions: tuple[action.Action, ...]
+
+    @property
+    def delivered(self) -> frozenset[str]:
+        """Everybody whom the accepted message reaches through a group."""
+        return frozenset().union(*(seen.outcome.deliver for seen in self.transcript.observed))
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The groups whose moderators are asked."""
+        return frozenset().union(*(seen.outcome.hold for seen in self.transcript.observed))
+
+
+def pure(case: Case, stage: Stage, keys: Keys) -> Iterator[Pure]:
+    """Play a case in the pure core, sealing with these keys."""
+    site = replace(stage.site(case), keys=keys)
+    counters = Counters(1 << 12)
+    for message in case.messages:
+        transcript = play(message, site, counters)
+        actions: tuple[action.Action, ...] = ()
+        if (
+            transcript.decision is not None
+            and transcript.facts is not None
+            and not transcript.decision.answer
+        ):
+            mint = Mint(keys, int(message.time.timestamp()), 0)
+            actions = plan(transcript.decision, transcript.facts, site.settings, mint)
+        yield Pure(message, transcript, actions)
+
+
+def stage_for(service: Service, message: Message, number: int) -> None:
+    """Make the service see the message's proofs and time; `number` keeps one case's counters from another's."""
+    proofs = message.proofs
+    service.stage(proofs.dkim, proofs.spf, message.time, timedelta(days=30 * number).total_seconds())
+
+
+def octets(message: Message, identity: str = "") -> bytes:
+    """The message as a client sends it; `identity`, if given, becomes its Message-ID."""
+    fields = [
+        (name, f"<{identity}>" if identity and name == "Message-ID" else value)
+        for name, value in message.fields
+    ]
+    head = b"".join(f"{name}: {value}\r\n".encode() for name, value in fields)
+    return head + b"\r\n" + message.body()
+
+
+def parameters(message: Message) -> tuple[str, ...]:
+    """The parameters of MAIL FROM."""
+    size = () if message.declared_size is None else (f"SIZE={message.declared_size}",)
+    plain = all(text.isascii() for text in (message.sender, *message.recipients))
+    return size if plain else (*size, "SMTPUTF8")
+
+
+def opened(address: str, keys: Keys) -> Ticket | None:
+    """The ticket that an address of the service domain carries, without what differs from run to run."""
+    _, _, sealed = address.rpartition("@")[0].partition("+")
+    ticket = unseal(sealed, keys)
+    return None if ticket is None else replace(ticket, time=0, nonce=0)
+
+
+def comparable(actions: Iterable[action.Action], keys: Keys, service_domain: str) -> list[tuple[str, ...]]:
+    """Actions as values to compare: tickets opened, what an exact and a canonical deletion share said once."""
+    return [
+        (type(one).__name__, *_comparable(one, keys, service_domain)) for one in actions
+    ]  # fmt: skip
+
+
+def _comparable(one: action.Action, keys: Keys, service_domain: str) -> tuple[str, ...]:
+    match one:
+        case action.AddRecipient(address, parameters_):
+            return _named(address, keys, service_domain), parameters_
+        case action.ChangeSender(address):
+            return (_named(address, keys, service_domain),)
+        case action.DeleteRecipient(address):
+            return (address.removeprefix("<").removesuffix(">"),)
+        case action.AddHeader(name, value) | action.InsertHeader(name, value):
+            return name, value
+
+
+def _named(address: str, keys: Keys, service_domain: str) -> str:
+    if not address.endswith(f"@{service_domain}"):
+        return address
+    return f"{address.partition('+')[0]} {opened(address, keys) or _NO_TICKET}"
+
+
+def tickets(addresses: Iterable[str], keys: Keys) -> list[Ticket]:
+    """The hold tickets among addresses."""
+    found = (opened(address, keys) for address in addresses if address.startswith("hold+"))
+    return [ticket for ticket in found if ticket is not None and ticket.kind is Kind.HOLD]
