@@ -15,11 +15,14 @@ from typing import Any
 
 import yaml
 from tests.benchmarks.contenders import Address, Kind, Milter, MilterFailed, address, launch, start_pymilter
-from tests.benchmarks.population import DOMAIN, SUFFIX, group_address
+from tests.benchmarks.population import DOMAIN, SUFFIX, group_address, person_address
 from tests.benchmarks.programs import Load, Tools, run_load
+
+from groupmilter.directory.snapshot import Reader
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADED_DEADLINE = 300.0
+LOOKUPS = 400
 MESSAGE_SIZE_LIMIT = 50_000_000
 """As the benchmarks' Postfix has it."""
 
@@ -70,7 +73,7 @@ def configuration(workdir: Path, listen: Address, overrides: Mapping[str, Any]) 
         "control": str(workdir / "control.sock"),
         "policies": [str(workdir / "policy.yaml")],
         "mta": {"message_size_limit": MESSAGE_SIZE_LIMIT},
-        "log": {"level": "info"},
+        "log": {"level": "info", "format": "json"},
         **overrides,
     }
 
@@ -155,5 +158,18 @@ def load_directory(workdir: Path, directory: Mapping[str, Any]) -> tuple[float, 
 
 
 def lookup_microseconds(workdir: Path) -> float:
-    """The mean cost of one mirror lookup (a person, then a group by address) in the mirror that `workdir` has."""
-    raise Unavailable(f"the mirror's interface isn't wired to the benchmarks yet (mirror in {workdir})")
+    """The mean cost of one mirror lookup in the mirror that `workdir` has: each a snapshot, half of them a miss."""
+    reader = Reader(workdir / "mirror.db", max_age=3600.0)
+    asked = [address for n in range(LOOKUPS // 2) for address in (person_address(n), f"nobody{n}@{DOMAIN}")]
+    started = time.monotonic()
+    found = sum(_known(reader, address) for address in asked)
+    spent = time.monotonic() - started
+    reader.close()
+    if found != LOOKUPS // 2:
+        raise Unavailable(f"the mirror knows {found} of {LOOKUPS // 2} people")
+    return 1e6 * spent / LOOKUPS
+
+
+def _known(reader: Reader, address: str) -> bool:
+    with reader.snapshot(time.time()) as directory:
+        return directory.find(address) is not None

@@ -9,7 +9,8 @@
  *   -s  unix:PATH or inet:PORT@HOST (HOST a numeric IPv4 address)
  *   -t  run for so long (default 3 seconds); -m: send so many messages, over all connections
  *   -1  a fresh connection for each message; without it a connection is kept for all of its messages
- *   -r  recipients of each message (default 3); the first ones are the -g addresses, the rest personN@DOMAIN
+ *   -r  recipients of each message (default 3); the first ones are the -g addresses, the rest personN@DOMAIN,
+ *       numbered from 1000: direct recipients that are also a group's members would come off the expansion
  *   -f  envelope sender and author;  -l  SASL login sent as {auth_authen}
  *
  * Prints one line of JSON.  Exit status 0: the load ran (look at "errors"); 1: no connection could be made at all;
@@ -49,7 +50,7 @@ enum {
 
 enum stage { AT_CONNECT, AT_HELO, AT_MAIL, AT_RCPT, AT_DATA, AT_EOM, AT_EOH, STAGES };
 
-enum { HEADERS = 10, CHUNK = 65535, MACRO_LIST = 512, MAX_GROUPS = 64, ANSWER_SECONDS = 60 };
+enum { FIRST_PERSON = 1000, HEADERS = 10, CHUNK = 65535, MACRO_LIST = 512, MAX_GROUPS = 64, ANSWER_SECONDS = 60 };
 
 static const char stage_command[STAGES] = {'C', 'H', 'M', 'R', 'T', 'E', 'N'};
 
@@ -409,7 +410,7 @@ static int send_recipient(struct connection *c, int index)
     if (index < options.group_count)
         snprintf(address, sizeof address, "%s", options.groups[index]);
     else
-        snprintf(address, sizeof address, "person%d@%s", index, options.domain);
+        snprintf(address, sizeof address, "person%d@%s", FIRST_PERSON + index, options.domain);
     c->recipient = address;
     int length = snprintf(payload, sizeof payload, "<%s>", address) + 1;
     int answer = -1;
