@@ -277,8 +277,12 @@ def test_nothing_is_left_open_or_dead_in_the_supervisor_after_replacements(runni
         running.ask("replace", role="milter")
         running.settle(generation)
     eventually(lambda: descriptors() <= before, "no more descriptors than before")
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    assert {int(pid) for pid in children} == running.children()
+    eventually(lambda: _children_of(running.pid) == running.children(), "no zombie, and nobody forgotten")
+
+
+def _children_of(pid: int) -> set[int]:
+    """Return the children that the kernel knows, dead ones that nobody waited for among them."""
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 def test_a_second_instance_does_not_take_the_socket_away(running: Supervised, tmp_path: Path) -> None:
