@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tests.directory.memory_mirror import MemoryMirror
+
+from groupmilter.config.model import Sync
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
 from groupmilter.directory.synchroniser_settings import SyncSettings
-from tests.directory.memory_mirror import MemoryMirror
 
 DEADLINE = 60.0
 SUFFIX = "dc=masociete,dc=example"
@@ -62,25 +64,24 @@ def groups(*names: str) -> set[str]:
     return {f"cn={name},{SUFFIX}" for name in names}
 
 
-def ldap(url: str, **changed: object) -> LdapSettings:
+def ldap(url: str) -> LdapSettings:
     """Settings for a server of the tests; generous, so that only what a test makes slow is slow."""
-    values: dict[str, object] = {"urls": (url,), "base": SUFFIX, "operation_timeout": 30.0, "page_size": 50}
-    return LdapSettings(**(values | changed))  # type: ignore[arg-type]  # mixed keyword values of a test
+    return LdapSettings((url,), SUFFIX, operation_timeout=30.0, page_size=50)
 
 
-def sync(**changed: object) -> SyncSettings:
-    """Settings that try again soon."""
-    values: dict[str, object] = {
-        "query": QUERY,
-        "attributes": ATTRIBUTES,
-        "first_pause": 0.05,
-        "longest_pause": 0.2,
-        "keepalive": 0.2,
-        "silence": 20.0,
-        "poll": 0.1,
-        "reload": 0.1,
-    }
-    return SyncSettings(**(values | changed))  # type: ignore[arg-type]  # mixed keyword values of a test
+def sync(mode: Sync = Sync.AUTO, silence: float = 20.0) -> SyncSettings:
+    """Settings that look and try again soon."""
+    return SyncSettings(
+        QUERY,
+        ATTRIBUTES,
+        mode,
+        poll=0.1,
+        reload=0.1,
+        keepalive=0.2,
+        silence=silence,
+        first_pause=0.05,
+        longest_pause=0.2,
+    )
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ TREE = (
     f"dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\ndc: masociete\no: masociete\n\n"
     + "".join(
         f"dn: uid=u{number},{SUFFIX}\nobjectClass: inetOrgPerson\nuid: u{number}\ncn: x\nsn: x\n"
-    f"mail: u{number}@x.example\n\n"
+        f"mail: u{number}@x.example\n\n"
         for number in range(PEOPLE)
     )
 )
@@ -200,7 +200,8 @@ def test_continuation_references_are_counted_and_not_followed() -> None:
 def test_a_real_slapd_cut_in_mid_page(octets: int, reset: bool) -> None:
     with (
         Slapd(content=[TREE]) as slapd,
-        FaultyProxy(slapd.port, Fault(cut_after=octets, reset=reset)) as proxy,pytest.raises(Unreachable)
+        FaultyProxy(slapd.port, Fault(cut_after=octets, reset=reset)) as proxy,
+        pytest.raises(Unreachable),
     ):
         read(proxy.uri)
 

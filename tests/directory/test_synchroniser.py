@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from groupmilter.config.model import Sync
-from groupmilter.directory.entry import KeepOnly, Remove
-from groupmilter.directory.mirror import Search
 from tests.directory.running import (
     SUFFIX,
     TREE,
@@ -22,6 +18,10 @@ from tests.directory.running import (
 )
 from tests.support.slapd import Slapd
 from tests.support.slapd_configuration import Settings
+
+from groupmilter.config.model import Sync
+from groupmilter.directory.entry import KeepOnly, Remove
+from groupmilter.directory.mirror import Search
 
 START = TREE + person("anna") + person("bob") + group("sales", "anna") + group("staff", "anna", "bob")
 AT_FIRST = people("anna", "bob") | groups("sales", "staff")
@@ -105,11 +105,15 @@ def test_many_changes(slapd: Slapd, it: Running) -> None:
     it.until_dns(AT_FIRST)
 
 
+def until_younger(it: Running) -> None:
+    before = it.mirror.synced_at or 0.0
+    it.until(lambda: (it.mirror.synced_at or 0.0) > before, "a younger mirror")
+
+
 def test_nothing_changes_and_the_age_stays_young(it: Running) -> None:
     generation, told = it.mirror.generation, list(it.told)
     for _ in range(3):
-        before = it.mirror.synced_at
-        it.until(lambda before=before: it.mirror.synced_at > before, "a younger mirror")  # type: ignore[misc]
+        until_younger(it)
     assert it.mirror.generation == generation
     assert it.told == told == [generation]
     status = it.synchroniser.status()
@@ -177,7 +181,7 @@ class TestOnce:
     def test_another_search_does_not_go_on_from_it(self, slapd: Slapd) -> None:
         first = Running(ldap(slapd.uri))
         first.synchroniser.once()
-        second = Running(ldap(slapd.uri, extra_filter="(!(uid=bob))"), mirror=first.mirror)
+        second = Running(replace(ldap(slapd.uri), extra_filter="(!(uid=bob))"), mirror=first.mirror)
         second.synchroniser.once()
         assert first.mirror.dns() == AT_FIRST - people("bob")
         assert first.mirror.applied[-1][-1] is KeepOnly

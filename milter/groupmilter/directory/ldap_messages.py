@@ -17,7 +17,7 @@ from ldap3.operation.extended import extended_operation
 from ldap3.operation.search import search_operation
 from ldap3.protocol.convert import build_controls_list
 from ldap3.protocol.rfc2696 import RealSearchControlValue
-from ldap3.protocol.rfc4511 import AbandonRequest, LDAPMessage, MessageID, ProtocolOp
+from ldap3.protocol.rfc4511 import LDAPMessage, MessageID, ProtocolOp
 from ldap3.utils import asn1
 
 from groupmilter.directory.ldap_settings import Incomplete, Unusable
@@ -226,11 +226,6 @@ def search_request(number: int, search: Search, controls: Sequence[SearchControl
     except LDAPExceptionError as error:
         raise Unusable(f"the search filter {search.filter!r} is not usable: {error}") from error
     return _request(number, "searchRequest", request, controls)
-
-
-def abandon_request(number: int, abandoned: int) -> bytes:
-    """Encode the abandoning of a running operation (RFC 4511 section 4.11)."""
-    return _request(number, "abandonRequest", AbandonRequest(abandoned), ())
 
 
 def bind_request(number: int, bind_dn: str, password: str) -> bytes:

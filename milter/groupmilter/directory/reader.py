@@ -25,7 +25,6 @@ from groupmilter.directory.ldap_messages import (
     Message,
     Search,
     SearchControl,
-    abandon_request,
     entry,
     paged_control,
     paged_cookie,
@@ -240,10 +239,6 @@ class SyncStream:
         self.asked += 1
         self._ping = self._connection.number()
         self._connection.send(search_request(self._ping, Search("", "BASE", _EVERYTHING, ("1.1",))))
-
-    def stop(self) -> None:
-        """Abandon the search."""
-        self._connection.send(abandon_request(self._connection.number(), self._number))
 
     def _bounded(self, read: Event | None) -> Event | None:
         if isinstance(read, Changed):

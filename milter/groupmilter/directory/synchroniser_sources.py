@@ -72,6 +72,8 @@ class Refreshing:
         began = heard = self.clock()
         count = 0
         while not self.state.finished:
+            if self.stop.is_set():
+                raise Stopped
             event = self.stream.receive(SLICE)
             if event is None:
                 self._patient(began, heard)
@@ -83,8 +85,6 @@ class Refreshing:
             yield from self.state.step(checked(event, self.state, self.stream.url))
 
     def _patient(self, began: float, heard: float) -> None:
-        if self.stop.is_set():
-            raise Stopped
         now = self.clock()
         if now - heard > self.limits.operation_timeout or now - began > self.limits.load_timeout:
             raise Unreachable(f"{self.stream.url}: the refresh did not end in time")
