@@ -5,6 +5,7 @@ Fails with `ConfigurationError` for what the administrator wrote, `MirrorError` 
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import threading
@@ -44,6 +45,9 @@ from groupmilter.supervision.channel import Channel
 from groupmilter.supervision.notify import Notifier
 from groupmilter.supervision.role import Accepted, Refused, Role
 from groupmilter.supervision.supervisor import Supervisor
+
+FRESHNESS = 0.01
+"""Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
 
 ROLES = ("milter", "directory")
 """What ``serve`` runs, in the order of starting."""
@@ -119,7 +123,8 @@ def snapshots(configuration: Configuration) -> Snapshots:
     """Return where the configured mirror is read."""
     site = configuration.site
     fingerprint = mirror_settings(configuration).fingerprint
-    return Snapshots(Reader(site.mirror, float(site.directory.max_age), fingerprint=fingerprint))
+    max_age = float(site.directory.max_age)
+    return Snapshots(Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS))
 
 
 def address_map(configuration: Configuration) -> GeneratedMap:
@@ -335,6 +340,8 @@ class _Milter:
             tcp=configured.listen.kind != "unix",
             observe=configured.mode is Mode.OBSERVE,
         )
+        # What was made until now lives as long as the process: no need to walk it at each collection.
+        gc.freeze()
         sessions = Sessions(front.register, front.open_sessions, front.oldest_callback_age)
         return run_worker(channel, self.listener, sessions, self.log)
 

@@ -53,6 +53,7 @@ class Reader:
     :param max_age: seconds since mirror and directory were last equal, past which nothing is known.
     :param fingerprint: of the `MirrorSettings` that are wanted; empty accepts any.
     :param patience: seconds that one snapshot's queries may take together.
+    :param freshness: seconds for which it isn't asked again whether anybody has written; 0 asks each time.
     :param clock: a monotonic clock.
     """
 
@@ -63,13 +64,16 @@ class Reader:
         *,
         fingerprint: str = "",
         patience: float = 5.0,
+        freshness: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._max_age = max_age
         self._fingerprint = fingerprint
         self._patience = patience
+        self._freshness = freshness
         self._clock = clock
+        self._seen: tuple[float, tuple[int, int], State] | None = None
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
         self._cache = Cache(((0, 0), -1))
@@ -86,17 +90,35 @@ class Reader:
 
     def lease(self, now: float) -> Snapshot:
         """Open a snapshot; `Lease` closes it."""
-        connection = self._borrowed()
+        clock, seen, connection = self._clock(), self._seen, None
+        if seen is None or clock >= seen[0]:
+            connection, seen = self._looked_at(clock)
+        try:
+            generation = self._checked(seen[2], now)
+        except DirectoryUnknown:
+            self.give_back(connection, sound=True)
+            raise
+        cache = self._cache_of((seen[1], generation))
+        return Snapshot(self, connection, generation, cache, _Deadline(self._clock, clock + self._patience))
+
+    def _looked_at(self, clock: float) -> tuple[Connection, tuple[float, tuple[int, int], State]]:
+        """Return a connection and the mirror's state now, which holds good for a moment."""
+        connection = self.borrowed()
         try:
             with _as_unknown():
-                generation = self._checked(connection.refresh(), now)
+                seen = (clock + self._freshness, connection.file, connection.refresh())
         except DirectoryUnknown:
             self.give_back(connection, sound=False)
             raise
-        cache = self._cache_of((connection.file, generation))
-        return Snapshot(connection, generation, cache, _Deadline(self._clock, self._patience))
+        self._seen = seen
+        return connection, seen
 
-    def _borrowed(self) -> Connection:
+    def moved(self) -> None:
+        """Forget what was seen: somebody found another generation."""
+        self._seen = None
+
+    def borrowed(self) -> Connection:
+        """Take a connection from the pool, or open one; `give_back` ends its use."""
         try:
             file = self._identity()
             while self._idle:
@@ -141,8 +163,10 @@ class Reader:
             self._cache = fresh
         return fresh
 
-    def give_back(self, connection: Connection, *, sound: bool) -> None:
+    def give_back(self, connection: Connection | None, *, sound: bool) -> None:
         """End a snapshot's transaction, if it began one; keep the connection unless it failed."""
+        if connection is None:
+            return
         try:
             if connection.sqlite.in_transaction:
                 connection.sqlite.execute("ROLLBACK")
@@ -188,9 +212,9 @@ class _Deadline:
 
     __slots__ = ("_clock", "_end")
 
-    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+    def __init__(self, clock: Callable[[], float], end: float) -> None:
         self._clock = clock
-        self._end = clock() + seconds
+        self._end = end
 
     def check(self) -> None:
         if self._clock() > self._end:
@@ -214,9 +238,17 @@ class Snapshot:
     begins the transaction, and is `DirectoryMoved` where another generation has come meanwhile.
     """
 
-    __slots__ = ("_cache", "_deadline", "_generation", "connection")
+    __slots__ = ("_cache", "_deadline", "_generation", "_reader", "connection")
 
-    def __init__(self, connection: Connection, generation: int, cache: Cache, deadline: _Deadline) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        connection: Connection | None,
+        generation: int,
+        cache: Cache,
+        deadline: _Deadline,
+    ) -> None:
+        self._reader = reader
         self.connection = connection
         self._generation = generation
         self._cache = cache
@@ -225,10 +257,13 @@ class Snapshot:
     @property
     def _sqlite(self) -> sqlite3.Connection:
         """The connection, within the transaction of this snapshot."""
+        if self.connection is None:
+            self.connection = self._reader.borrowed()
         sqlite = self.connection.sqlite
         if not sqlite.in_transaction:
             sqlite.execute("BEGIN")
             if sqlite.execute("SELECT generation FROM state").fetchone()[0] != self._generation:
+                self._reader.moved()
                 raise DirectoryMoved("the directory changed while it was asked")
         return sqlite
 
