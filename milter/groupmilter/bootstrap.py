@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,9 @@ from groupmilter.supervision.channel import Channel
 from groupmilter.supervision.notify import Notifier
 from groupmilter.supervision.role import Accepted, Refused, Role
 from groupmilter.supervision.supervisor import Supervisor
+
+_STALL = 5.0
+"""Seconds of silence after which a worker is replaced: with the 20 s of a hanging callback below Postfix's 30 s."""
 
 FRESHNESS = 0.01
 """Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
@@ -250,6 +254,12 @@ def write_map(generated: GeneratedMap, mirror: Mirror, log: FilteringBoundLogger
         log.info("map written", path=str(generated.path), addresses=written.count)
 
 
+def control_path(configuration: Configuration, names: tuple[str, ...] = ROLES) -> Path:
+    """Return where commands are heard: one socket for all roles, or one for each that runs on its own."""
+    path = configuration.site.control
+    return path if names == ROLES else path.with_name(f"{path.stem}-{'-'.join(names)}{path.suffix}")
+
+
 @dataclass(slots=True)
 class _Serving:
     """What one ``serve`` holds on to while configurations come and go."""
@@ -263,22 +273,22 @@ class _Serving:
 
     def run(self) -> int:
         """Open the sockets and supervise."""
-        if "milter" in self.names:
-            self.listener = self._listener()
-        control = open_unix(self.configuration.site.control, mode=0o600)
-        supervisor = Supervisor(
-            self.roles(self.configuration),
-            self.reload,
-            self.log,
-            control=control,
-            notifier=Notifier.from_environment(os.environ, os.getpid()),
-            on_stop=self.close,
-        )
+        path = control_path(self.configuration, self.names)
+        control = Listener(open_unix(path, mode=0o600), path)
         try:
+            self.listener = self._listener() if "milter" in self.names else None
+            supervisor = Supervisor(
+                self.roles(self.configuration),
+                self.reload,
+                self.log,
+                control=control.socket,
+                notifier=Notifier.from_environment(os.environ, os.getpid()),
+                on_stop=self.close,
+            )
             return supervisor.run()
         finally:
             self.close()
-            self.configuration.site.control.unlink(missing_ok=True)
+            control.close()
 
     def close(self) -> None:
         """Stop listening: the MTA then tempfails instead of waiting for nobody."""
@@ -291,7 +301,7 @@ class _Serving:
         if self.listener is not None:
             worker = _Milter(configuration, self.counters, self.listener, self.log)
             count, descriptors = configuration.site.worker_count, frozenset({self.listener.fileno()})
-            roles.append(Role("milter", count, worker.run, descriptors))
+            roles.append(Role("milter", count, worker.run, descriptors, stall_after=_STALL))
         if "directory" in self.names:
             following = _Following(configuration, self.log)
             roles.append(Role("directory", 1, following.run, alone=True, drain_within=30.0))
@@ -337,7 +347,7 @@ class _Milter:
             site(self.configuration, self.counters),
             self.log,
             self.counters,
-            tcp=configured.listen.kind != "unix",
+            tcp=self.listener.socket.family != socket.AF_UNIX,
             observe=configured.mode is Mode.OBSERVE,
         )
         # What was made until now lives as long as the process: no need to walk it at each collection.
