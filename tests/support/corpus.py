@@ -33,8 +33,17 @@ _NO_TICKET = "no ticket"
 
 
 def corpus() -> tuple[Case, ...]:
-    """Every case of tests/cases, file by file."""
-    return read_files(sorted(ROOT.rglob("*.yaml")))
+    """Every case of tests/cases, those together that want the same service.
+
+    What lies in a folder `policies` is for the cases to name.
+    """
+    cases = read_files(sorted(file for file in ROOT.rglob("*.yaml") if file.parent.name != "policies"))
+    return tuple(sorted(cases, key=_wants))
+
+
+def _wants(case: Case) -> tuple[str, ...]:
+    foundation = (str(case.directory), str(sorted(case.own_domains)), case.service_domain)
+    return (*foundation, str(case.policies), str(case.group_policies), str(case.networks))
 
 
 def name_of(case: Case) -> str:
@@ -44,7 +53,7 @@ def name_of(case: Case) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a case asks of a service; cases with equal settings share one."""
+    """What a case asks of a service; cases with the same foundation share one, and the rest is reloaded."""
 
     directory: Path
     own_domains: frozenset[str]
@@ -52,6 +61,11 @@ class Setting:
     policies: tuple[str, ...]
     group_policies: tuple[Path, ...]
     networks: tuple[Network, ...]
+
+    @property
+    def foundation(self) -> tuple[Path, frozenset[str], str]:
+        """What a running service can't change."""
+        return self.directory, self.own_domains, self.service_domain
 
     @property
     def base(self) -> str:
@@ -92,7 +106,10 @@ def setting(case: Case, site: Site) -> Setting:
 
 @dataclass
 class Services:
-    """Started services by setting, one at a time: the next setting stops the one before. A context manager."""
+    """Started services, one at a time: another foundation stops the one before. A context manager.
+
+    `url` gives (and may start) a service's directory, `around` what stands around the service.
+    """
 
     url: Callable[[Setting, ExitStack], str] = lambda setting, _: f"ldif:{setting.directory}"
     around: Callable[[Service, Setting, ExitStack], None] = lambda *_: None
@@ -108,14 +125,23 @@ class Services:
         self._open.close()
 
     def get(self, wanted: Setting) -> Service:
-        """The service for a setting: `url` gives (and may start) its directory, `around` what stands around it."""
-        if self._current is None or self._current[0] != wanted:
-            self._current = None
-            self._open.close()
-            service = self._open.enter_context(wanted.service(self.url(wanted, self._open)))
-            self.around(service, wanted, self._open)
-            self._current = wanted, service
-        return self._current[1]
+        """The service for a setting."""
+        current = self._current
+        if current is None or current[0].foundation != wanted.foundation:
+            service = self._started(wanted)
+        else:
+            service = current[1]
+            if current[0] != wanted:
+                service.reload(wanted.options)
+        self._current = wanted, service
+        return service
+
+    def _started(self, wanted: Setting) -> Service:
+        self._current = None
+        self._open.close()
+        service = self._open.enter_context(wanted.service(self.url(wanted, self._open)))
+        self.around(service, wanted, self._open)
+        return service
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@
         ...
 
     with Slapd(content=[office]) as slapd, Service(slapd.uri) as service:
-        Postfix(smtpd_milters=(service.milter,), main=service.postfix_settings, ...)
+        with installation(service, ...) as site:        (tests.support.installation: Postfix and the sink)
+            ...
 
 `options` are laid over the configuration that is written, section by section. Entering waits until the workers
 serve, the mirror is loaded and the generated map is there (`ready=False`: until the workers serve); leaving
@@ -32,6 +33,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.ports import free_port
+
 from groupmilter.bootstrap import ticket_keys
 from groupmilter.config.keys import read_keys
 from groupmilter.directory.snapshot import Reader
@@ -40,6 +43,7 @@ from groupmilter.groups.ticket import Keys
 from groupmilter.supervision import ControlError, ask
 
 DEADLINE = 60.0
+MAILBOX_USER = "nobody"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -60,6 +64,7 @@ class Service:
     ready: bool = True
     tcp_port: int | None = None
     folder: Path = field(init=False, default=Path())
+    _release_port: int = field(init=False, default=0)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
     # life
@@ -68,7 +73,11 @@ class Service:
         # Not pytest's own directories: a Unix socket's path has 107 octets at most, and Postfix must get in.
         self.folder = Path(tempfile.mkdtemp(prefix="groupmilter-service-"))
         self.folder.chmod(0o755)
-        (self.folder / "map").mkdir()
+        for name in ("map", "hold"):
+            (self.folder / name).mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(self.folder / "hold", MAILBOX_USER)
+        self._release_port = free_port()
         try:
             self.configure(self.options)
             self.stage()
@@ -142,14 +151,19 @@ class Service:
         return self.folder / "mirror.db"
 
     @property
+    def control(self) -> Path:
+        """The control socket."""
+        return self.folder / "control.sock"
+
+    @property
+    def hold(self) -> Path:
+        """The hold mailbox, a Maildir that Postfix makes; it belongs to `MAILBOX_USER`."""
+        return self.folder / "hold" / "held"
+
+    @property
     def map(self) -> str:
         """The generated map, as a Postfix table."""
         return f"hash:{self.folder}/map/groups"
-
-    @property
-    def postfix_settings(self) -> dict[str, str]:
-        """What main.cf needs beside the milter: the group addresses, which lead to the hold mailbox without it."""
-        return {"virtual_alias_maps": self.map}
 
     @property
     def keys(self) -> Keys:
@@ -172,7 +186,7 @@ class Service:
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
         """Send a command to the control socket and return the answer."""
-        return ask(self.folder / "control.sock", {"command": command, **arguments}, DEADLINE)
+        return ask(self.control, {"command": command, **arguments}, DEADLINE)
 
     def reload(self, options: Mapping[str, Any] | None = None) -> int:
         """Reload, with other options if given, and wait until all is replaced; return the new generation."""
@@ -211,8 +225,7 @@ class Service:
 
     def loaded(self) -> bool:
         """Whether besides the mirror has been loaded and the generated map written."""
-        maps = list((self.folder / "map").glob("groups*"))
-        return self.settled() and bool(maps) and self.generation() > 0
+        return self.settled() and self.generation() > 0 and (self.folder / "map" / "groups").exists()
 
     @contextmanager
     def directory(self) -> Iterator[Directory]:
@@ -282,12 +295,16 @@ class Service:
             "listen": f"unix:{self.folder}/milter.sock" if self.tcp_port is None else tcp,
             "workers": self.workers,
             "directory": {"url": self.url, "base": self.base},
-            "service": {"domain": self.service_domain, "key_file": f"{self.folder}/ticket.key"},
-            "hold_mailbox": f"maildir:{self.folder}/hold",
+            "service": {
+                "domain": self.service_domain,
+                "key_file": f"{self.folder}/ticket.key",
+                "release": {"port": self._release_port},
+            },
+            "hold_mailbox": f"maildir:{self.hold}",
             "state": f"sqlite:///{self.folder}/state.db",
             "mirror": str(self.mirror),
             "map": {"type": "hash", "path": f"{self.folder}/map/groups"},
-            "control": f"{self.folder}/control.sock",
+            "control": str(self.control),
             "log": {"format": "json"},
         }
         if os.geteuid() != 0:

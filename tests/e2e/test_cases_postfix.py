@@ -1,0 +1,269 @@
+"""Height three of the corpus: every case through a real Postfix, set up by `groupmilter postfix`, with the
+directory in a real slapd that the synchroniser follows by refreshAndPersist.
+
+Compared: the SMTP replies, what the sink received (who, how often, with which NOTIFY, ORCPT, return path and
+added header), and the tickets in the hold mailbox. Client and login are played by XCLIENT; a message without a
+client is submitted by sendmail(1), and its refusal is a report to its sender.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from tests.support.corpus import (
+    Pure,
+    Services,
+    Setting,
+    corpus,
+    name_of,
+    octets,
+    opened,
+    parameters,
+    pure,
+    setting,
+    stage_for,
+)
+from tests.support.installation import Installation, delivered_to, installation, recipients, return_path
+from tests.support.service import Service
+from tests.support.sink import SunkMessage
+from tests.support.slapd import Slapd
+from tests.support.slapd_configuration import Settings
+from tests.support.smtp_client import SmtpReply
+
+from groupmilter.groups.group import Group
+from groupmilter.groups.ticket import Kind, digest
+from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender
+from groupmilter.mail.address import domain_of
+from groupmilter.policy.decide import Deferred, Refused
+from groupmilter.policy.plan import LOOP_HEADER
+from groupmilter.rehearsal.case import Case, Message
+from groupmilter.rehearsal.cases import plain
+from groupmilter.rehearsal.stage import Stage
+
+CASES = corpus()
+NUMBERS = {id(case): number for number, case in enumerate(CASES, 1)}
+NOT_THROUGH_POSTFIX: dict[str, str] = {}
+"""Cases that Postfix can't be made to send, by name, each with its reason in the case's own terms."""
+
+
+@dataclass
+class Sites:
+    """The installations of the corpus, one at a time."""
+
+    current: Installation | None = None
+    services: Services = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.services = Services(self._directory, self._around)
+
+    def get(self, wanted: Setting) -> Installation:
+        """The installation for a setting."""
+        self.services.get(wanted)
+        assert self.current is not None
+        return self.current
+
+    def _directory(self, wanted: Setting, stack: ExitStack) -> str:
+        slapd = stack.enter_context(Slapd(Settings(suffix=wanted.base), [wanted.directory]))
+        return slapd.uri
+
+    def _around(self, service: Service, wanted: Setting, stack: ExitStack) -> None:
+        domains = {domain_of(plain(to)) for case in CASES for m in case.messages for to in m.recipients}
+        local = sorted((domains | wanted.own_domains) - {wanted.service_domain, ""})
+        self.current = stack.enter_context(installation(service, local))
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with Stage() as opened_stage:
+        yield opened_stage
+
+
+@pytest.fixture(scope="module")
+def sites() -> Iterator[Sites]:
+    known = Sites()
+    with known.services:
+        yield known
+
+
+def test_what_postfix_can_not_send_is_known_by_name() -> None:
+    assert NOT_THROUGH_POSTFIX.keys() <= {name_of(case) for case in CASES}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if name_of(c) not in NOT_THROUGH_POSTFIX], ids=name_of)
+def test_case(case: Case, stage: Stage, sites: Sites) -> None:
+    site = sites.get(setting(case, stage.site(case)))
+    for index, run in enumerate(pure(case, stage, site.service.keys)):
+        identity = f"case-{NUMBERS[id(case)]}-{index}@corpus.example"
+        stage_for(site.service, run.message, NUMBERS[id(case)])
+        site.forget()
+        seen = (Submission if not run.message.client else Delivery)(site, run, identity)
+        seen.send()
+        site.settle()
+        seen.as_expected()
+        seen.as_in_the_pure_core()
+    assert site.service.surprises() == []
+
+
+@dataclass
+class Delivery:
+    """One message of a case, by SMTP, and what is compared of it."""
+
+    site: Installation
+    run: Pure
+    identity: str
+    replies: tuple[SmtpReply, ...] = ()
+    end: SmtpReply | None = None
+
+    @property
+    def message(self) -> Message:
+        """The message as the case has it."""
+        return self.run.message
+
+    @property
+    def content(self) -> bytes:
+        """The message as it is sent, with a Message-ID of its own."""
+        return octets(self.message, self.identity)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether Postfix took responsibility for it."""
+        return self.end is not None and self.end.code == 250
+
+    @property
+    def sunk(self) -> list[SunkMessage]:
+        """What the sink got of it."""
+        return self.site.delivered(self.identity)
+
+    def send(self) -> None:
+        """Send it, and keep the replies."""
+        sent = self.site.send(
+            self.message.sender, self.message.recipients, self.content, *parameters(self.message),
+            client=self.message.client, login=self.message.login,
+        )  # fmt: skip
+        assert sent.mail.code == 250, sent.mail
+        self.replies, self.end = sent.recipients, sent.end
+
+    def as_expected(self) -> None:
+        """Replies, copies and holds are what the case expects of them."""
+        wanted = {plain(address): expected for address, expected in self.message.expected}
+        for address, reply in zip(self.message.recipients, self.replies, strict=True):
+            expected = wanted.get(plain(address))
+            if expected is not None and (expected.refuse or expected.defer):
+                early = reply.code != 250
+                assert str(reply if early else self.end).startswith(expected.refuse or expected.defer)
+                assert expected.at in ("", "rcpt" if early else "end")
+            elif expected is not None:
+                assert self.accepted, (reply, self.end)
+        if self.accepted and wanted.keys() == {plain(address) for address in self.message.recipients}:
+            passed = {address for address, expected in wanted.items() if expected.passed}
+            reached = passed.union(*(expected.deliver for expected in wanted.values()))
+            assert Counter(map(plain, recipients(self.sunk))) == Counter(reached)
+            groups = frozenset[str]().union(*(expected.hold for expected in wanted.values()))
+            assert self.held_groups() == sorted(groups)
+
+    def as_in_the_pure_core(self) -> None:
+        """And, beyond what the case says, the same as in the pure core."""
+        for reply, seen in zip(self.replies, self.run.transcript.observed, strict=True):
+            disposition = seen.verdict.disposition
+            if seen.outcome.at == "rcpt" and isinstance(disposition, Refused | Deferred):
+                assert str(reply) == str(disposition.reply)
+            else:
+                assert reply.code == 250
+        decision = self.run.transcript.decision
+        if decision is not None and decision.answer is not None:
+            assert str(self.end) == str(decision.answer)
+            self.nobody_got_it()
+        elif self.end is not None:
+            assert self.accepted, self.end
+            self.edits_arrived()
+
+    def nobody_got_it(self) -> None:
+        """A refused message reaches no mailbox."""
+        assert self.sunk == []
+        assert self.site.held() == []
+
+    def edits_arrived(self) -> None:
+        """The plan's edits, as far as they can be seen at the far end."""
+        actions = self.run.actions
+        added = [
+            one for one in actions if isinstance(one, AddRecipient) and not one.address.startswith("hold+")
+        ]
+        parameters_ = {plain(r.address): sorted(r.parameters) for m in self.sunk for r in m.recipients}
+        for one in added:
+            assert parameters_[plain(one.address)] == sorted(one.parameters.split())
+        changed = [one for one in actions if isinstance(one, ChangeSender)]
+        for sunk in self.sunk:
+            self.sender_is(sunk.sender, changed=bool(changed))
+            for header in (one for one in actions if isinstance(one, AddHeader)):
+                self.header_is(sunk, header)
+        for held in self.site.held():
+            self.sender_is(return_path(held), changed=bool(changed))
+        self.tickets_are(actions)
+
+    def sender_is(self, sender: str, *, changed: bool) -> None:
+        """The return path is the client's, or a bounce ticket of ours."""
+        if not changed:
+            assert sender == self.message.sender
+            return
+        ticket = opened(sender, self.site.service.keys)
+        assert ticket is not None
+        assert ticket.kind is Kind.BOUNCE
+
+    def header_is(self, sunk: SunkMessage, header: AddHeader) -> None:
+        """One header of the plan is there; the digests in the loop trace are of slapd's own UUIDs."""
+        text = sunk.content.partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ").decode("utf-8", "replace")
+        lines = [line for line in text.split("\r\n") if line.startswith(f"{header.name}: ")]
+        if header.name == LOOP_HEADER:
+            assert [len(line.split()) for line in lines] == [1 + len(header.value.split())]
+        else:
+            assert f"{header.name}: {header.value}" in lines
+
+    def tickets_are(self, actions: tuple[object, ...]) -> None:
+        """As many tickets as planned, of the same strength; whose they are, `held_groups` says."""
+        keys = self.site.service.keys
+        planned = [
+            one.address
+            for one in actions
+            if isinstance(one, AddRecipient) and one.address.startswith("hold+")
+        ]
+        wanted = sorted((t.kind, t.strength, t.smtputf8) for a in planned if (t := opened(a, keys)))
+        held = [opened(delivered_to(message), keys) for message in self.site.held()]
+        assert sorted((t.kind, t.strength, t.smtputf8) for t in held if t) == wanted
+        assert self.held_groups() == sorted(self.run.held)
+
+    def held_groups(self) -> list[str]:
+        """The groups whose tickets are in the hold mailbox, with this message behind each."""
+        held = self.site.held()
+        assert all(self.identity.encode() in message for message in held)
+        tickets = [opened(delivered_to(message), self.site.service.keys) for message in held]
+        known = self._digests()
+        return sorted(known[ticket.group] for ticket in tickets if ticket is not None)
+
+    def _digests(self) -> dict[int, str]:
+        candidates = self.run.held | {e for _, expected in self.message.expected for e in expected.hold}
+        with self.site.service.directory() as directory:
+            found = [directory.find(address) for address in candidates]
+        return {digest(group.uuid): plain(group.address) for group in found if isinstance(group, Group)}
+
+
+class Submission(Delivery):
+    """One message of a case by sendmail(1): nothing is answered; a refusal is a report to the sender."""
+
+    def send(self) -> None:
+        """Submit it, and take what became of it for the answer."""
+        self.site.postfix.sendmail(self.message.recipients, self.content, "-f", self.message.sender)
+        self.site.settle()
+        self.replies = tuple(SmtpReply(250, "2.1.5 Ok") for _ in self.message.recipients)
+        reports = self.site.reports(self.identity)
+        self.end = SmtpReply(250, "2.0.0 Ok")
+        if reports:
+            answer = self.run.transcript.decision.answer if self.run.transcript.decision else None
+            assert answer is not None
+            assert len(reports) == 1
+            assert answer.text.encode() in b" ".join(reports[0].content.split())
+            code, _, text = str(answer).partition(" ")
+            self.end = SmtpReply(int(code), text)

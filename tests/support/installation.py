@@ -1,0 +1,142 @@
+"""The whole of it: a private Postfix set up by `groupmilter postfix`, a running groupmilter, and a sink behind them.
+
+    with Slapd(content=[office]) as slapd, Service(slapd.uri) as service, installation(service) as site:
+        replies = site.send("x@outside.example", ["contact@masociete.example"], MESSAGE, client="203.0.113.9")
+        site.settle()
+        assert site.sink.addresses() == [...]
+
+Clients and logins are played by XCLIENT. Other milters may stand before and after ours; Postfix's tables and
+settings are otherwise what the command prints. Fails with what its parts fail with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.support.postfix import Postfix
+from tests.support.postfix_lines import apply
+from tests.support.service import MAILBOX_USER, Service
+from tests.support.serving import Serving
+from tests.support.sink import Sink, SunkMessage
+from tests.support.smtp_client import SmtpClient, Transaction
+
+OUTSIDER = "203.0.113.9"
+INSIDER = "192.0.2.10"
+# The harness would deliver the service domain itself; here the printed lines do.
+_UNSET = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_uid_maps", "virtual_gid_maps")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What runs together."""
+
+    service: Service
+    postfix: Postfix
+    sink: Sink
+
+    @contextmanager
+    def session(self, client: str = OUTSIDER, login: str = "") -> Iterator[SmtpClient]:
+        """An SMTP session on the MX that Postfix takes for this client's, after EHLO."""
+        with SmtpClient(self.postfix.ports.mx) as session:
+            session.ehlo()
+            who = {
+                "ADDR": f"IPv6:{client}" if ":" in client else client,
+                "NAME": "client.example",
+                "PORT": "40000",
+            }
+            reply = session.xclient(**who, **({"LOGIN": login} if login else {}))
+            if reply.code != 220:
+                raise ConnectionError(f"XCLIENT: {reply}")
+            session.ehlo()
+            yield session
+
+    def send(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        *parameters: str,
+        client: str = OUTSIDER,
+        login: str = "",
+    ) -> Transaction:
+        """One message in a session of its own."""
+        with self.session(client, login) as session:
+            replies = session.transaction(sender, recipients, message, parameters)
+            session.quit()
+            return replies
+
+    def settle(self) -> None:
+        """Return once Postfix has nothing left to deliver."""
+        self.postfix.wait_idle()
+
+    def held(self) -> list[bytes]:
+        """The messages in the hold mailbox, as virtual(8) wrote them."""
+        return [path.read_bytes() for path in sorted((self.service.hold / "new").glob("*"))]
+
+    def forget(self) -> None:
+        """Empty sink and hold mailbox."""
+        self.sink.clear()
+        for path in (self.service.hold / "new").glob("*"):
+            path.unlink()
+
+    def delivered(self, identity: str) -> list[SunkMessage]:
+        """What the sink got of the message with this text in it, reports about it left out."""
+        wanted = identity.encode()
+        return [message for message in self.sink.messages if wanted in message.content and message.sender]
+
+    def reports(self, identity: str) -> list[SunkMessage]:
+        """The delivery reports in the sink that quote the message with this text in it."""
+        wanted = identity.encode()
+        return [message for message in self.sink.messages if wanted in message.content and not message.sender]
+
+
+def recipients(messages: Sequence[SunkMessage]) -> list[str]:
+    """Everybody who got a copy, sorted, as often as he got one."""
+    return sorted(address for message in messages for address in message.addresses)
+
+
+def delivered_to(held: bytes) -> str:
+    """The address under which virtual(8) delivered a message: its own top lines say it, RFC 5321 4.4."""
+    found = re.search(rb"^Delivered-To: (.*)$", held.partition(b"\n\n")[0], re.MULTILINE)
+    return found[1].decode("utf-8", "surrogateescape") if found else ""
+
+
+def return_path(held: bytes) -> str:
+    """The envelope sender of a held message, from the same lines."""
+    found = re.search(rb"^Return-Path: <(.*)>$", held.partition(b"\n\n")[0], re.MULTILINE)
+    return found[1].decode("utf-8", "surrogateescape") if found else ""
+
+
+@contextmanager
+def installation(
+    service: Service,
+    local_domains: Sequence[str] = ("masociete.example",),
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+    main: Mapping[str, str] | None = None,
+) -> Iterator[Installation]:
+    """Set Postfix and a sink up around a running service.
+
+    `before` and `after`: other milters' addresses; `main`: settings that win over what the command prints.
+    """
+    with Sink() as sink, Postfix(
+        sink_port=sink.port,
+        smtpd_milters=tuple(before),
+        local_domains=tuple(local_domains),
+        service_domain=service.service_domain,
+        mailbox_user=MAILBOX_USER,
+        main=dict.fromkeys(_UNSET, ""),
+    ) as postfix:  # fmt: skip
+        _set_up(postfix, service, after, main or {})
+        yield Installation(service, postfix, sink)
+
+
+def _set_up(postfix: Postfix, service: Service, after: Sequence[str], main: Mapping[str, str]) -> None:
+    apply(postfix, Serving(service.folder, "", service.control), MAILBOX_USER)
+    late = {"smtpd_milters": ", ".join((postfix.postconf("smtpd_milters"), *after))} if after else {}
+    if main or late:
+        postfix.edit({**late, **main})
+        postfix.restart()
