@@ -1,7 +1,6 @@
 """Expansion over any graph: it ends, each receiver once, all or nothing."""
 
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +13,14 @@ from groupmilter.groups.person import Node
 from groupmilter.mail.reply import Reply, reply
 
 
-def group(number: int, **fields: Any) -> Group:
+def group(number: int, *, moderated: bool = False, covers_nested: bool = False) -> Group:
     return Group(
-        node=Node(number), uuid=f"g{number}", dn=f"cn={number}", address=f"g{number}@x.example", **fields
+        node=Node(number),
+        uuid=f"g{number}",
+        dn=f"cn={number}",
+        address=f"g{number}@x.example",
+        moderated=moderated,
+        covers_nested=covers_nested,
     )
 
 
