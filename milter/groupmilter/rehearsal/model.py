@@ -120,7 +120,7 @@ class CaseEntry(_Section):
     own_domains: Domains = ()
     service_domain: Domain | None = None
     message: MessageEntry | None = None
-    messages: Annotated[tuple[ListedMessage, ...], Field(min_length=1)] = Field(default=())
+    messages: Annotated[tuple[ListedMessage, ...], Listing] = ()
     expect: dict[str, ExpectationEntry] | None = None
 
     @model_validator(mode="after")
