@@ -24,6 +24,14 @@ _PER_RECIPIENT = 17
 """Octets of a Postfix queue file record beside twice the address (measured: 71 for 25 characters)."""
 
 
+class _NestedDefer(Exception):
+    """A nested group can't take the message now, so nor can what contains it: nobody gets half a group."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
 @dataclass(frozen=True, slots=True)
 class Passed:
     """No group: none of our business."""
@@ -137,6 +145,8 @@ def _verdict(
         disposition = _group(group, facts, directory, settings, taken, trace)
     except DirectoryMoved:
         raise
+    except _NestedDefer as nested:
+        disposition = Deferred(nested.reply)
     except DirectoryUnknown as unknown:
         trace.append(Step(group.address, "directory", Answer.HIT, str(unknown)))
         disposition = Deferred(reply_for("unknown", group.address, settings))
@@ -246,7 +256,7 @@ def _admit(case: Case, trace: list[Step]) -> Admission | Reply:
     if isinstance(outcome, Refuse):
         return outcome.reply
     if isinstance(outcome, Defer):
-        raise DirectoryUnknown(f"{case.group.address}: {outcome.reply.status}")
+        raise _NestedDefer(outcome.reply)
     return Admission.HOLD if outcome is not None else Admission.EXPAND
 
 
