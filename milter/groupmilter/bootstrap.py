@@ -247,7 +247,7 @@ def write_map(generated: GeneratedMap, mirror: Mirror, log: FilteringBoundLogger
     """Bring the generated map up to the mirror; what is wrong with it is logged, and the old map stays."""
     try:
         written = generated.write(mirror.group_addresses())
-    except MapError as error:
+    except (MapError, OSError) as error:
         log.error("map not written", path=str(generated.path), why=str(error))
         return
     if written.changed:

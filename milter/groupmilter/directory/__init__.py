@@ -1,0 +1,1 @@
+"""The directory: read from LDAP or LDIF, mirrored in SQLite, asked in snapshots."""
