@@ -86,6 +86,9 @@ SELECT DISTINCT l.source, CASE WHEN t.node IS NULL THEN :dangling ELSE :locked E
   LEFT JOIN entry t ON t.node = l.target WHERE (t.node IS NULL OR t.flags & :disabled)
    AND l.source NOT IN (SELECT id FROM linking)""",
 )
+_ALL = """
+SELECT f.node, f.kind, n.dn, f.details FROM finding f LEFT JOIN node n ON n.id = f.target
+ ORDER BY f.node, f.kind, n.dn"""
 _GROUP_EDGES = """
 SELECT l.source, l.target FROM entry g CROSS JOIN link l ON l.target = g.node AND l.field < :membership
   JOIN entry s ON s.node = l.source AND s.kind = 1 WHERE g.kind = 1"""
@@ -103,12 +106,12 @@ class _Shared:
 _SHARED_ADDRESSES = _Shared(
     Kind.DUPLICATE_ADDRESS,
     "SELECT canonical FROM address GROUP BY canonical HAVING count(*) > 1",
-    "SELECT d.dn FROM address t JOIN detail d ON d.node = t.node WHERE t.canonical = ? ORDER BY d.node",
+    "SELECT d.dn FROM address t JOIN detail d ON d.node = t.node WHERE t.canonical = ? ORDER BY d.dn",
 )
 _SHARED_DIGESTS = _Shared(
     Kind.DIGEST_COLLISION,
     "SELECT short FROM detail GROUP BY short HAVING count(*) > 1",
-    "SELECT dn FROM detail WHERE short = ? ORDER BY node",
+    "SELECT dn FROM detail WHERE short = ? ORDER BY dn",
 )
 
 
@@ -200,8 +203,9 @@ class Findings:
         found = components(inside)
         for ring in found:
             if len(ring) > 1 or ring[0] in inside.get(ring[0], ()):
-                names = [self._subject(node)[0] for node in ring]
-                self._add(ring[0], Kind.CYCLE, 0, groups=_some(names), count=str(len(ring)))
+                named = sorted((self._subject(node)[0], node) for node in ring)
+                groups = _some([name for name, _ in named])
+                self._add(named[0][1], Kind.CYCLE, 0, groups=groups, count=str(len(ring)))
         for node, depth in deepest(inside, found).items():
             if depth > self._max_depth:
                 limit = str(self._max_depth)
@@ -216,29 +220,21 @@ class Findings:
 
     def read(self) -> tuple[Finding, ...]:
         """Return all findings, the ones about links counted together for each group."""
-        rows = self._connection.execute(
-            "SELECT node, kind, target, details FROM finding ORDER BY node, kind, target"
-        ).fetchall()
+        rows = self._connection.execute(_ALL).fetchall()
         found: list[Finding] = []
-        linked: dict[tuple[int, str], list[int]] = {}
+        linked: dict[tuple[int, str], list[str]] = {}
         for node, kind, target, details in rows:
             if kind in (Kind.DANGLING, Kind.DISABLED_MEMBER):
                 linked.setdefault((node, kind), []).append(target)
             else:
                 found.append(finding(Kind(kind), *self._subject(node), json.loads(details)))
-        for (node, kind), targets in linked.items():
-            names = _some([self._name(target) for target in targets[:_SHOWN]], len(targets))
-            details = {"count": str(len(targets)), "names": names}
-            found.append(finding(Kind(kind), *self._subject(node), details))
+        for (node, kind), names in linked.items():
+            facts = {"count": str(len(names)), "names": _some(names)}
+            found.append(finding(Kind(kind), *self._subject(node), facts))
         return tuple(sorted(found, key=lambda one: (one.subject, one.kind, one.text)))
 
-    def _name(self, node: int) -> str:
-        row = self._connection.execute("SELECT dn FROM node WHERE id = ?", (node,)).fetchone()
-        return str(row[0])
 
-
-def _some(names: list[str], count: int | None = None) -> str:
+def _some(names: list[str]) -> str:
     """Return the first few names, and how many more there are."""
-    whole = len(names) if count is None else count
-    more = f" and {whole - _SHOWN} more" if whole > _SHOWN else ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return "; ".join(names[:_SHOWN]) + more

@@ -74,7 +74,6 @@ def open_for_writing(path: Path, fingerprint: str) -> Opened:
     moved = None
     try:
         connection = _connected(path)
-        _require_ours(connection)
     except NotOurs:
         moved = _moved_aside(path)
         connection = _connected(path)
@@ -89,6 +88,7 @@ def open_for_writing(path: Path, fingerprint: str) -> Opened:
 def _connected(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
+        _require_ours(connection)
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         for pragma in ("synchronous = NORMAL", "temp_store = MEMORY", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")
@@ -96,26 +96,20 @@ def _connected(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         connection.close()
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, NotOurs) as error:
         connection.close()
         raise NotOurs(str(error)) from error
     return connection
 
 
 def _require_ours(connection: sqlite3.Connection) -> None:
-    try:
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        sound = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
-    except sqlite3.OperationalError:
-        connection.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise NotOurs(str(error)) from error
-    if not sound or (tables and application != APPLICATION):
-        connection.close()
-        raise NotOurs("damaged, or another program's database")
+    """Look before anything is changed: another program's database must stay as it is."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if tables and application != APPLICATION:
+        raise NotOurs("another program's database")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise NotOurs("damaged")
 
 
 def _moved_aside(path: Path) -> Path:

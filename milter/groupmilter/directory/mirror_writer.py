@@ -213,6 +213,7 @@ class Writer:
         record = self._profile.read(entry)
         if record is None:
             self._remove(entry.uuid)
+            self._clear(self.node(_name(entry.dn)))
             return
         new = row(record, self._own_domains)
         digest = new.digest()

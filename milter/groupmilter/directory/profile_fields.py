@@ -16,6 +16,7 @@ Scalar = bool | int | str | None
 
 # No address is ever below .invalid (RFC 2606): an allowed list that nobody matches is still a list.
 NOBODY = "@unparsable.invalid"
+NOBODY_NAMED = "cn=unparsable value"
 
 
 class Form(StrEnum):
@@ -88,7 +89,7 @@ GROUP: Mapping[str, Field] = {
     "join_outsiders": _NO,
     "require_authentication": _YES,
     "external_senders": Field(Form.PATTERNS),
-    "allowed": _NAMES,
+    "allowed": Field(Form.NAMES, None, NOBODY_NAMED),
     "allowed_addresses": Field(Form.PATTERNS, None, NOBODY),
     "denied": _NAMES,
     "denied_addresses": Field(Form.PATTERNS),
