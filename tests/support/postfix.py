@@ -14,6 +14,7 @@ It fails with `PostfixError` (with Postfix's words in it) when the instance does
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -30,6 +31,7 @@ from typing import Any, Self
 
 from tests.support.ports import free_port
 from tests.support.postfix_files import Layout, Milters, Ports, Routing, Tls, main_cf, master_cf, sasl_conf
+from tests.support.processes import of_group
 
 _POSTFIX = "/usr/sbin/postfix"
 _START_ATTEMPTS = 5
@@ -277,18 +279,12 @@ class Postfix:
 def _await_end(process_group: int) -> None:
     """Return once no process of the group is left; what lingers for ten seconds is killed."""
     deadline = time.monotonic() + 10
-    while _lives(process_group):
+    while left := of_group(process_group):
         if time.monotonic() > deadline:
-            os.killpg(process_group, signal.SIGKILL)
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         time.sleep(0.02)
-
-
-def _lives(process_group: int) -> bool:
-    try:
-        os.killpg(process_group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def _different_ports() -> tuple[int, int, int]:

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.processes import of_session
+
 import groupmilter
 from groupmilter.supervision import ControlError, ask
 
@@ -122,11 +124,12 @@ class Serving:
             raise ServingFailed(f"groupmilter ended with exit code {code}:\n{self.log()[-3000:]}")
 
     def kill(self) -> None:
-        """End everything of it at once (SIGKILL to its session); nothing happens if it doesn't run."""
+        """End everything of it at once (SIGKILL), workers too; nothing happens if it doesn't run."""
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for process in of_session(self._process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.wait()
         self._process = None
 
