@@ -5,4 +5,4 @@ def main() -> None:
     """Run the command line; the console script."""
     from groupmilter.cli.app import app
 
-    app()
+    app(prog_name="groupmilter")

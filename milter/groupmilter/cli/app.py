@@ -17,7 +17,7 @@ from groupmilter.cli.check import check
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.expand import expand
 from groupmilter.cli.explain import explain
-from groupmilter.cli.options import Common, ConfigOption, JsonOption
+from groupmilter.cli.options import FLAG, Common, ConfigOption, JsonOption
 from groupmilter.cli.serve import serve
 
 _EPILOG = "GROUPMILTER_CONFIG names the configuration, too. Exit codes: man groupmilter."
@@ -81,7 +81,9 @@ def root(
     json: JsonOption = False,
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", metavar=FLAG, callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Distribution groups for Postfix and Sendmail, straight from the directory."""

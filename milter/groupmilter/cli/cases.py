@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.exits import Exit
-from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,9 @@ def play(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="Case files, in YAML; one document a case.")
     ],
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name the cases that hold, too.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", metavar=FLAG, help="Name the cases that hold, too.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

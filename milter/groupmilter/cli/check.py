@@ -14,7 +14,7 @@ import typer
 from groupmilter.cli.advice import Advice, Level
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
-from groupmilter.cli.options import Call, ConfigOption, JsonOption, PostfixOption
+from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption, PostfixOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,11 +28,15 @@ _SERIOUS = {"bad-value", "bad-url", "duplicate-address", "digest-collision", "ov
 def check(
     ctx: typer.Context,
     postfix_config: PostfixOption = None,
-    no_postfix: Annotated[bool, typer.Option("--no-postfix", help="Leave Postfix out.")] = False,
-    no_directory: Annotated[
-        bool, typer.Option("--no-directory", help="Don't connect to the directory.")
+    no_postfix: Annotated[
+        bool, typer.Option("--no-postfix", metavar=FLAG, help="Leave Postfix out.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is to be mended.")] = False,
+    no_directory: Annotated[
+        bool, typer.Option("--no-directory", metavar=FLAG, help="Don't connect to the directory.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", metavar=FLAG, help="Say only what is to be mended.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from groupmilter.cli.exits import Exit
-from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from groupmilter.config.reload import Configuration
+    from groupmilter.directory.inventory import Inventory
+
+_PATIENCE = 120.0
 
 app = typer.Typer(help="The directory and its mirror on this host.", no_args_is_help=True)
 
@@ -51,17 +54,23 @@ def sync(
     ctx: typer.Context,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Apply a load that lacks most of the groups, and a map half its size."),
+        typer.Option(
+            "--force",
+            metavar=FLAG,
+            help="Apply a load that lacks most of the groups, and a map half its size.",
+        ),
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make the mirror and the generated map equal to the directory now.
 
-    While [bold]groupmilter serve[/] runs, its synchroniser does this by itself and holds the mirror.
+    While [bold]groupmilter serve[/] runs, its synchroniser follows the directory by itself; it is then told to
+    begin anew, and this waits until it has.
     """
     call = Call.of(ctx, config, json=json)
-    shape = loaded(call.configuration(), force=force)
+    configuration = call.configuration()
+    shape = followed_anew(configuration, force=force) or loaded(configuration, force=force)
     call.terminal.show(
         shape,
         lambda console: console.print(
@@ -69,6 +78,41 @@ def sync(
             f" (generation {shape['generation']}), read in {shape['seconds']} s."
         ),
     )
+
+
+def followed_anew(configuration: Configuration, *, force: bool) -> dict[str, Any] | None:
+    """Have a running synchroniser begin anew and wait for it; None where none runs."""
+    from groupmilter.cli.failures import CommandFailed
+    from groupmilter.directory.inventory import inventory
+    from groupmilter.supervision.control import ControlError, ask
+
+    site = configuration.site
+    began, wall = time.monotonic(), time.time()
+    try:
+        answer = ask(site.control, {"command": "replace", "role": "directory"})
+    except ControlError:
+        return None
+    if not answer.get("ok"):
+        return None
+    if force:
+        raise CommandFailed(Exit.FINDING, "groupmilter serve holds the mirror; stop it before using --force")
+    while time.monotonic() - began < _PATIENCE:
+        held = inventory(site.mirror)
+        if held.synced_at is not None and held.synced_at > wall:
+            return _loaded(held, held.generation, began)
+        time.sleep(0.1)
+    said = f"the mirror wasn't in step within {_PATIENCE:.0f} s; groupmilter status and the log tell why"
+    raise CommandFailed(Exit.DIRECTORY, said)
+
+
+def _loaded(held: Inventory, generation: int, began: float) -> dict[str, Any]:
+    return {
+        "generation": generation,
+        "people": held.people,
+        "groups": held.groups,
+        "findings": len(held.findings),
+        "seconds": round(time.monotonic() - began, 2),
+    }
 
 
 def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
@@ -90,14 +134,7 @@ def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
             bootstrap.address_map(configuration).write(mirror.group_addresses(), force=force)
         finally:
             mirror.close()
-    held = inventory(configuration.site.mirror)
-    return {
-        "generation": generation,
-        "people": held.people,
-        "groups": held.groups,
-        "findings": len(held.findings),
-        "seconds": round(time.monotonic() - began, 2),
-    }
+    return _loaded(inventory(configuration.site.mirror), generation, began)
 
 
 def _draw(console: Console, shape: dict[str, Any]) -> None:

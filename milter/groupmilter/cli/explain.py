@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from groupmilter.rehearsal.case import Message
@@ -31,10 +31,16 @@ def explain(
         str, typer.Option(metavar="NAME", help="The SASL login of the client, if it has one.")
     ] = "",
     client: Annotated[
-        str, typer.Option(metavar="IP", help=f"The client's address; {SOMEWHERE} unless given.")
+        str,
+        typer.Option(
+            metavar="IP", show_default=False, help=f"The client's address; {SOMEWHERE} unless given."
+        ),
     ] = SOMEWHERE,
     local: Annotated[
-        bool, typer.Option("--local", help="Submitted on this host by the sendmail command, without SMTP.")
+        bool,
+        typer.Option(
+            "--local", metavar=FLAG, help="Submitted on this host by the sendmail command, without SMTP."
+        ),
     ] = False,
     author: Annotated[
         list[str] | None,

@@ -71,6 +71,11 @@ def say(failure: Failure, *, json: bool) -> None:
     for error in failure.errors:
         place = ":".join(str(error[key]) for key in ("file", "line") if error.get(key))
         words = (place, str(error.get("path", "")), str(error["text"]))
-        out.print("groupmilter: " + ": ".join(word for word in words if word), style="red", markup=False)
+        out.print(
+            "groupmilter: " + ": ".join(word for word in words if word),
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
     if failure.code is Exit.CONFIGURATION and len(failure.errors) > 1:
         out.print(f"groupmilter: {len(failure.errors)} errors", style="red")

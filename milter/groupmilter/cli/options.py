@@ -13,6 +13,9 @@ from groupmilter.cli.terminal import Terminal
 if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
 
+FLAG = " "
+"""What stands for the value of an option that takes none, in help texts."""
+
 DEFAULT_PATH = Path("/etc/groupmilter/config.yaml")
 
 ConfigOption = Annotated[
@@ -29,7 +32,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option("--json", help="Print JSON for programs.", rich_help_panel="Common options"),
+    typer.Option("--json", metavar=FLAG, help="Print JSON for programs.", rich_help_panel="Common options"),
 ]
 PostfixOption = Annotated[
     Path | None,

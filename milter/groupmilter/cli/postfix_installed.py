@@ -114,7 +114,7 @@ def _overrides(text: str) -> dict[str, dict[str, str]]:
     """Read ``smtp/inet/smtpd_milters = value`` lines."""
     found: dict[str, dict[str, str]] = {}
     for line in text.splitlines():
-        path, _, value = line.partition(" = ")
+        path, _, value = line.partition("=")
         service, _, name = path.strip().rpartition("/")
         found.setdefault(service, {})[name] = value.strip()
     return found

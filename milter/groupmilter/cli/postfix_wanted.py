@@ -113,12 +113,17 @@ def milters(value: str) -> list[str]:
     return [item.strip("{} ").partition(",")[0].strip() for item in split(value)]
 
 
+def kept(postfix: Installed) -> dict[str, str]:
+    """Return the settings as they are written; a default that is a formula as what it comes to."""
+    return {n: postfix.main.get(n, "") if "${{" in v else v for n, v in postfix.literal.items()}
+
+
 def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
     """Yield the lines of main.cf, with what Postfix has already kept around ours.
 
     :param table: the generated map as Postfix names it, ``lmdb:/path``.
     """
-    written = postfix.literal or DEFAULTS
+    written = kept(postfix) if postfix.main else DEFAULTS
     queue = postfix.main.get("queue_directory", QUEUE_DIRECTORY)
     ours, spelt = addresses(site.listen, queue), milter_address(site.listen, queue)
     smtpd = last_of(written.get("smtpd_milters", ""), ours, spelt)

@@ -26,6 +26,12 @@ def _null_sender(value: object) -> object:
     return "" if value == "<>" else value
 
 
+def _somebody(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("wants at least one recipient")
+    return value
+
+
 def _status(digit: str) -> AfterValidator:
     def check(value: str) -> str:
         if reply(value).smtp[0] != digit:
@@ -96,7 +102,7 @@ class MessageEntry(_Section):
     spf_pass: Domains = ()
     mail_from: Annotated[str, BeforeValidator(_null_sender)]
     author: Annotated[tuple[str, ...], Listing] | None = None
-    to: Annotated[tuple[str, ...], Listing, Field(min_length=1)]
+    to: Annotated[tuple[str, ...], Listing, AfterValidator(_somebody)]
     size: Octets | None = None
     declared_size: bool = True
     headers: dict[str, Texts] = {}
