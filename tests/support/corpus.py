@@ -211,10 +211,9 @@ def opened(address: str, keys: Keys) -> Ticket | None:
 
 
 def comparable(actions: Iterable[action.Action], keys: Keys, service_domain: str) -> list[tuple[str, ...]]:
-    """Actions as values to compare: tickets opened, what an exact and a canonical deletion share said once."""
-    return [
-        (type(one).__name__, *_comparable(one, keys, service_domain)) for one in actions
-    ]  # fmt: skip
+    """Actions as values to compare: tickets opened, and one spelling deleted with and without brackets only once."""
+    values = ((type(one).__name__, *_comparable(one, keys, service_domain)) for one in actions)
+    return list(dict.fromkeys(values))
 
 
 def _comparable(one: action.Action, keys: Keys, service_domain: str) -> tuple[str, ...]:

@@ -84,13 +84,20 @@ class Installation:
 
     def delivered(self, identity: str) -> list[SunkMessage]:
         """What the sink got of the message with this text in it, reports about it left out."""
-        wanted = identity.encode()
-        return [message for message in self.sink.messages if wanted in message.content and message.sender]
+        return [message for message in self._with(identity) if not _is_report(message)]
 
     def reports(self, identity: str) -> list[SunkMessage]:
         """The delivery reports in the sink that quote the message with this text in it."""
+        return [message for message in self._with(identity) if _is_report(message)]
+
+    def _with(self, identity: str) -> list[SunkMessage]:
         wanted = identity.encode()
-        return [message for message in self.sink.messages if wanted in message.content and not message.sender]
+        return [message for message in self.sink.messages if wanted in message.content]
+
+
+def _is_report(message: SunkMessage) -> bool:
+    head = message.content.partition(b"\r\n\r\n")[0]
+    return not message.sender and b"\r\nContent-Type: multipart/report;" in head
 
 
 def recipients(messages: Sequence[SunkMessage]) -> list[str]:

@@ -76,7 +76,7 @@ class Macros:
 
     def sender(self, address: str, login: str | None) -> None:
         """MAIL FROM; the canonical address is in lower case, but not in local submission."""
-        self._values["{mail_addr}"] = address if self.local else address.lower()
+        self._values["{mail_addr}"] = address if self.local else _resolved(address)
         if not self.local:
             self._values |= {"{mail_host}": _RELAY_HOST, "{mail_mailer}": "smtp"}
         if login is not None:
@@ -84,7 +84,7 @@ class Macros:
 
     def recipient(self, address: str, canonical: str | None) -> None:
         """RCPT TO, likewise."""
-        self._values["{rcpt_addr}"] = canonical or (address if self.local else address.lower())
+        self._values["{rcpt_addr}"] = canonical or (address if self.local else _resolved(address))
         if not self.local:
             self._values |= {"{rcpt_host}": _RELAY_HOST, "{rcpt_mailer}": "smtp"}
 
@@ -122,3 +122,8 @@ class Macros:
         forgotten = _SMTPD_ONLY | _TLS if self.local else _SMTPD_ONLY | _TLS | _SENDER | _RECIPIENT
         kept = {name: value for name, value in self._values.items() if name not in forgotten}
         return kept if self.local else kept | {"{daemon_name}": self.hostname}
+
+
+def _resolved(address: str) -> str:
+    """smtpd(8)'s reading of an address, as far as most tests need it: in lower case, without a source route."""
+    return address.lower().rpartition(":")[2] if address.startswith("@") else address.lower()

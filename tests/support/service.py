@@ -35,8 +35,9 @@ from typing import Any, Self
 
 from tests.support.ports import free_port
 
-from groupmilter.bootstrap import ticket_keys
+from groupmilter import bootstrap
 from groupmilter.config.keys import read_keys
+from groupmilter.config.reload import load
 from groupmilter.directory.snapshot import Reader
 from groupmilter.groups.directory import Directory, DirectoryUnknown
 from groupmilter.groups.ticket import Keys
@@ -168,7 +169,7 @@ class Service:
     @property
     def keys(self) -> Keys:
         """What seals the tickets."""
-        return ticket_keys(read_keys(self.folder / "ticket.key"))
+        return bootstrap.ticket_keys(read_keys(self.folder / "ticket.key"))
 
     @property
     def running(self) -> bool:
@@ -195,7 +196,7 @@ class Service:
         answer = self.ask("reload")
         if not answer["ok"]:
             raise ServiceFailed(f"reload refused: {answer['errors']}")
-        self.wait(self.settled, f"generation {answer['generation']}")
+        self.wait(self.loaded, f"generation {answer['generation']}")
         return int(answer["generation"])
 
     def stage(
@@ -224,8 +225,8 @@ class Service:
             return False
 
     def loaded(self) -> bool:
-        """Whether besides the mirror has been loaded and the generated map written."""
-        return self.settled() and self.generation() > 0 and (self.folder / "map" / "groups").exists()
+        """Whether besides the mirror is there as the configuration wants it, and the generated map written."""
+        return self.settled() and self._mirrored() and (self.folder / "map" / "groups").exists()
 
     @contextmanager
     def directory(self) -> Iterator[Directory]:
@@ -244,6 +245,16 @@ class Service:
                 return directory.generation
         except DirectoryUnknown:
             return 0
+
+    def _mirrored(self) -> bool:
+        reader = bootstrap.snapshots(load(self.path)).reader
+        try:
+            with reader.snapshot(time.time()):
+                return True
+        except DirectoryUnknown:
+            return False
+        finally:
+            reader.close()
 
     def wait_change(self, since: int) -> int:
         """Return the mirror's generation once it is past `since`: a change of the directory is in force."""
