@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"|(?P<special>[()<>\[\]:;@\\,.])"
 )
 _COMMENT_DEPTH = 5
+_COMMENT = re.compile(r"\([^()]*\)?")
 
 
 def mailboxes(field: str) -> tuple[str, ...] | None:
@@ -97,6 +98,17 @@ def mentioned(fields: Iterable[str]) -> frozenset[str]:
                 re.findall(r"[^\s<>,;:\"()]{1,64}@[^\s<>,;:\"()]{1,255}", field[:_MAX_FIELD].lower())
             )
     return frozenset(found)
+
+
+def keyword(value: str) -> str:
+    """Return the lower-case keyword that a structured field begins with, without comments and parameters.
+
+    So ``auto-replied (vacation)`` (RFC 3834 section 5) and ``multipart/report; ...`` (RFC 2045 section 5.1) are
+    told by the same word.
+    """
+    plain = _COMMENT.sub(" ", value[:_MAX_FIELD]) if "(" in value else value
+    words = plain.partition(";")[0].split(None, 1)
+    return words[0].lower() if words else ""
 
 
 def signed_fields(signatures: Iterable[str]) -> frozenset[str]:

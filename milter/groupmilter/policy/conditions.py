@@ -13,6 +13,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from groupmilter.mail.address import domain_of
+from groupmilter.mail.header import keyword
 from groupmilter.policy.case import Case
 from groupmilter.policy.facts import Strength
 
@@ -133,8 +134,8 @@ class AutoSubmitted:
         content = case.facts.content
         if content is None:
             return None
-        values = (v.strip().casefold() for v in content.values("auto-submitted"))
-        return any(value and not value.startswith("no") for value in values) is self.expected
+        values = map(keyword, content.values("auto-submitted"))
+        return any(value not in {"", "no"} for value in values) is self.expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.mail.address import first_match
+from groupmilter.mail.header import keyword
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Refuse, Ruling, hit, miss, pending
 from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Strength
 from groupmilter.policy.replies import reply_for
@@ -42,10 +43,10 @@ def automatic(case: Case) -> Ruling:
 
 def _automatic(content: Content) -> str:
     for value in content.values("auto-submitted"):
-        if value.partition(";")[0].strip().casefold() == "auto-replied":
+        if keyword(value) == "auto-replied":
             return "Auto-Submitted: auto-replied"
     for value in content.values("content-type"):
-        if value.partition(";")[0].strip().casefold() == "multipart/report":
+        if keyword(value) == "multipart/report":
             return "Content-Type: multipart/report"
     return ""
 
