@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from groupmilter.mail.address import strict
 
@@ -50,6 +51,9 @@ def _tokens(field: str) -> list[tuple[str, str]] | None:
             return None
         position = found.end()
         kind, text = str(found.lastgroup), found.group()
+        if depth and (kind == "quoted" or text == "\\"):
+            # Readers differ in whether a quote or a backslash hides the end of a comment.
+            return None
         depth += (text == "(") - (text == ")")
         if not 0 <= depth <= _COMMENT_DEPTH:
             return None
@@ -82,6 +86,8 @@ def _mailbox(tokens: list[tuple[str, str]]) -> str | None:
 
 def _addr_spec(tokens: list[tuple[str, str]]) -> str | None:
     if not all(kind == "atom" or text in {".", "@"} for kind, text in tokens):
+        return None
+    if any(one == other == "atom" for (one, _), (other, _) in pairwise(tokens)):
         return None
     return strict("".join(text for _, text in tokens))
 
