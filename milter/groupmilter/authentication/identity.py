@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Nodes
 from groupmilter.groups.person import Node, Person
-from groupmilter.mail.address import domain_of
+from groupmilter.mail.address import canonical, domain_of
 from groupmilter.policy.facts import Content, Identity, Strength
 
 
@@ -87,9 +87,13 @@ def identify(
 
 def _by_login(login: str, directory: Directory) -> Identity:
     person = directory.person_by_login(login)
-    if person is None or person.disabled:
-        return Identity(Strength.LOGIN, login, claims=(login,) if "@" in login else ())
+    if person is None:
+        address = canonical(login)
+        return Identity(Strength.LOGIN, login, claims=(address,) if address else ())
     nodes = _nodes(person, directory)
+    if person.disabled:
+        # A locked account has no rights, though a login may outlive the lock; what it is denied stays denied.
+        return Identity(Strength.CLAIMED, login, suspects=nodes, claims=person.addresses)
     return Identity(Strength.LOGIN, login, person, person.addresses, nodes, nodes, person.addresses)
 
 
@@ -164,8 +168,8 @@ def _claimed(addresses: Iterable[str], directory: Directory) -> Identity:
     claims = tuple(dict.fromkeys(address for address in addresses if address))
     suspects: set[Node] = set()
     for address in claims:
-        person = _person(address, directory)
-        if person is not None:
+        person = directory.find(address)
+        if isinstance(person, Person):
             suspects |= _nodes(person, directory)
     return Identity(
         Strength.CLAIMED, claims[0] if claims else "", suspects=frozenset(suspects), claims=claims

@@ -17,7 +17,7 @@ from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.replies import reply_for
-from groupmilter.policy.rules import RULES, foreign
+from groupmilter.policy.rules import RULES, foreign, may_authenticate
 from groupmilter.policy.settings import HoldThen, Settings
 
 _PER_RECIPIENT = 17
@@ -272,7 +272,7 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
     trace.append(Step(case.group.address, "bound", Answer.HIT, because))
-    if case.facts.identity.authenticated or not case.facts.smtp:
+    if case.facts.identity.authenticated or not case.facts.smtp or may_authenticate(case):
         return Held(case.group, because)
     return Deferred(reply_for("bound", case.group.address, case.settings))
 

@@ -86,14 +86,15 @@ def authentication(case: Case) -> Ruling:
     proven = _external(group, identity)
     if proven:
         return miss(f"dgExternalSender {proven}, proven by {identity.strength}")
-    if identity.may_become is not None and (group.external_senders or _may_authenticate(case)):
+    if identity.may_become is not None and (group.external_senders or may_authenticate(case)):
         return pending("the header may prove the sender")
     return _refuse(
         case, "authentication", f"dgRequireAuthentication is TRUE and the sender is {_known(identity)}"
     )
 
 
-def _may_authenticate(case: Case) -> bool:
+def may_authenticate(case: Case) -> bool:
+    """Tell whether the header, still to come, may make the sender an authenticated one."""
     become = case.facts.identity.may_become
     return become is not None and (become >= Strength.NETWORK or case.settings.dmarc_is_internal)
 
@@ -137,7 +138,7 @@ def _allowance(group: Group, identity: Identity) -> str:
 
 
 def _may_be_allowed(case: Case) -> bool:
-    return bool(case.group.allowed_addresses or case.group.external_senders) or _may_authenticate(case)
+    return bool(case.group.allowed_addresses or case.group.external_senders) or may_authenticate(case)
 
 
 def send_as(case: Case) -> Ruling:
@@ -158,17 +159,15 @@ def send_as(case: Case) -> Ruling:
 
 def foreign(author: Author, content: Content, identity: Identity, own_domains: frozenset[str]) -> str:
     """Return why an author is not the authenticated sender's to use, empty where it is."""
-    if author.address in identity.addresses:
+    person = identity.person
+    group = isinstance(author.owner, Group)
+    if author.address in identity.addresses and (person is not None or not group):
         return ""
     if isinstance(author.owner, Group):
         return _group_as_author(author.owner, content, identity)
     if identity.strength is Strength.NETWORK:
         return ""
-    if (
-        identity.person is None
-        and author.owner is None
-        and _is_login(author.address, identity.name, own_domains)
-    ):
+    if person is None and author.owner is None and _is_login(author.address, identity.name, own_domains):
         return ""
     return f"the login {identity.name} doesn't own the author {author.address}"
 
@@ -176,7 +175,7 @@ def foreign(author: Author, content: Content, identity: Identity, own_domains: f
 def _is_login(address: str, login: str, own_domains: frozenset[str]) -> bool:
     folded = login.casefold()
     local, _, domain = address.rpartition("@")
-    return address == folded or (domain in own_domains and local == folded)
+    return address.casefold() == folded or (domain in own_domains and local == folded)
 
 
 def _group_as_author(group: Group, content: Content, identity: Identity) -> str:
@@ -249,6 +248,8 @@ def _slow(case: Case, because: str) -> Ruling:
     # retries a 4xx of local submission for ever.
     if case.facts.identity.authenticated or not case.facts.smtp:
         return hit(because, Hold(because))
+    if may_authenticate(case):
+        return pending("the header may prove the sender")
     return hit(because, Defer(reply_for("storm", case.group.address, case.settings)))
 
 
@@ -299,4 +300,4 @@ RULES: Mapping[str, Rule] = {
 }
 """The rules by the names that a policy's ``chain`` uses."""
 
-__all__ = ["RULES", "Answer", "Rule", "exemption", "foreign", "is_reply"]
+__all__ = ["RULES", "Answer", "Rule", "exemption", "foreign", "is_reply", "may_authenticate"]
