@@ -8,7 +8,7 @@ nobody ever gets half a group.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -35,10 +35,14 @@ Admit = Callable[[Group, bool], Admission | Reply]
 
 @dataclass(slots=True)
 class Taken:
-    """Who already gets this delivery, across all its recipients."""
+    """Who already gets this delivery, across all its recipients.
+
+    :param octets: what their records take in the MTA's queue file.
+    """
 
     nodes: set[Node] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
+    octets: int = 0
 
     def add(self, member: Member) -> bool:
         """Note a receiver; tell whether he is new."""
@@ -48,6 +52,13 @@ class Taken:
         if member.node is not None:
             self.nodes.add(member.node)
         return True
+
+    def discard(self, members: Iterable[Member]) -> None:
+        """Forget receivers whose expansion came to nothing: another group may be theirs."""
+        for member in members:
+            self.addresses.discard(member.address)
+            if member.node is not None:
+                self.nodes.discard(member.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ def expand(
 ) -> Expansion:
     """Expand an admitted group.
 
-    :param taken: receivers of the same delivery so far; those of this group are added to it.
+    :param taken: receivers of the same delivery so far; those of this group are added to it, past a bound none.
     :param depth: levels of nesting allowed; ``limit``: receivers allowed.
     :param covered: whether the root's approval (or the sender's exemption from it) covers groups inside.
     :raises BoundExceeded: past a bound.
@@ -88,7 +99,11 @@ def expand(
     """
     walk = _Walk(directory, admit, taken, depth, limit)
     walk.enter(root, 0, covered)
-    walk.run()
+    try:
+        walk.run()
+    except BoundExceeded:
+        taken.discard(walk.members)
+        raise
     return Expansion(
         tuple(walk.members),
         tuple(walk.holds.values()),

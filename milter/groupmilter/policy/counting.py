@@ -34,3 +34,4 @@ def _reached(decision: Decision) -> Iterator[Group]:
             yield verdict.disposition.group
         elif isinstance(verdict.disposition, Expanded):
             yield from verdict.disposition.expansion.walked
+            yield from verdict.disposition.expansion.holds

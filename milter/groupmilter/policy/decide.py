@@ -124,7 +124,8 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
 
 
 def _taken(facts: Facts, settings: Settings) -> Taken:
-    direct = {r.address.canonical for r in facts.recipients if r.group is None}
+    # The groups' own addresses as well: they are deleted last, and whoever has the same address with them.
+    direct = {r.address.canonical for r in facts.recipients}
     nodes = set(facts.direct)
     if not settings.sender_gets_copy and facts.identity.person is not None:
         nodes.add(facts.identity.person.node)
@@ -187,16 +188,22 @@ def _group(
         return Refused(_concealed(outcome.reply, case), group, outcome.concerns_all)
     if isinstance(outcome, Defer):
         return Deferred(outcome.reply)
+    if outcome is not None:
+        held = Held(group, outcome.why, outcome.terms, tags)
+        return _nobody_for(case, directory, trace) or held
     try:
-        expansion = _expansion(case, directory, Taken() if outcome else taken, trace)
+        expansion = _in_budget(case, _expansion(case, directory, taken, trace), taken)
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
-    nobody = _nobody(case, expansion, trace)
-    if nobody is not None:
-        return nobody
-    if outcome is not None:
-        return Held(group, outcome.why, outcome.terms, tags)
-    return Expanded(group, expansion, tags)
+    return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
+
+
+def _nobody_for(case: Case, directory: Directory, trace: list[Step]) -> Refused | None:
+    """Tell whether there is anybody to hold a message for; bounds matter only once it is released."""
+    try:
+        return _nobody(case, _expansion(case, directory, Taken(), trace), trace)
+    except BoundExceeded:
+        return None
 
 
 def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeader, ...]]:
@@ -235,10 +242,18 @@ def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]
         return _admit(Case(group, case.facts, case.settings, covered), trace)
 
     covers = case.group.moderated and case.group.covers_nested
-    expansion = expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
-    octets = _octets(expansion, case.group) + (case.facts.size or case.facts.declared_size or 0)
-    if octets > bounds.message_size_limit:
-        raise BoundExceeded(f"{octets} octets with all recipients, the MTA takes {bounds.message_size_limit}")
+    return expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
+
+
+def _in_budget(case: Case, expansion: Expansion, taken: Taken) -> Expansion:
+    """Return the expansion where the queue file has room for it beside the message and what was expanded before."""
+    limit = case.settings.bounds.message_size_limit
+    octets = _octets(expansion, case.group)
+    whole = taken.octets + octets + (case.facts.size or case.facts.declared_size or 0)
+    if whole > limit:
+        taken.discard(expansion.members)
+        raise BoundExceeded(f"{whole} octets with all recipients, the MTA takes {limit}")
+    taken.octets += octets
     return expansion
 
 
@@ -272,9 +287,15 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
     trace.append(Step(case.group.address, "bound", Answer.HIT, because))
-    if case.facts.identity.authenticated or not case.facts.smtp or may_authenticate(case):
+    if case.facts.identity.authenticated or not case.facts.smtp or _may_be_held(case):
         return Held(case.group, because)
     return Deferred(reply_for("bound", case.group.address, case.settings))
+
+
+def _may_be_held(case: Case) -> bool:
+    """Tell whether the end of the message, still to come, may hold it: then a bound is no reason to defer now."""
+    may_hold = case.group.moderated or bool(case.settings.rules) or may_authenticate(case)
+    return may_hold and not case.facts.ended
 
 
 def _answer(verdicts: tuple[Verdict, ...], settings: Settings) -> Reply | None:

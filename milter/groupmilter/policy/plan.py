@@ -20,7 +20,10 @@ from groupmilter.policy.replies import fill
 from groupmilter.policy.settings import Settings
 
 LOOP_HEADER = "X-Groupmilter-Loop"
+_REPORTS = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 _DIGESTS_A_LINE = 4
+_DIGESTS_A_FIELD = 400
+"""A libmilter packet holds 65,535 octets; more groups than this go into further fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ def _deletions(verdict: Verdict) -> Iterator[Action]:
         yield DeleteRecipient(canonical)
 
 
+def _cut(whole: list[str], length: int) -> Iterator[list[str]]:
+    for start in range(0, len(whole), length):
+        yield whole[start : start + length]
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     decision: Decision
@@ -70,24 +78,28 @@ class _Plan:
     def members(self) -> Iterator[Action]:
         for verdict in self.decision.verdicts:
             if isinstance(verdict.disposition, Expanded):
-                parameters = self._parameters(verdict.disposition.group, verdict.recipient.notify)
+                parameters = self._parameters(verdict.disposition, verdict.recipient.notify)
                 for member in verdict.disposition.expansion.members:
                     yield AddRecipient(member.address, parameters)
 
-    def _parameters(self, group: Group, notify: str) -> str:
-        orcpt = f"ORCPT=rfc822;{xtext(group.address)}"
-        wanted = self._notify(group, notify.upper())
+    def _parameters(self, expanded: Expanded, notify: str) -> str:
+        orcpt = f"ORCPT=rfc822;{xtext(expanded.group.address)}"
+        wanted = self._notify(expanded, notify)
         return f"NOTIFY={wanted} {orcpt}" if wanted else orcpt
 
-    def _notify(self, group: Group, asked: str) -> str:
-        way = self._bounces(group)
+    def _notify(self, expanded: Expanded, asked: str) -> str:
+        way = self._bounces(expanded)
         if way is BouncesTo.NOBODY or (way is BouncesTo.OWNER and not self._alone):
             return "NEVER"
-        # A success report names the member that was reached; it goes no further than the group's own wish.
-        return asked if asked in {"NEVER", "FAILURE", "DELAY", "FAILURE,DELAY"} else ""
+        wanted = set(asked.upper().split(",")) if asked else set[str]()
+        if not wanted or (wanted != {"NEVER"} and not wanted <= _REPORTS):
+            return ""
+        # A success report names the member that was reached; who wants nothing else, wants no report.
+        return ",".join(word for word in ("FAILURE", "DELAY") if word in wanted) or "NEVER"
 
-    def _bounces(self, group: Group) -> BouncesTo:
-        if group.hidden_members:
+    def _bounces(self, expanded: Expanded) -> BouncesTo:
+        group = expanded.group
+        if any(walked.hidden_members for walked in expanded.expansion.walked):
             return BouncesTo.OWNER
         if group.bounces_to is not BouncesTo.AUTO:
             return group.bounces_to
@@ -131,9 +143,8 @@ class _Plan:
         walked = [g for d in self._expanded() for g in d.expansion.walked]
         key = self.mint.keys.keys[self.mint.keys.current]
         digests = list(dict.fromkeys(loop_digest(group.uuid, key) for group in walked))
-        if digests:
-            lines = [digests[i : i + _DIGESTS_A_LINE] for i in range(0, len(digests), _DIGESTS_A_LINE)]
-            yield AddHeader(LOOP_HEADER, "\n\t".join(" ".join(line) for line in lines))
+        for part in _cut(digests, _DIGESTS_A_FIELD):
+            yield AddHeader(LOOP_HEADER, "\n\t".join(map(" ".join, _cut(part, _DIGESTS_A_LINE))))
         for verdict in self.decision.verdicts:
             if isinstance(verdict.disposition, Expanded | Held):
                 yield from verdict.disposition.tags
@@ -164,7 +175,7 @@ class _Plan:
     def sender(self) -> Iterator[Action]:
         if not self._alone:
             return
-        group = self._expanded()[0].group
-        if self._bounces(group) is BouncesTo.OWNER:
-            ticket = seal(self._ticket(Kind.BOUNCE, group, 0), self.mint.keys)
+        expanded = self._expanded()[0]
+        if self._bounces(expanded) is BouncesTo.OWNER:
+            ticket = seal(self._ticket(Kind.BOUNCE, expanded.group, 0), self.mint.keys)
             yield ChangeSender(f"bounce+{ticket}@{self.settings.service_domain}")
