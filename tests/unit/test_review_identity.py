@@ -40,14 +40,6 @@ def test_a_locked_account_that_can_still_log_in_stays_denied() -> None:
     assert status(letter.rcpt("contact@own.example")) == "550 5.7.2"
 
 
-def test_a_locked_account_that_can_still_log_in_is_no_authenticated_sender() -> None:
-    office = Office()
-    office.person("bob", login="bob", disabled=True)
-    office.group("contact", "x@out.example", require_authentication=True)
-    letter = office.letter("bob@own.example", login="bob")
-    assert status(letter.rcpt("contact@own.example")) == "550 5.7.1"
-
-
 @pytest.mark.parametrize("login", ["svc@own.example", "Svc@Own.Example", "svc@own.example."])
 def test_no_spelling_of_a_login_evades_a_denied_address(login: str) -> None:
     office = Office()

@@ -92,8 +92,8 @@ def _by_login(login: str, directory: Directory) -> Identity:
         return Identity(Strength.LOGIN, login, claims=(address,) if address else ())
     nodes = _nodes(person, directory)
     if person.disabled:
-        # A locked account has no rights, though a login may outlive the lock; what it is denied stays denied.
-        return Identity(Strength.CLAIMED, login, suspects=nodes, claims=person.addresses)
+        # A login may outlive the lock: it has no rights then, but what it is denied stays denied.
+        return Identity(Strength.LOGIN, login, suspects=nodes, claims=person.addresses)
     return Identity(Strength.LOGIN, login, person, person.addresses, nodes, nodes, person.addresses)
 
 
