@@ -54,7 +54,7 @@ def read(tmp_path: Path, text: str) -> tuple[Case, ...]:
         (HEAD + SENT + "expect: {staff@masociete.example: {deliver: [], at: end}}\n", "at: belongs to"),
         (
             HEAD + SENT + "expect: {staff@masociete.example: {pass: true, notify: 550 5.7.1}}\n",
-            "notify: belongs",
+            "wants exactly one of",
         ),
         (HEAD + SENT.replace("to:", "size: 10, to:") + "expect: {}\n", "message.size: the header alone has"),
         (HEAD + SENT.replace("to:", "time: 2026-01-01, to:") + "expect: {}\n", "wants an offset from UTC"),

@@ -10,56 +10,63 @@ import typer
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from groupmilter.rehearsal.case import Message
+    from datetime import datetime
 
 SOMEWHERE = "203.0.113.1"
 """The client where none is named: an address of nobody's (RFC 5737), so somebody on the Internet."""
 
-_EMPTY = "the null sender is written '' or '<>'"
+Texts = list[str] | None
+ToOption = Annotated[
+    list[str],
+    typer.Option("--to", "-t", metavar="ADDRESS", help="A recipient; may be given several times."),
+]
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from", "-f", metavar="ADDRESS", help="The envelope sender; the null sender is written '' or '<>'."
+    ),
+]
+LoginOption = Annotated[
+    str, typer.Option(metavar="NAME", help="The SASL login of the client, if it has one.")
+]
+ClientOption = Annotated[
+    str,
+    typer.Option(metavar="IP", show_default=False, help=f"The client's address; {SOMEWHERE} unless given."),
+]
+LocalOption = Annotated[
+    bool,
+    typer.Option(
+        "--local", metavar=FLAG, help="Submitted on this host by the sendmail command, without SMTP."
+    ),
+]
+AuthorOption = Annotated[
+    Texts, typer.Option(metavar="ADDRESS", help="Who stands in From; the envelope sender unless given.")
+]
+SizeOption = Annotated[int | None, typer.Option(metavar="OCTETS", min=1, help="The message's size.")]
+MessageOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", exists=True, dir_okay=False, help="A message whose header and size are used."
+    ),
+]
+DkimOption = Annotated[
+    Texts, typer.Option(metavar="DOMAIN", help="Suppose an aligned DKIM signature of this domain.")
+]
+SpfOption = Annotated[Texts, typer.Option(metavar="DOMAIN", help="Suppose that SPF passes for this domain.")]
 
 
 def explain(
     ctx: typer.Context,
-    to: Annotated[
-        list[str],
-        typer.Option("--to", "-t", metavar="ADDRESS", help="A recipient; may be given several times."),
-    ],
-    sender: Annotated[
-        str, typer.Option("--from", "-f", metavar="ADDRESS", help=f"The envelope sender; {_EMPTY}.")
-    ],
-    login: Annotated[
-        str, typer.Option(metavar="NAME", help="The SASL login of the client, if it has one.")
-    ] = "",
-    client: Annotated[
-        str,
-        typer.Option(
-            metavar="IP", show_default=False, help=f"The client's address; {SOMEWHERE} unless given."
-        ),
-    ] = SOMEWHERE,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local", metavar=FLAG, help="Submitted on this host by the sendmail command, without SMTP."
-        ),
-    ] = False,
-    author: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ADDRESS", help="Who stands in From; the envelope sender unless given."),
-    ] = None,
-    size: Annotated[int | None, typer.Option(metavar="OCTETS", min=1, help="The message's size.")] = None,
-    message: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="A message whose header and size are used."
-        ),
-    ] = None,
-    dkim: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DOMAIN", help="Suppose an aligned DKIM signature of this domain."),
-    ] = None,
-    spf: Annotated[
-        list[str] | None, typer.Option(metavar="DOMAIN", help="Suppose that SPF passes for this domain.")
-    ] = None,
+    to: ToOption,
+    sender: FromOption,
+    login: LoginOption = "",
+    client: ClientOption = SOMEWHERE,
+    local: LocalOption = False,
+    author: AuthorOption = None,
+    size: SizeOption = None,
+    message: MessageOption = None,
+    dkim: DkimOption = None,
+    spf: SpfOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -72,54 +79,67 @@ def explain(
     from groupmilter.authentication.identity import Proofs
     from groupmilter.cli.explanation import draw, explained, shape
     from groupmilter.cli.looking import opened
+    from groupmilter.rehearsal.case import Message
 
     call = Call.of(ctx, config, json=json)
-    proofs = Proofs(frozenset(dkim or ()), frozenset(spf or ()))
-    origin = "" if local else client
-    made = composed(origin, login, sender.strip("<>"), tuple(to), tuple(author or ()), size, message, proofs)
+    _require_address(client)
+    plain = sender.strip("<>")
+    fields, octets = header(plain, tuple(to), tuple(author or ()), message)
+    made = Message(
+        client="" if local else client,
+        login=login,
+        sender=plain,
+        recipients=tuple(to),
+        size=size or octets,
+        declared=bool(size or octets),
+        fields=fields,
+        proofs=Proofs(frozenset(dkim or ()), frozenset(spf or ())),
+        time=_now(),
+    )
     with opened(call.configuration()) as view:
         explanation = explained(made, view.site)
     call.terminal.show(shape(explanation), lambda console: draw(console, explanation))
 
 
-def composed(
-    client: str,
-    login: str,
-    sender: str,
-    recipients: tuple[str, ...],
-    authors: tuple[str, ...],
-    size: int | None,
-    file: Path | None,
-    proofs: object,
-) -> Message:
-    """Return the message that is asked about, with the header of a file where one is given."""
+def _require_address(client: str) -> None:
+    from ipaddress import ip_address
+
+    try:
+        ip_address(client)
+    except ValueError as error:
+        raise typer.BadParameter("wants an IP address", param_hint="--client") from error
+
+
+def _now() -> datetime:
     from datetime import datetime
+
+    return datetime.now().astimezone()
+
+
+Fields = tuple[tuple[str, str], ...]
+
+
+def header(
+    sender: str, recipients: tuple[str, ...], authors: tuple[str, ...], file: Path | None
+) -> tuple[Fields, int | None]:
+    """Return the header that is asked about, and the octets of the message where a file is given.
+
+    :param authors: who stands in From instead of the sender, or of what the file says.
+    """
     from email.utils import format_datetime
 
-    from groupmilter.authentication.identity import Proofs
-    from groupmilter.rehearsal.case import Message
-
-    now = datetime.now().astimezone()
-    written = authors or ((sender,) if sender else ())
-    fields: tuple[tuple[str, str], ...] = (
-        ("From", ", ".join(written)),
-        ("To", ", ".join(recipients)),
-        ("Subject", "An explanation"),
-        ("Date", format_datetime(now)),
-    )
-    if file is not None:
-        fields, octets = read_message(file)
-        size = size or octets
-        if authors:
-            fields = (
-                ("From", ", ".join(authors)),
-                *(field for field in fields if field[0].lower() != "from"),
-            )
-    assert isinstance(proofs, Proofs)
-    return Message(client, login, sender, recipients, size, size is not None, fields, proofs, now)
+    if file is None:
+        written = authors or ((sender,) if sender else ())
+        usual = (("To", ", ".join(recipients)), ("Subject", "A question"), ("Date", format_datetime(_now())))
+        return ((("From", ", ".join(written)),) if written else ()) + usual, None
+    fields, octets = read_message(file)
+    if authors:
+        others = (field for field in fields if field[0].lower() != "from")
+        fields = (("From", ", ".join(authors)), *others)
+    return fields, octets
 
 
-def read_message(file: Path) -> tuple[tuple[tuple[str, str], ...], int]:
+def read_message(file: Path) -> tuple[Fields, int]:
     """Return a message's header fields as received, and its octets with CRLF line ends."""
     head, _, body = file.read_bytes().replace(b"\r\n", b"\n").partition(b"\n\n")
     fields: list[tuple[str, str]] = []

@@ -83,13 +83,11 @@ class ExpectationEntry(_Section):
     @model_validator(mode="after")
     def _one(self) -> ExpectationEntry:
         final = [value for value in (self.refuse, self.defer, self.passed) if value]
-        reached = self.deliver is not None or self.hold is not None
+        reached = any(value is not None for value in (self.deliver, self.hold, self.notify))
         if len(final) + reached != 1:
-            raise ValueError("wants exactly one of refuse, defer, pass: true, or deliver and hold")
+            raise ValueError("wants exactly one of refuse, defer, pass: true, or deliver, hold and notify")
         if self.at is not None and reached:
             raise ValueError("at: belongs to refuse or defer")
-        if self.notify is not None and not reached:
-            raise ValueError("notify: belongs to deliver or hold")
         return self
 
 
