@@ -81,13 +81,13 @@ def _show(console: Console, *, once: bool) -> int:
 
 def _tell(console: Console, site: Site, number: int, scene: Scene) -> bool:
     outcome = play(site, scene)
-    explained = _explained(site, scene)
     held = [path.read_bytes() for path in outcome.held]
-    console.print(telling.scene(number, scene, outcome, explained, held))
+    console.print(telling.scene(number, scene, outcome, explained(site, scene), held))
     return outcome.matches(scene)
 
 
-def _explained(site: Site, scene: Scene) -> Explained:
+def explained(site: Site, scene: Scene) -> Explained:
+    """Ask `groupmilter explain` about a scene's message; raises ServingFailed if it can't say."""
     arguments = explain_arguments(scene)
     ran = site.serving.run("--json", *arguments)
     if ran.returncode != 0:

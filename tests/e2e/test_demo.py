@@ -1,0 +1,174 @@
+"""The demonstration does what it says, leaves nothing behind, and notices when a message fares otherwise.
+
+What deploy/demo/run does before (Debian and Python packages) is tried on a bare system by tests/fresh/run.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from deploy.demo import telling
+from deploy.demo.__main__ import explained
+from deploy.demo.play import Exchange, Outcome, play
+from deploy.demo.site import Site
+from deploy.demo.story import STORY, Expected, Scene
+from rich.console import Console
+from tests.support.installation import delivered_to, return_path
+from tests.support.processes import of_group, of_session
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 120.0
+ACCEPTED, OUTSIDER, FORGED, MODERATED, NESTED = STORY
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site(lambda _: None) as running:
+        yield running
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A place for the demonstration's files that Postfix may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("scene", "verdict"),
+    list(zip(STORY, ("expand", "refuse", "refuse", "hold", "expand"), strict=True)),
+    ids=("accepted", "outsider", "forged", "held", "nested"),
+)
+def test_each_message_fares_as_told_and_the_explanation_agrees(
+    site: Site, scene: Scene, verdict: str
+) -> None:
+    outcome = play(site, scene)
+    assert outcome.matches(scene), outcome
+    [recipient] = explained(site, scene).answer["recipients"]
+    assert recipient["verdict"] == verdict
+    assert recipient["trace"]
+    if verdict == "refuse":
+        assert (recipient["at"], recipient["reply"]) == (outcome.at, outcome.reply)
+    if verdict == "expand":
+        assert recipient["members"] == len(outcome.delivered)
+
+
+def test_the_story_tells_what_the_readme_promises() -> None:
+    assert [scene.expected.reply for scene in STORY] == ["250", "550 5.7.1", "550 5.7.1", "250", "250"]
+    assert ACCEPTED.expected.delivered == {"jean", "pierre"}
+    assert FORGED.sender.endswith("@masociete.example")
+    assert FORGED.login is None
+    assert (MODERATED.expected.held, MODERATED.expected.delivered) == (1, frozenset())
+    assert len(NESTED.expected.delivered) == 7
+
+
+def test_the_held_message_bears_a_ticket_and_its_return_path(site: Site) -> None:
+    [held] = play(site, MODERATED).held
+    message = held.read_bytes()
+    assert re.fullmatch(r"hold\+[a-z2-7]{59}@groups\.masociete\.example", delivered_to(message))
+    assert return_path(message) == MODERATED.sender
+
+
+def test_what_is_shown_names_everybody_who_got_it(site: Site) -> None:
+    outcome = play(site, NESTED)
+    console = Console(width=130, record=True, file=io.StringIO())
+    console.print(telling.scene(5, NESTED, outcome, explained(site, NESTED), []))
+    printed = console.export_text()
+    assert all(login in printed for login in NESTED.expected.delivered)
+    assert "RCPT TO:<tous@masociete.example>" in printed
+    assert "equipe@masociete.example" in printed
+    assert "as it should be" in printed
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        replace(ACCEPTED.expected, reply="451"),
+        replace(ACCEPTED.expected, at="rcpt"),
+        replace(ACCEPTED.expected, delivered=frozenset({"jean"})),
+        replace(ACCEPTED.expected, held=1),
+    ],
+)
+def test_a_difference_is_noticed(otherwise: Expected) -> None:
+    outcome = Outcome((Exchange("DATA … .", "250 2.0.0 Ok"),), "end", ("jean", "pierre"), ())
+    assert outcome.matches(ACCEPTED)
+    assert not outcome.matches(replace(ACCEPTED, expected=otherwise))
+
+
+def test_a_copy_too_many_is_noticed() -> None:
+    outcome = Outcome((Exchange("DATA … .", "250 2.0.0 Ok"),), "end", ("jean", "jean", "pierre"), ())
+    assert not outcome.matches(ACCEPTED)
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
+    with (folder / "output").open("w") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy.demo", *arguments],
+            cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def shown(folder: Path) -> str:
+    return (folder / "output").read_text("utf-8")
+
+
+def wait_for(text: str, folder: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while text not in shown(folder):
+        assert process.poll() is None, shown(folder)
+        assert time.monotonic() < deadline, shown(folder)
+        time.sleep(0.1)
+
+
+def left_behind(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != "output"]
+
+
+def test_once_ends_by_itself_and_leaves_nothing(temporary: Path) -> None:
+    process = start(temporary, "--once")
+    assert process.wait(DEADLINE) == 0, shown(temporary)
+    assert "All 5 messages fared as they should." in shown(temporary)
+    assert left_behind(temporary) == []
+    assert of_session(process.pid) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_stays_up_until_told_to_end_and_leaves_nothing(temporary: Path, number: signal.Signals) -> None:
+    process = start(temporary)
+    try:
+        wait_for("It stays up: now you.", temporary, process)
+        masters = list(temporary.glob("groupmilter-postfix-*/queue/pid/master.pid"))
+        [postfix] = [int(path.read_text("ascii")) for path in masters]
+        process.send_signal(number)
+        assert process.wait(DEADLINE) == 0, shown(temporary)
+    finally:
+        process.kill()
+        process.wait()
+    assert left_behind(temporary) == []
+    assert of_group(postfix) == []
+
+
+def test_it_ends_in_good_order_when_interrupted_while_it_starts(temporary: Path) -> None:
+    process = start(temporary)
+    try:
+        wait_for("groupmilter: first load", temporary, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0, shown(temporary)
+    finally:
+        process.kill()
+        process.wait()
+    assert left_behind(temporary) == []
