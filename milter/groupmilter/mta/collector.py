@@ -30,6 +30,10 @@ EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
 """Address extensions of a group that mean something of their own (specification 4.1)."""
 
 _MOVED_OFTEN = 10
+_MOST_FIELDS = 1_000
+_MOST_HEADER_OCTETS = 512 * 1024
+"""Beyond either a header isn't kept any more: no mail program writes that much, and it would fill the worker."""
+
 _LOOP = LOOP_HEADER.lower()
 
 Answer = TypeVar("Answer")
@@ -78,6 +82,8 @@ class Collector:
     recipients: list[Recipient] = field(default_factory=list)
     headers: dict[str, list[str]] = field(default_factory=dict)
     octets: int = 0
+    fields: int = 0
+    excess: bool = False
     groups: bool = False
 
     @property
@@ -122,8 +128,13 @@ class Collector:
 
     def header(self, name: str, value: str) -> None:
         """Keep one header field; a caller without a reader leaves it out."""
-        self.headers.setdefault(name.lower(), []).append(value)
-        self.octets += len(name) + len(value) + 4
+        octets = len(value) if value.isascii() else len(value.encode("utf-8", "surrogateescape"))
+        self.octets += len(name) + octets + 4
+        self.fields += 1
+        if self.fields > _MOST_FIELDS or self.octets > _MOST_HEADER_OCTETS:
+            self.excess = True
+        else:
+            self.headers.setdefault(name.lower(), []).append(value)
 
     def end(self) -> tuple[Facts, Decision]:
         """Decide on the whole message.
@@ -143,7 +154,8 @@ class Collector:
     def _unreadable(self, recipient: Recipient) -> Verdict:
         """Defer what may be a group's address; mail to anybody else has nothing to wait for."""
         address, settings = recipient.address.canonical, self.site.settings
-        if not address or not self.site.may_be_group(address):
+        base, _ = _extended(address, settings.recipient_delimiter)
+        if not any(self.site.may_be_group(one) for one in (address, base) if one):
             return Verdict(recipient, Passed())
         kept = replace(recipient, unknown=True)
         return Verdict(kept, Deferred(reply_for("unknown", address, settings)))
@@ -198,6 +210,7 @@ class Collector:
             readable=readable,
             headers={name: tuple(values) for name, values in self.headers.items()},
             trace=self._trace(),
+            excess=self.excess,
         )
 
     def _values(self, name: str) -> list[str]:
@@ -223,10 +236,23 @@ def _single(fields: list[str], own: frozenset[str]) -> str:
 def _entry(address: str, delimiter: str, directory: Directory) -> tuple[Group | Person | None, str]:
     """Return whose address it is, with an extension taken off where the address itself is nobody's."""
     entry = directory.find(address)
-    local, _, domain = address.rpartition("@")
-    base, mark, extension = local.partition(delimiter) if delimiter else (local, "", "")
-    if entry is not None or not mark or not base:
+    if entry is not None:
         return entry, ""
-    entry = directory.find(f"{base}@{domain}")
+    base, extension = _extended(address, delimiter)
+    if not base:
+        return None, ""
+    entry = directory.find(base)
     reserved = extension.lower() if isinstance(entry, Group) and extension.lower() in EXTENSIONS else ""
     return entry, reserved
+
+
+def _extended(address: str, delimiters: str) -> tuple[str, str]:
+    """Return an address without its extension, and that; both empty where it has none.
+
+    :param delimiters: any one of them begins an extension (postconf(5), ``recipient_delimiter``).
+    """
+    local, _, domain = address.rpartition("@")
+    marks = [place for mark in delimiters if (place := local.find(mark, 1)) > 0]
+    if not marks:
+        return "", ""
+    return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]

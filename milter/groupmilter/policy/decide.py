@@ -182,6 +182,9 @@ def _bears_group(facts: Facts, settings: Settings) -> Refused | None:
 def _group(
     group: Group, facts: Facts, directory: Directory, settings: Settings, taken: Taken, trace: list[Step]
 ) -> Disposition:
+    if facts.content is not None and facts.content.excess:
+        trace.append(Step(group.address, "header", Answer.HIT, "longer than is read"))
+        return Refused(reply_for("size-counted", group.address, settings), group, concerns_all=True)
     case = Case(group, facts, settings)
     outcome, tags = judge(case, trace)
     if isinstance(outcome, Refuse):

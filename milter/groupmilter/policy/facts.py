@@ -88,6 +88,7 @@ class Content:
     :param sender: canonical address of Sender, or empty.
     :param readable: exactly one From field that the strict grammar reads.
     :param trace: the groups that have handled this message before.
+    :param excess: the header is longer than anybody reads; what stands beyond is unknown.
     """
 
     authors: tuple[Author, ...] = ()
@@ -95,6 +96,7 @@ class Content:
     readable: bool = True
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trace: LoopTrace = LoopTrace()
+    excess: bool = False
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of all fields of a lower-case name."""
