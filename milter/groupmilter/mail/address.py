@@ -140,7 +140,9 @@ def path(argument: str, own_domains: frozenset[str], resolved: str | None = None
     if not inner:
         return Address(argument, "")
     routed = inner.startswith("@")
-    mailbox = resolved if resolved else (inner.partition(":")[2] if routed else inner)
+    mailbox = resolved or inner
+    if mailbox.startswith("@"):
+        mailbox = mailbox.partition(":")[2]
     whole = canonical(mailbox, own_domains)
     if whole is None:
         return None

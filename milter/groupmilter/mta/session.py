@@ -146,7 +146,7 @@ class Session:
         host, port = (str(address[0]), address[1]) if isinstance(address, tuple) else ("unknown", None)
         self._client = host
         self._simulated = port == 0 and host == "127.0.0.1"
-        self._daemon = ctx.getsymval("{daemon_name}") or ""
+        self._daemon = _macro(ctx, "{daemon_name}")
 
     def mail_from(self, ctx: milter.milterContext, sender: bytes, *parameters: bytes) -> int:
         """Begin a message."""
@@ -157,13 +157,13 @@ class Session:
         own = site.settings.own_domains
         texts = [parameter.decode("utf-8", "surrogateescape") for parameter in parameters]
         argument = sender.decode("utf-8", "surrogateescape")
-        login = ctx.getsymval("{auth_authen}") or ""
+        login = _macro(ctx, "{auth_authen}")
         # smtpd(8) always says by which mailer it would answer, cleanup(8) never (recorded with Postfix 3.7.11).
-        self._smtp = not self._simulated or bool(ctx.getsymval("{mail_mailer}"))
+        self._smtp = not self._simulated or bool(_macro(ctx, "{mail_mailer}"))
         self._collector = Collector(
             site,
             Connection(self._client if self._smtp else "", login, self._daemon),
-            path(argument, own, ctx.getsymval("{mail_addr}")) or Address(argument, argument.strip("<>")),
+            path(argument, own, _macro(ctx, "{mail_addr}")) or Address(argument, argument.strip("<>")),
             _declared(texts),
             any(text.upper() == "SMTPUTF8" for text in texts),
         )
@@ -174,7 +174,7 @@ class Session:
         collector = self._message()
         notify = _parameter(parameters, b"NOTIFY=")
         text = argument.decode("utf-8", "surrogateescape")
-        verdict = collector.recipient(text, ctx.getsymval("{rcpt_addr}"), notify)
+        verdict = collector.recipient(text, _macro(ctx, "{rcpt_addr}"), notify)
         disposition = verdict.disposition
         if self._smtp and isinstance(disposition, Refused | Deferred):
             self._log_recipient(ctx, verdict)
@@ -219,17 +219,22 @@ class Session:
         return milter.CONTINUE
 
     def surprised(self, ctx: milter.milterContext, step: str, surprise: Exception) -> int:
-        """Defer whatever nobody foresaw, with one log line."""
+        """Defer whatever nobody foresaw, and all that follows in the message, with one log line."""
         late = isinstance(surprise, OutOfTime)
-        collector, self._collector, self._broken = self._collector, None, True
-        self._front.log.error(
-            "out of time" if late else "surprise",
-            step=step,
-            queue_id=ctx.getsymval("i"),
-            sender=collector.sender.received if collector else "",
-            recipients=[r.address.received for r in collector.recipients] if collector else [],
-            exc_info=None if late else surprise,
-        )
+        collector, self._collector = self._collector, None
+        known, self._broken = self._broken, True
+        if not known:
+            self._front.log.error(
+                "out of time" if late else "surprise",
+                step=step,
+                queue_id=_macro(ctx, "i"),
+                sender=collector.sender.received if collector else "",
+                recipients=[r.address.received for r in collector.recipients] if collector else [],
+                exc_info=None if late else surprise,
+            )
+        if step == Session.mail_from.__name__:
+            # Having promised no reply there, libmilter would never answer RCPT after one: it is told instead.
+            return self.silent(milter.P_NR_MAIL)
         address = collector.recipients[-1].address.canonical if collector and collector.recipients else ""
         reply = reply_for("out-of-time" if late else "surprise", address, self._front.site.settings)
         ctx.setreply(reply.smtp, reply.enhanced, reply.text.replace("%", "%%"))
@@ -314,6 +319,14 @@ def _header(ctx: milter.milterContext, name: str, value: bytes) -> int:
     session = cast(Session, ctx.getpriv())
     session.header(name, value)
     return session.silent(milter.P_NR_HDR)
+
+
+def _macro(ctx: milter.milterContext, name: str) -> str:
+    """Return a macro; empty where the MTA has none or it is no text, which pymilter decodes strictly."""
+    try:
+        return ctx.getsymval(name) or ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def _code(reply: Reply) -> int:
