@@ -166,6 +166,23 @@ def test_explain_a_message_from_a_file(run: Run, tmp_path: Path) -> None:
     assert small["reply"].startswith("550 5.2.3")
 
 
+def test_explain_a_message_in_another_character_set(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "latin.eml"
+    file.write_bytes(
+        "From: Ren\xe9 <x@outside.example>\r\nSubject: \xe9t\xe9\r\n\r\nbody\r\n".encode("latin-1")
+    )
+    options = (
+        "explain",
+        "--from",
+        "x@outside.example",
+        "--message",
+        str(file),
+        "--to",
+        "open@masociete.example",
+    )
+    assert shape(run, *options)["recipients"][0]["verdict"] == "expand"
+
+
 def test_explain_local_submission_and_the_null_sender(run: Run) -> None:
     found = shape(run, "explain", "--from", "root@x.example", "--local", "--to", "staff@masociete.example")
     assert (found["client"], found["recipients"][0]["at"]) == ("local", "end")

@@ -70,7 +70,9 @@ class Message:
     @property
     def header_octets(self) -> int:
         """Octets of all header fields with their line ends, without the empty line after them."""
-        return sum(len(name) + len(value.encode()) + 4 for name, value in self.fields)
+        return sum(
+            len(name) + len(value.encode("utf-8", "surrogateescape")) + 4 for name, value in self.fields
+        )
 
     def body(self) -> bytes:
         """Return lines of text that bring the message to its size exactly."""
