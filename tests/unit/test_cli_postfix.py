@@ -115,6 +115,26 @@ def test_a_listener_that_goes_its_own_way(overrides: dict[str, str], level: Leve
     assert part in found.text
 
 
+@pytest.mark.parametrize(
+    ("command", "overrides"),
+    [
+        ("pickup", {"receive_override_options": "no_milters"}),
+        ("cleanup", {"non_smtpd_milters": ""}),
+        ("qmqpd", {"non_smtpd_milters": "inet:localhost:8891"}),
+    ],
+)
+def test_a_way_of_local_submission_past_us(command: str, overrides: dict[str, str]) -> None:
+    found = advice(services=(SMTP, Service(command, "unix", command, overrides), RELEASE))
+    assert "a door" in found[f"master.cf {command}"].text
+
+
+def test_clients_with_milters_of_their_own() -> None:
+    assert (
+        "each may be a door"
+        in advice(smtpd_milter_maps="cidr:/etc/postfix/milters")["smtpd_milter_maps"].text
+    )
+
+
 def test_a_service_that_takes_no_mail_is_no_door() -> None:
     client = Service("smtp", "unix", "smtp", {"smtpd_milters": ""})
     assert advice(services=(SMTP, client, RELEASE)) == {}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from groupmilter.config.model import Site
 
 _AREA = "postfix"
+_LOCAL = {"pickup", "cleanup", "qmqpd"}
 _SHUTS = {"tempfail", "shutdown"}
 _REWRITES = "no_address_mappings"
 _UNFILTERED = "no_milters"
@@ -30,6 +31,7 @@ def advise(site: Site, postfix: Installed, generated: str) -> Iterator[Advice]:
     lines = {line.name: str(line) for line in main_lines(site, postfix, generated)}
     yield from _milter_list(site, postfix, lines)
     yield from _doors(site, postfix)
+    yield from _local_doors(site, postfix)
     yield from _failing(postfix, lines)
     yield from _tables(site, postfix, generated, lines)
     yield from _plain_settings(site, postfix, lines)
@@ -91,6 +93,22 @@ def _doors(site: Site, postfix: Installed) -> Iterator[Advice]:
             yield _bad(
                 label, f"milter_default_action={action} here.", "    -o milter_default_action=tempfail"
             )
+
+
+def _local_doors(site: Site, postfix: Installed) -> Iterator[Advice]:
+    """Name what lets local submission, or some clients, past our milter."""
+    ours = _ours(site, postfix)
+    for service in postfix.services:
+        label = f"master.cf {service.name}"
+        override = service.overrides.get("non_smtpd_milters")
+        without = override is not None and ours.isdisjoint(milters(override))
+        own = split(service.overrides.get("receive_override_options", ""))
+        if service.command in _LOCAL and (without or _UNFILTERED in own):
+            yield _bad(label, "local submission through this service reaches groups unchecked, a door.")
+    maps = postfix.main.get("smtpd_milter_maps", "")
+    if maps:
+        text = f"{maps} gives the clients that it lists other milters, or none: each may be a door."
+        yield _warn("smtpd_milter_maps", text)
 
 
 def _failing(postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:

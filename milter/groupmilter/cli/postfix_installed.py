@@ -21,6 +21,7 @@ READ = (
     "mail_version",
     "queue_directory",
     "smtpd_milters",
+    "smtpd_milter_maps",
     "non_smtpd_milters",
     "milter_default_action",
     "milter_protocol",
