@@ -230,6 +230,7 @@ def test_cases_with_the_configurations_own_directory(run: Run, tmp_path: Path) -
         "message: {client: 192.0.2.1, login: ben, mail_from: ben@masociete.example, to: [staff@masociete.example]}\n"
         "expect: {staff@masociete.example: {deliver: [anne@masociete.example, ben@masociete.example]}}\n"
     )
+    assert "holds" in run("test", str(case)).stdout
     run("directory", "sync")
     assert "holds" in run("test", str(case)).stdout
     alone = CliRunner().invoke(app, ["test", str(case)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +13,6 @@ from groupmilter.cli.exits import Exit
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
     from rich.table import Table
 
@@ -42,7 +42,7 @@ def play(
 
     call = Call.of(ctx, config, json=json)
     cases = read_files(files)
-    with Stage(_base(call)) as stage:
+    with _base(call) as base, Stage(base) as stage:
         results = [rehearse(case, stage.site(case)) for case in cases]
     failed = [result for result in results if not result.holds]
     shape = {
@@ -54,18 +54,19 @@ def play(
     raise typer.Exit(Exit.FINDING if failed else Exit.OK)
 
 
-def _base(call: Call) -> Base:
+@contextmanager
+def _base(call: Call) -> Iterator[Base]:
+    """Give what cases are played with where they say nothing else."""
     from groupmilter.rehearsal.stage import Base
 
     if call.given is None:
-        return Base()
-    from groupmilter import bootstrap
-    from groupmilter.mta.collector import Site
-    from groupmilter.rehearsal.stage import KEYS
+        yield Base()
+        return
+    from groupmilter.cli.looking import opened
 
     configuration = call.configuration()
-    settings, trust = configuration.settings, bootstrap.trust(configuration)
-    return Base(settings, Site(settings, bootstrap.snapshots(configuration), KEYS, trust))
+    with opened(configuration) as view:
+        yield Base(configuration.settings, view.site)
 
 
 def _shape(result: Result) -> dict[str, object]:
