@@ -1,11 +1,11 @@
 """Messages on paper: a directory of Python values, and one message put to the live collector, without any MTA.
 
-    office = Office()
-    jean = office.person("jean", login="jean")
-    office.group("contact", jean)
-    letter = office.letter("jean@own.example", login="jean")
-    letter.to("contact@own.example")
-    facts, decision = letter.end()
+office = Office()
+jean = office.person("jean", login="jean")
+office.group("contact", jean)
+letter = office.letter("jean@own.example", login="jean")
+letter.to("contact@own.example")
+facts, decision = letter.end()
 """
 
 from __future__ import annotations
@@ -52,23 +52,24 @@ class Office:
     opened: int = 0
     _number: int = 0
 
-    def person(self, name: str, *aliases: str, login: str = "", **fields: Any) -> Person:
+    def person(self, name: str, *aliases: str, login: str = "", **fields: object) -> Person:
         """Add a person ``name@own.example``."""
         made = self.paper.add_person(self._next(), *(_full(a) for a in (name, *aliases)), login=login)
-        changed = replace(made, **fields)
+        changed = replace(made, **_any(fields))
         self.paper.people[made.node] = changed
         return changed
 
-    def group(self, name: str, *members: Group | Person | str, **fields: Any) -> Group:
+    def group(self, name: str, *members: Group | Person | str, **fields: object) -> Group:
         """Add a group ``name@own.example`` that anybody may write to, unless ``fields`` say else."""
         number = self._next()
-        whole = {"address": _full(name) if name else "", "require_authentication": False} | fields
+        address = _full(name) if name else ""
+        whole = _any({"address": address, "require_authentication": False} | fields)
         made = Group(node=Node(number), uuid=f"uuid-{number}", dn=f"cn={name or number}", **whole)
         return self.paper.add_group(made, *members)
 
-    def rewrite(self, group: Group, **fields: Any) -> Group:
+    def rewrite(self, group: Group, **fields: object) -> Group:
         """Change a group's row."""
-        self.paper.groups[group.node] = replace(group, **fields)
+        self.paper.groups[group.node] = replace(group, **_any(fields))
         return self.paper.groups[group.node]
 
     def letter(
@@ -169,6 +170,17 @@ def status(verdict: Verdict) -> str:
     """Return the status of a refusal or deferral, empty for any other verdict."""
     disposition = verdict.disposition
     return disposition.reply.status if isinstance(disposition, Refused | Deferred) else ""
+
+
+def replied(verdict: Verdict) -> str:
+    """Return the whole reply of a refusal or deferral."""
+    disposition = verdict.disposition
+    assert isinstance(disposition, Refused | Deferred), disposition
+    return str(disposition.reply)
+
+
+def _any(fields: Mapping[str, object]) -> dict[str, Any]:
+    return dict(fields)
 
 
 def _full(name: str) -> str:

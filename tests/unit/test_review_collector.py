@@ -39,14 +39,18 @@ def test_octets_are_counted_not_characters() -> None:
     assert letter.collector.octets == len("Subject: ") + 3 + len("\r\n")
 
 
-@pytest.mark.parametrize("recipient", ["contact@own.example", "contact+news@own.example", "CONTACT+x@own.example"])
+@pytest.mark.parametrize(
+    "recipient", ["contact@own.example", "contact+news@own.example", "CONTACT+x@own.example"]
+)
 def test_with_the_directory_unknown_a_group_is_deferred_under_any_extension(recipient: str) -> None:
     office = Office(may_be_group=frozenset({"contact@own.example"}))
     office.failing = [DirectoryUnknown("down")]
     assert status(office.letter("x@out.example").rcpt(recipient)) == "451 4.4.3"
 
 
-@pytest.mark.parametrize("recipient", ["jean@own.example", "jean+x@own.example", "+contact@own.example", "x@[::1]"])
+@pytest.mark.parametrize(
+    "recipient", ["jean@own.example", "jean+x@own.example", "+contact@own.example", "x@[::1]"]
+)
 def test_with_the_directory_unknown_persons_get_their_mail(recipient: str) -> None:
     office = Office(may_be_group=frozenset({"contact@own.example"}))
     office.failing = [DirectoryUnknown("down")]

@@ -20,6 +20,9 @@ from groupmilter.mail.action import (
 from groupmilter.mail.reply import Reply
 
 _CHECK_EVERY = 256
+_MAX_TEXT = 980
+"""Octets that libmilter takes for one line of a reply."""
+
 
 
 class OutOfTime(Exception):
@@ -73,9 +76,14 @@ def answer(reply: Reply, edits: Edits, observe: bool) -> bool:
     """Set the reply for what is refused or deferred; tell whether it stands (not so when only observing)."""
     if observe:
         return False
-    # Postfix turns "%%" into "%" and drops a single one (smfi_setreply).
-    edits.setreply(reply.smtp, reply.enhanced, reply.text.replace("%", "%%"))
+    edits.setreply(reply.smtp, reply.enhanced, escaped(reply.text))
     return True
+
+
+def escaped(text: str) -> str:
+    """Return a reply's text as smfi_setreply takes it: Postfix turns ``%%`` into ``%`` and drops a single one."""
+    doubled = text.replace("%", "%%")
+    return doubled if len(doubled) <= _MAX_TEXT else text.replace("%", "?")
 
 
 def _perform(action: Action, edits: Edits) -> None:

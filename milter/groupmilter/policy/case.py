@@ -73,12 +73,19 @@ class Case:
     """The question: this group, these facts, these settings.
 
     :param approved: an approval (or exemption from it) further up covers this group's own moderation.
+    :param within: the group that was written to, where this one is nested inside it.
     """
 
     group: Group
     facts: Facts
     settings: Settings
     approved: bool = False
+    within: Group | None = None
+
+    @property
+    def named(self) -> str:
+        """The address that a reply names: what was written to, since a nested group is a member."""
+        return (self.within or self.group).address
 
 
 def miss(because: str) -> Ruling:

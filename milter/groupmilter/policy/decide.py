@@ -14,7 +14,7 @@ from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Ta
 from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
-from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
+from groupmilter.policy.case import Answer, Case, Defer, Outcome, Refuse, Step
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.rules import RULES, foreign, may_authenticate
@@ -100,6 +100,14 @@ class Decision:
     answer: Reply | None = None
 
 
+class _NestedDefers(Exception):
+    """A nested group can't be told now: the whole recipient waits, since nobody ever gets half a group."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
+
 def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, settings: Settings) -> Verdict:
     """Decide at RCPT, for one recipient alone.
 
@@ -119,8 +127,7 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
     """
     taken = _taken(facts, settings)
     verdicts = tuple(_verdict(r, facts, directory, settings, taken) for r in facts.recipients)
-    answer = _answer(verdicts, settings)
-    return Decision(verdicts, answer)
+    return Decision(verdicts, _answer(verdicts, facts, settings))
 
 
 def _taken(facts: Facts, settings: Settings) -> Taken:
@@ -133,6 +140,21 @@ def _taken(facts: Facts, settings: Settings) -> Taken:
 
 
 def _verdict(
+    recipient: Recipient, facts: Facts, directory: Directory, settings: Settings, taken: Taken
+) -> Verdict:
+    verdict = _openly(recipient, facts, directory, settings, taken)
+    disposition = verdict.disposition
+    if not isinstance(disposition, Refused) or disposition.group is None or not _conceals(facts, settings):
+        return verdict
+    reply = reply_for("concealed", recipient.address.canonical, settings)
+    return replace(verdict, disposition=replace(disposition, reply=reply))
+
+
+def _conceals(facts: Facts, settings: Settings) -> bool:
+    return settings.conceal_groups and not facts.identity.authenticated
+
+
+def _openly(
     recipient: Recipient, facts: Facts, directory: Directory, settings: Settings, taken: Taken
 ) -> Verdict:
     early = _without_rules(recipient, settings)
@@ -188,7 +210,7 @@ def _group(
     case = Case(group, facts, settings)
     outcome, tags = judge(case, trace)
     if isinstance(outcome, Refuse):
-        return Refused(_concealed(outcome.reply, case), group, outcome.concerns_all)
+        return Refused(outcome.reply, group, outcome.concerns_all)
     if isinstance(outcome, Defer):
         return Deferred(outcome.reply)
     if outcome is not None:
@@ -198,24 +220,25 @@ def _group(
         expansion = _in_budget(case, _expansion(case, directory, taken, trace), taken)
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
+    except _NestedDefers as nested:
+        return Deferred(nested.reply)
     return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
 
 
 def _nobody_for(case: Case, directory: Directory, trace: list[Step]) -> Refused | None:
-    """Tell whether there is anybody to hold a message for; bounds matter only once it is released."""
+    """Tell whether there is anybody to hold a message for; what stops an expansion matters once it is released."""
     try:
         return _nobody(case, _expansion(case, directory, Taken(), trace), trace)
-    except BoundExceeded:
+    except (BoundExceeded, _NestedDefers):
         return None
 
 
 def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeader, ...]]:
-    """Walk the chain for one group: the first refusal, deferral or (once all is known) hold decides.
+    """Walk the chain for one group: the first rule with an outcome decides.
 
-    Before the end of the message a hold doesn't stop the walk, since a later refusal is decidable now.
+    Before the end of the message too: a refusal behind a rule that holds would not be reached at the end either.
     """
     tags: tuple[AddHeader, ...] = ()
-    held: Hold | None = None
     group = case.group.address or case.group.dn
     for name in case.settings.chain:
         ruling = RULES[name](case)
@@ -223,26 +246,16 @@ def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeade
         if ruling.answer is not Answer.HIT:
             continue
         tags += ruling.tags
-        if isinstance(ruling.outcome, Hold):
-            held = held or ruling.outcome
-            if case.facts.ended:
-                break
-        elif ruling.outcome is not None and held is None:
+        if ruling.outcome is not None:
             return ruling.outcome, tags
-    return held, tags
-
-
-def _concealed(reply: Reply, case: Case) -> Reply:
-    if case.settings.conceal_groups and not case.facts.identity.authenticated:
-        return reply_for("concealed", case.group.address, case.settings)
-    return reply
+    return None, tags
 
 
 def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]) -> Expansion:
     bounds = case.settings.bounds
 
     def admit(group: Group, covered: bool) -> Admission | Reply:
-        return _admit(Case(group, case.facts, case.settings, covered), trace)
+        return _admit(Case(group, case.facts, case.settings, covered, case.group), trace)
 
     covers = case.group.moderated and case.group.covers_nested
     return expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
@@ -282,10 +295,10 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
     if not expansion.empty:
         return None
     if expansion.refused:
-        return Refused(_concealed(expansion.refused[0][1], case), case.group)
+        return Refused(expansion.refused[0][1], case.group)
     because = "; ".join(expansion.left_out) or "no members"
     trace.append(Step(case.group.address, "empty", Answer.HIT, because))
-    return Refused(_concealed(reply_for("empty", case.group.address, case.settings), case), case.group)
+    return Refused(reply_for("empty", case.group.address, case.settings), case.group)
 
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
@@ -301,20 +314,28 @@ def _may_be_held(case: Case) -> bool:
     return may_hold and not case.facts.ended
 
 
-def _answer(verdicts: tuple[Verdict, ...], settings: Settings) -> Reply | None:
+def _answer(verdicts: tuple[Verdict, ...], facts: Facts, settings: Settings) -> Reply | None:
     """Return the one answer that a milter has for all recipients (2.2): nobody gets what some are refused."""
-    refused = [v.disposition for v in verdicts if isinstance(v.disposition, Refused)]
-    for refusal in refused:
+    refused = [(v.recipient, v.disposition) for v in verdicts if isinstance(v.disposition, Refused)]
+    for _, refusal in refused:
         if refusal.concerns_all:
             return refusal.reply
     for verdict in verdicts:
         if isinstance(verdict.disposition, Deferred):
             return verdict.disposition.reply
     if refused and len(refused) < len(verdicts):
-        return reply_for("mixed", refused[0].group.address if refused[0].group else "", settings)
+        return _mixed(*refused[0], facts, settings)
     if refused:
-        return refused[0].reply
+        return refused[0][1].reply
     return None if _anybody(verdicts) else _nobody_left(verdicts, settings)
+
+
+def _mixed(recipient: Recipient, refusal: Refused, facts: Facts, settings: Settings) -> Reply:
+    if refusal.group is None:
+        return reply_for("mixed", recipient.address.canonical, settings)
+    return (
+        refusal.reply if _conceals(facts, settings) else reply_for("mixed", refusal.group.address, settings)
+    )
 
 
 def _anybody(verdicts: tuple[Verdict, ...]) -> bool:

@@ -20,7 +20,7 @@ Rule = Callable[[Case], Ruling]
 
 
 def _refuse(case: Case, situation: str, because: str, concerns_all: bool = False) -> Ruling:
-    reply = reply_for(situation, case.group.address, case.settings)
+    reply = reply_for(situation, case.named, case.settings)
     return hit(because, Refuse(reply, concerns_all))
 
 
@@ -208,9 +208,7 @@ def storm(case: Case) -> Ruling:
     """Rule 8: too many messages to the group, or too many answers, in a short time."""
     guard, counts = case.settings.storm, case.facts.counts
     if counts is None:
-        return hit(
-            "the counters can't be read", Defer(reply_for("unknown", case.group.address, case.settings))
-        )
+        return hit("the counters can't be read", Defer(reply_for("unknown", case.named, case.settings)))
     if _past(guard.rate, counts.get(storm_count(case.group, guard), 0)):
         return _slow(case, f"more than {guard.rate.messages} messages in {guard.rate.seconds} s")
     if not _past(guard.replies, counts.get(reply_count(case.group, guard), 0)):
@@ -250,7 +248,7 @@ def _slow(case: Case, because: str) -> Ruling:
         return hit(because, Hold(because))
     if may_authenticate(case):
         return pending("the header may prove the sender")
-    return hit(because, Defer(reply_for("storm", case.group.address, case.settings)))
+    return hit(because, Defer(reply_for("storm", case.named, case.settings)))
 
 
 def moderation(case: Case) -> Ruling:

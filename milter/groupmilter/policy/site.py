@@ -55,7 +55,7 @@ def _holds(rule: SiteRule, case: Case) -> bool | None:
 
 
 def _outcome(rule: SiteRule, case: Case) -> Outcome | None:
-    group, then = case.group.address, rule.then
+    group, then = case.named, rule.then
     if isinstance(then, RefuseThen):
         base = then.reply if then.texts else reply_for("site-rule", group, case.settings)
         base = then.reply.with_text(base.text)
@@ -66,15 +66,15 @@ def _outcome(rule: SiteRule, case: Case) -> Outcome | None:
 
 
 def _limited(rule: SiteRule, then: RateLimitThen, case: Case) -> Outcome | None:
-    refused = reply_for("rate-limit", case.group.address, case.settings)
+    refused = reply_for("rate-limit", case.named, case.settings)
     if case.facts.counts is None:
-        return Defer(reply_for("unknown", case.group.address, case.settings))
+        return Defer(reply_for("unknown", case.named, case.settings))
     if case.facts.counts.get(limit_key(rule, then, case.group.uuid, case.facts), 0) < then.rate.messages:
         return None
     if then.past == "hold":
         return Hold(rule.name)
     if then.past == "refuse":
-        return Refuse(reply_for("site-rule", case.group.address, case.settings))
+        return Refuse(reply_for("site-rule", case.named, case.settings))
     return Hold(rule.name) if not case.facts.smtp else Defer(refused)
 
 
