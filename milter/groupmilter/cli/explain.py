@@ -12,6 +12,9 @@ from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from groupmilter.authentication.identity import Proofs
+    from groupmilter.rehearsal.case import Message
+
 SOMEWHERE = "203.0.113.1"
 """The client where none is named: an address of nobody's (RFC 5737), so somebody on the Internet."""
 
@@ -79,23 +82,12 @@ def explain(
     from groupmilter.authentication.identity import Proofs
     from groupmilter.cli.explanation import draw, explained, shape
     from groupmilter.cli.looking import opened
-    from groupmilter.rehearsal.case import Message
 
     call = Call.of(ctx, config, json=json)
     _require_address(client)
-    plain = sender.strip("<>")
-    fields, octets = header(plain, tuple(to), tuple(author or ()), message)
-    made = Message(
-        client="" if local else client,
-        login=login,
-        sender=plain,
-        recipients=tuple(to),
-        size=size or octets,
-        declared=bool(size or octets),
-        fields=fields,
-        proofs=Proofs(frozenset(dkim or ()), frozenset(spf or ())),
-        time=_now(),
-    )
+    headed = header(sender.strip("<>"), tuple(to), tuple(author or ()), message)
+    proofs = Proofs(frozenset(dkim or ()), frozenset(spf or ()))
+    made = sent("" if local else client, login, sender.strip("<>"), tuple(to), size, headed, proofs)
     with opened(call.configuration()) as view:
         explanation = explained(made, view.site)
     call.terminal.show(shape(explanation), lambda console: draw(console, explanation))
@@ -108,6 +100,26 @@ def _require_address(client: str) -> None:
         ip_address(client)
     except ValueError as error:
         raise typer.BadParameter("wants an IP address", param_hint="--client") from error
+
+
+def sent(
+    client: str,
+    login: str,
+    sender: str,
+    recipients: tuple[str, ...],
+    size: int | None,
+    headed: tuple[Fields, int | None],
+    proofs: Proofs,
+) -> Message:
+    """Return the message that is asked about.
+
+    :param size: octets; None for those that come with the header, if any do.
+    """
+    from groupmilter.rehearsal.case import Message
+
+    fields, octets = headed
+    said = size or octets
+    return Message(client, login, sender, recipients, said, said is not None, fields, proofs, _now())
 
 
 def _now() -> datetime:
