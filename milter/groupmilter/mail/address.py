@@ -31,7 +31,7 @@ class Address:
     """One envelope address: the argument exactly as received, and its canonical form.
 
     ``received`` may hold surrogates for bytes that are not UTF-8. ``canonical`` is empty for the null sender.
-    ``routed`` tells of a source route (RFC 5321 appendix C), which is never followed.
+    ``routed`` tells of a source route (RFC 5321 appendix C) or another detour, which is never followed.
     """
 
     received: str
@@ -88,6 +88,11 @@ def _unquoted(local: str) -> str | None:
     return "".join(kept)
 
 
+def _encodable(text: str) -> bool:
+    """Tell whether text holds no surrogate, the mark of an octet that is not UTF-8."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def canonical(address: str, own_domains: frozenset[str] = frozenset()) -> str | None:
     """Return the canonical form of a mailbox ``local@domain``, None where it is none.
 
@@ -98,7 +103,7 @@ def canonical(address: str, own_domains: frozenset[str] = frozenset()) -> str | 
     local, at, domain = address.strip(" \t").rpartition("@")
     host = canonical_domain(domain.strip(" \t")) if at else None
     plain = _unquoted(local.strip(" \t"))
-    if host is None or not plain:
+    if host is None or not plain or not _encodable(plain):
         return None
     return f"{plain.casefold() if host in own_domains else plain}@{host}"
 
@@ -139,26 +144,35 @@ def path(argument: str, own_domains: frozenset[str], resolved: str | None = None
         inner = inner[1:-1].strip()
     if not inner:
         return Address(argument, "")
-    routed = inner.startswith("@")
-    mailbox = resolved or inner
+    # Sendmail's macro is a bare user where delivery is local; then the argument says more.
+    mailbox = resolved if resolved and "@" in resolved else inner
     if mailbox.startswith("@"):
         mailbox = mailbox.partition(":")[2]
     whole = canonical(mailbox, own_domains)
     if whole is None:
         return None
     final = _unrouted(whole, own_domains)
-    return Address(argument, final, routed or final != whole)
+    return Address(argument, final, final != whole or _detour(inner, whole))
+
+
+def _detour(inner: str, whole: str) -> bool:
+    """Tell whether an argument has a route, behind a comment too, or octets that can't be sent back."""
+    return inner.startswith("@") or (":" in inner and ":" not in whole) or not _encodable(inner)
 
 
 def _unrouted(whole: str, own_domains: frozenset[str]) -> str:
     """Return where ``user%host@own`` or ``host!user@own`` would end up, else the address as it is."""
-    local, _, domain = whole.rpartition("@")
-    if domain not in own_domains or _REWRITTEN.isdisjoint(local):
-        return whole
-    host, bang, user = local.partition("!")
-    if not bang:
-        user, _, host = local.rpartition("%")
-    return canonical(f"{user}@{host}", own_domains) or whole
+    while True:
+        local, _, domain = whole.rpartition("@")
+        if domain not in own_domains or _REWRITTEN.isdisjoint(local):
+            return whole
+        host, bang, user = local.partition("!")
+        if not bang:
+            user, _, host = local.rpartition("%")
+        further = canonical(f"{user}@{host}", own_domains)
+        if further is None:
+            return whole
+        whole = further
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
-from groupmilter.mta.applier import OutOfTime, answer, apply
+from groupmilter.mta.applier import OutOfTime, answer, apply, escaped
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters
 from groupmilter.policy.counting import counted
@@ -43,6 +43,8 @@ _MACROS = {
     milter.M_EOM: "i",
 }
 _MESSAGE_SECONDS = 240.0
+_SIZE_DIGITS = 20
+"""RFC 1870 section 3; Python refuses to read thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Session:
         self._collector = Collector(
             site,
             Connection(self._client if self._smtp else "", login, self._daemon),
-            path(argument, own, _macro(ctx, "{mail_addr}")) or Address(argument, argument.strip("<>")),
+            path(argument, own, _macro(ctx, "{mail_addr}")) or _unreadable(argument),
             _declared(texts),
             any(text.upper() == "SMTPUTF8" for text in texts),
         )
@@ -178,14 +180,15 @@ class Session:
         disposition = verdict.disposition
         if self._smtp and isinstance(disposition, Refused | Deferred):
             self._log_recipient(ctx, verdict)
-            if answer(disposition.reply, ctx, self._front.observe):
-                return _code(disposition.reply)
+            # Who only observes leaves it out as well, so that the end is decided for those whom it would concern.
+            refused = answer(disposition.reply, ctx, self._front.observe)
+            return _code(disposition.reply) if refused else milter.CONTINUE
         collector.accept(verdict.recipient)
         return milter.CONTINUE
 
     def answer_data(self, _: milter.milterContext) -> int:
         """Answer DATA, over TCP only (see above)."""
-        return milter.TEMPFAIL if self._broken else milter.CONTINUE
+        return milter.TEMPFAIL if self._broken and not self._front.observe else milter.CONTINUE
 
     def header(self, name: str, value: bytes) -> None:
         """Keep a header field that somebody will read."""
@@ -235,9 +238,12 @@ class Session:
         if step == Session.mail_from.__name__:
             # Having promised no reply there, libmilter would never answer RCPT after one: it is told instead.
             return self.silent(milter.P_NR_MAIL)
+        if self._front.observe or (step == Session.rcpt_to.__name__ and not self._smtp):
+            # Local submission is answered at the end: Postfix takes anything else for an error of its settings.
+            return milter.CONTINUE
         address = collector.recipients[-1].address.canonical if collector and collector.recipients else ""
         reply = reply_for("out-of-time" if late else "surprise", address, self._front.site.settings)
-        ctx.setreply(reply.smtp, reply.enhanced, reply.text.replace("%", "%%"))
+        ctx.setreply(reply.smtp, reply.enhanced, escaped(reply.text))
         return milter.TEMPFAIL
 
     def _message(self) -> Collector:
@@ -329,6 +335,11 @@ def _macro(ctx: milter.milterContext, name: str) -> str:
         return ""
 
 
+def _unreadable(argument: str) -> Address:
+    """Return a sender that is no mailbox as a claim that can be compared, never as the null sender."""
+    return Address(argument, argument.strip("<>").encode("utf-8", "replace").decode() or argument)
+
+
 def _code(reply: Reply) -> int:
     return milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT
 
@@ -337,7 +348,7 @@ def _declared(parameters: Sequence[str]) -> int | None:
     """Return the value of SIZE= (RFC 1870), None where it is absent or no number."""
     for parameter in parameters:
         if parameter.upper().startswith("SIZE=") and parameter[5:].isascii() and parameter[5:].isdigit():
-            return int(parameter[5:])
+            return int(parameter[5:][:_SIZE_DIGITS])
     return None
 
 
