@@ -26,8 +26,9 @@ class Condition(Protocol):
 
 
 def any_glob(globs: Iterable[str], text: str) -> bool:
-    """Tell whether one of the globs (``*``, ``?``) matches, without regard to case."""
-    return any(fnmatchcase(text.casefold(), glob.casefold()) for glob in globs)
+    """Tell whether one of the globs (``*``, ``?``; brackets are brackets) matches, without regard to case."""
+    folded = text.casefold()
+    return any(fnmatchcase(folded, glob.casefold().replace("[", "[[]")) for glob in globs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def _is(name: str, case: Case) -> bool:
     identity, group = case.facts.identity, case.group
     if name == "internal":
         return identity.authenticated
-    named = {"member": frozenset({group.node}), "owner": group.owners, "moderator": group.moderators}[name]
+    named = {"member": frozenset({group.node}), "owner": group.owners, "moderator": group.deciders}[name]
     return not identity.nodes.isdisjoint(named)
 
 

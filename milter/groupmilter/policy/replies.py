@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 from groupmilter.mail.address import domain_of
 from groupmilter.mail.reply import Reply, reply
+from groupmilter.policy.conditions import any_glob
 from groupmilter.policy.settings import ReplyCodes, ReplyTexts, Settings
 
 STATUS: Mapping[str, str] = {
@@ -73,6 +73,6 @@ def worded(base: Reply, wording: Mapping[str, str], group: str, settings: Settin
 
 def _texts_for(group: str, settings: Settings) -> ReplyTexts:
     for special in settings.texts_for:
-        if any(fnmatchcase(group, glob.lower()) for glob in special.groups):
+        if any_glob(special.groups, group):
             return special.texts
     return settings.texts

@@ -25,7 +25,7 @@ def site_rules(case: Case) -> Ruling:
     """Apply the rules that concern the group; pending where one can't be told yet."""
     tags: list[AddHeader] = []
     for rule in case.settings.rules:
-        holds = _holds(rule, case) if _concerns(rule, case) else False
+        holds = _holds_yet(rule, case) if _concerns(rule, case) else False
         if holds is None:
             return pending(f"{rule.name} needs the end of the message")
         if not holds:
@@ -52,6 +52,12 @@ def _holds(rule: SiteRule, case: Case) -> bool | None:
     if False in answers:
         return False
     return None if None in answers else True
+
+
+def _holds_yet(rule: SiteRule, case: Case) -> bool | None:
+    holds = _holds(rule, case)
+    counts_sender = isinstance(rule.then, RateLimitThen) and rule.then.per_sender
+    return None if holds and counts_sender and case.facts.identity.may_become is not None else holds
 
 
 def _outcome(rule: SiteRule, case: Case) -> Outcome | None:
@@ -83,11 +89,13 @@ def limit_key(rule: SiteRule, then: RateLimitThen, group: str, facts: Facts) -> 
 
     :param group: the group's UUID.
     """
+    name = f"rule {rule.name}"
     if not then.per_sender:
-        return Count(rule.name, group, then.rate.seconds)
-    sender = facts.identity.name or facts.envelope_sender
+        return Count(name, group, then.rate.seconds)
+    # With the strength: who only claims to be somebody doesn't use up what is his.
+    sender = f"{facts.identity.strength} {facts.identity.name or facts.envelope_sender}"
     pair = hashlib.sha256(f"{group}\0{sender}".encode(errors="replace")).hexdigest()
-    return Count(rule.name, pair, then.rate.seconds)
+    return Count(name, pair, then.rate.seconds)
 
 
 def limits(group: Group, facts: Facts, settings: Settings) -> tuple[Count, ...]:
@@ -96,5 +104,5 @@ def limits(group: Group, facts: Facts, settings: Settings) -> tuple[Count, ...]:
     return tuple(
         limit_key(rule, rule.then, group.uuid, facts)
         for rule in settings.rules
-        if isinstance(rule.then, RateLimitThen) and _concerns(rule, case)
+        if isinstance(rule.then, RateLimitThen) and _concerns(rule, case) and _holds(rule, case)
     )
