@@ -205,9 +205,14 @@ class Service:
         spf: Iterable[str] = (),
         now: datetime | None = None,
         ahead: float = 0.0,
+        dies_at: int | None = None,
     ) -> None:
-        """Say what is proven, what time it is, and how many seconds the counters are ahead (`staged` only)."""
-        said = {"dkim": [*dkim], "spf": [*spf], "time": str(now or datetime.now(UTC)), "ahead": ahead}
+        """Say what is proven, what time it is, and how many seconds the counters are ahead (`staged` only).
+
+        `dies_at`: before which edit of a message, counted from 0, a worker dies.
+        """
+        said: dict[str, Any] = {"dkim": [*dkim], "spf": [*spf], "time": str(now or datetime.now(UTC))}
+        said |= {"ahead": ahead, "dies_at": dies_at}
         fresh = self._stage.with_suffix(".new")
         fresh.write_text(json.dumps(said), "utf-8")
         fresh.replace(self._stage)

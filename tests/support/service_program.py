@@ -5,14 +5,17 @@
 Without a stage it is the product and nothing else. With one, what the corpus decides instead of DNS, the clock
 and the past comes from that file, read anew for each message: which domains DKIM and SPF prove, what time it
 is, and how far the counters' time lies ahead (so that one case's messages don't count in the next case).
-These are the seams of `mta.collector.Site`; nothing else is replaced. Ends as the supervisor does.
+These are the seams of `mta.collector.Site`. And the stage may let a worker die (SIGKILL) before a certain edit
+of a message. Ends as the supervisor does.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +25,8 @@ from unittest.mock import patch
 from groupmilter import bootstrap
 from groupmilter.authentication.identity import Proofs
 from groupmilter.config.reload import Configuration
+from groupmilter.mail.action import Action
+from groupmilter.mta import applier, session
 from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters, CountsNow
 from groupmilter.policy.facts import Count
@@ -45,6 +50,15 @@ class Stage:
     def counters_time(self) -> float:
         """When the counters think it is, in seconds."""
         return self.clock().timestamp() + float(self._said()["ahead"])
+
+    def edits(self, actions: Sequence[Action]) -> Iterator[Action]:
+        """The edits of a message; the process dies before the one, or after the last, that is marked."""
+        fatal = self._said()["dies_at"]
+        for number, action in enumerate((*actions, None)):
+            if number == fatal:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if action is not None:
+                yield action
 
     def _said(self) -> dict[str, Any]:
         said = json.loads(self.path.read_text("utf-8"))
@@ -71,7 +85,14 @@ def serve_on_stage(configuration: Path, stage: Stage) -> int:
             counts=lambda: CountsNow(counters, stage.counters_time()),
         )
 
-    with patch.object(bootstrap, "site", site), patch.object(bootstrap, "Counters", StagedCounters):
+    def staged_apply(actions: Sequence[Action], edits: applier.Edits, deadline: float, observe: bool) -> int:
+        return applier.apply(stage.edits(actions), edits, deadline, observe)
+
+    with (
+        patch.object(bootstrap, "site", site),
+        patch.object(bootstrap, "Counters", StagedCounters),
+        patch.object(session, "apply", staged_apply),
+    ):
         return bootstrap.serve(configuration)
 
 
