@@ -8,10 +8,16 @@ import re
 from dataclasses import dataclass
 
 _OLC = {
-    "olcObjectIdentifier": "objectidentifier", "olcAttributeTypes": "attributetype",
-    "olcObjectClasses": "objectclass", "olcAccess": "access", "olcAddContentAcl": "add_content_acl",
-    "olcDbIndex": "index", "olcLimits": "limits", "olcOverlay": "overlay",
-    "olcSpCheckpoint": "syncprov-checkpoint", "olcSpSessionlog": "syncprov-sessionlog",
+    "olcObjectIdentifier": "objectidentifier",
+    "olcAttributeTypes": "attributetype",
+    "olcObjectClasses": "objectclass",
+    "olcAccess": "access",
+    "olcAddContentAcl": "add_content_acl",
+    "olcDbIndex": "index",
+    "olcLimits": "limits",
+    "olcOverlay": "overlay",
+    "olcSpCheckpoint": "syncprov-checkpoint",
+    "olcSpSessionlog": "syncprov-sessionlog",
 }
 _KINDS = {"objectidentifier": "macro", "attributetype": "attribute", "objectclass": "class"}
 

@@ -32,11 +32,15 @@ def slapd(openldap_files: Path) -> Iterator[Slapd]:
     with Slapd(content=[openldap_files / "sample.ldif", openldap_files / "accounts.ldif"]) as server:
         server.configure_live((openldap_files / "access.ldif").read_text(encoding="utf-8"))
         # the owners of `nested` are the members of mail-admins, one level further down
-        server.add(f"dn: {group('admins-of-admins')}\nobjectClass: groupOfNames\ncn: admins-of-admins\n"
-                   f"member: {group('mail-admins')}\n")
-        server.add(f"dn: {group('nested')}\nobjectClass: groupOfNames\nobjectClass: distributionGroup\n"
-                   f"cn: nested\nmail: nested@masociete.example\nmember: {person('jean')[0]}\n"
-                   f"owner: {group('admins-of-admins')}\n")
+        server.add(
+            f"dn: {group('admins-of-admins')}\nobjectClass: groupOfNames\ncn: admins-of-admins\n"
+            f"member: {group('mail-admins')}\n"
+        )
+        server.add(
+            f"dn: {group('nested')}\nobjectClass: groupOfNames\nobjectClass: distributionGroup\n"
+            f"cn: nested\nmail: nested@masociete.example\nmember: {person('jean')[0]}\n"
+            f"owner: {group('admins-of-admins')}\n"
+        )
         for uid in ("jean", "helene", "anais", "alice", "zoe", "jurgen"):
             server.replace(f"uid={uid},{PEOPLE}", {"userPassword": PASSWORD})
         yield server
@@ -93,8 +97,11 @@ def test_owner_can_not_remove_rename_or_create_a_group(slapd: Slapd) -> None:
     zoe, dn = person("zoe"), group("equipe")
     for change in ("changetype: delete", "changetype: modrdn\nnewrdn: cn=autre\ndeleteoldrdn: 1"):
         assert is_denied(slapd, zoe, f"dn: {dn}\n{change}\n")
-    assert is_denied(slapd, zoe, f"dn: {group('neuf')}\nchangetype: add\nobjectClass: groupOfNames\n"
-                                 f"cn: neuf\nmember: {zoe[0]}\n")
+    assert is_denied(
+        slapd,
+        zoe,
+        f"dn: {group('neuf')}\nchangetype: add\nobjectClass: groupOfNames\ncn: neuf\nmember: {zoe[0]}\n",
+    )
 
 
 def test_owner_has_no_say_in_other_groups(slapd: Slapd) -> None:
@@ -174,10 +181,21 @@ def test_reader_sees_all_and_changes_nothing(slapd: Slapd) -> None:
 
 def test_writer_makes_changes_and_removes_groups(slapd: Slapd) -> None:
     dn = group("neuf")
-    slapd.add(f"dn: {dn}\nobjectClass: groupOfNames\nobjectClass: distributionGroup\ncn: neuf\n"
-              f"mail: neuf@masociete.example\nmember: cn=placeholder\nowner: {person('jean')[0]}\n", WRITER)
-    assert may_change(slapd, WRITER, dn, mail="nouveau@masociete.example", dgAlias="n@masociete.example",
-                      dgPolicy="x", dgHidden="TRUE", dgHiddenMembers="TRUE")
+    slapd.add(
+        f"dn: {dn}\nobjectClass: groupOfNames\nobjectClass: distributionGroup\ncn: neuf\n"
+        f"mail: neuf@masociete.example\nmember: cn=placeholder\nowner: {person('jean')[0]}\n",
+        WRITER,
+    )
+    assert may_change(
+        slapd,
+        WRITER,
+        dn,
+        mail="nouveau@masociete.example",
+        dgAlias="n@masociete.example",
+        dgPolicy="x",
+        dgHidden="TRUE",
+        dgHiddenMembers="TRUE",
+    )
     assert may_change(slapd, WRITER, dn, member=person("jean")[0])
     assert "member: uid=jean" in seen(slapd, WRITER, "neuf")
     slapd.rename(dn, "cn=nouveau", bind=WRITER)
@@ -191,15 +209,22 @@ def test_writer_is_limited_to_groups(slapd: Slapd) -> None:
     assert not may_change(slapd, WRITER, group("admins-of-admins"), member=jean), "no mail group"
     assert not may_change(slapd, WRITER, GROUPS, description="x")
     assert is_denied(slapd, WRITER, f"dn: {jean}\nchangetype: delete\n")
-    assert is_denied(slapd, WRITER, f"dn: {group('contact')}\nchangetype: modrdn\nnewrdn: cn=contact\n"
-                                    f"deleteoldrdn: 1\nnewsuperior: {PEOPLE}\n")
+    assert is_denied(
+        slapd,
+        WRITER,
+        f"dn: {group('contact')}\nchangetype: modrdn\nnewrdn: cn=contact\n"
+        f"deleteoldrdn: 1\nnewsuperior: {PEOPLE}\n",
+    )
 
 
-@pytest.mark.parametrize("lines", [
-    "objectClass: groupOfNames\nmember: cn=placeholder\n",
-    "objectClass: groupOfNames\nobjectClass: distributionGroup\nobjectClass: simpleSecurityObject\n"
-    "mail: porte@masociete.example\nmember: cn=placeholder\nuserPassword: open\n",
-    "objectClass: inetOrgPerson\nsn: porte\nmail: porte@masociete.example\n",
-])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "objectClass: groupOfNames\nmember: cn=placeholder\n",
+        "objectClass: groupOfNames\nobjectClass: distributionGroup\nobjectClass: simpleSecurityObject\n"
+        "mail: porte@masociete.example\nmember: cn=placeholder\nuserPassword: open\n",
+        "objectClass: inetOrgPerson\nsn: porte\nmail: porte@masociete.example\n",
+    ],
+)
 def test_writer_creates_nothing_but_groups(slapd: Slapd, lines: str) -> None:
     assert is_denied(slapd, WRITER, f"dn: {group('porte')}\nchangetype: add\ncn: porte\n{lines}")

@@ -33,47 +33,49 @@ ANNA = Put(person("anna"))
 BOB = Put(person("bob"))
 
 
+EVERYTHING = group(
+    "all",
+    "anna",
+    displayName="Tous",
+    dgAlias=["Everybody@Example.org", "all@other.example"],
+    dgEnabled="FALSE",
+    dgJoinPolicy="approval",
+    dgLeavePolicy="closed",
+    dgJoinOutsiders="TRUE",
+    dgRequireAuthentication="FALSE",
+    dgExternalSender=["@partner.example", "@.below.example", "x@y.example"],
+    dgAllowedSender=[person_dn("anna"), group_dn("all")],
+    dgAllowedSenderAddress="@ok.example",
+    dgDeniedSender=person_dn("bob"),
+    dgDeniedSenderAddress="bad@bad.example",
+    dgModerated="TRUE",
+    dgModerator=person_dn("bob"),
+    dgModerationBypass=person_dn("anna"),
+    dgModerationBypassAddress="vip@partner.example",
+    dgModerationCoversNested="TRUE",
+    dgModerationNotify="internal",
+    dgHoldHours="12",
+    dgApprovalsNeeded="2",
+    dgMaxMessageSize="1000",
+    dgSendAs=person_dn("anna"),
+    dgSendOnBehalf=person_dn("bob"),
+    dgBouncesTo="owner",
+    dgAutoReplies="TRUE",
+    dgHiddenMembers="TRUE",
+    dgHidden="TRUE",
+    dgMailTip="Hello",
+    dgMailTip_lang__fr="Bonjour",
+    dgPolicy="strict",
+)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "mirror.db"
 
 
 def test_a_group_comes_back_with_every_field(path: Path) -> None:
-    everything = group(
-        "all",
-        "anna",
-        displayName="Tous",
-        dgAlias=["Everybody@Example.org", "all@other.example"],
-        dgEnabled="FALSE",
-        dgJoinPolicy="approval",
-        dgLeavePolicy="closed",
-        dgJoinOutsiders="TRUE",
-        dgRequireAuthentication="FALSE",
-        dgExternalSender=["@partner.example", "@.below.example", "x@y.example"],
-        dgAllowedSender=[person_dn("anna"), group_dn("all")],
-        dgAllowedSenderAddress="@ok.example",
-        dgDeniedSender=person_dn("bob"),
-        dgDeniedSenderAddress="bad@bad.example",
-        dgModerated="TRUE",
-        dgModerator=person_dn("bob"),
-        dgModerationBypass=person_dn("anna"),
-        dgModerationBypassAddress="vip@partner.example",
-        dgModerationCoversNested="TRUE",
-        dgModerationNotify="internal",
-        dgHoldHours="12",
-        dgApprovalsNeeded="2",
-        dgMaxMessageSize="1000",
-        dgSendAs=person_dn("anna"),
-        dgSendOnBehalf=person_dn("bob"),
-        dgBouncesTo="owner",
-        dgAutoReplies="TRUE",
-        dgHiddenMembers="TRUE",
-        dgHidden="TRUE",
-        dgMailTip="Hello",
-        dgMailTip_lang__fr="Bonjour",
-        dgPolicy="strict",
-    )
-    with opened(path, OWNER, ANNA, BOB, Put(everything)), looking(path) as seen:
+    with opened(path, OWNER, ANNA, BOB, Put(EVERYTHING)), looking(path) as seen:
         anna, bob, owner = (frozenset({found_person(seen, name).node}) for name in ("anna", "bob", "owner"))
         got = found_group(seen, "all")
         assert (got.uuid, got.dn, got.name) == ("group-all", group_dn("all"), "Tous")

@@ -18,26 +18,44 @@ INVALID_SYNTAX, CONSTRAINT_VIOLATION, CLASS_VIOLATION = 21, 19, 65
 
 MANY = {
     DN: {
-        "dgExcludedMember", "dgAllowedSender", "dgDeniedSender", "dgModerator", "dgModerationBypass",
-        "dgSendAs", "dgSendOnBehalf",
+        "dgExcludedMember",
+        "dgAllowedSender",
+        "dgDeniedSender",
+        "dgModerator",
+        "dgModerationBypass",
+        "dgSendAs",
+        "dgSendOnBehalf",
     },
     DIRECTORY_STRING: {
-        "dgAlias", "dgMemberAddress", "dgExternalSender", "dgAllowedSenderAddress", "dgDeniedSenderAddress",
+        "dgAlias",
+        "dgMemberAddress",
+        "dgExternalSender",
+        "dgAllowedSenderAddress",
+        "dgDeniedSenderAddress",
         "dgModerationBypassAddress",
     },
 }
 SINGLE = {
     BOOLEAN: {
-        "dgEnabled", "dgRequireAuthentication", "dgModerated", "dgModerationCoversNested", "dgAutoReplies",
-        "dgHiddenMembers", "dgHidden", "dgJoinOutsiders",
+        "dgEnabled",
+        "dgRequireAuthentication",
+        "dgModerated",
+        "dgModerationCoversNested",
+        "dgAutoReplies",
+        "dgHiddenMembers",
+        "dgHidden",
+        "dgJoinOutsiders",
     },
     INTEGER: {"dgHoldHours", "dgApprovalsNeeded", "dgMaxMessageSize"},
     IA5: {"dgJoinPolicy", "dgLeavePolicy", "dgModerationNotify", "dgBouncesTo", "dgPolicy"},
     DIRECTORY_STRING: {"dgMailTip"},
 }
 EQUALITY = {
-    DN: {"distinguishedNameMatch"}, BOOLEAN: {"booleanMatch"}, INTEGER: {"integerMatch"},
-    DIRECTORY_STRING: {"caseIgnoreMatch"}, IA5: {"caseIgnoreIA5Match", "caseExactIA5Match"},
+    DN: {"distinguishedNameMatch"},
+    BOOLEAN: {"booleanMatch"},
+    INTEGER: {"integerMatch"},
+    DIRECTORY_STRING: {"caseIgnoreMatch"},
+    IA5: {"caseIgnoreIA5Match", "caseExactIA5Match"},
 }
 NATIVE = {name for table in (MANY, SINGLE) for names in table.values() for name in names}
 BORROWED = {"member", "owner", "memberURL", "displayName", "description"}
@@ -63,8 +81,14 @@ def group(sample_slapd: Slapd) -> Iterator[str]:
 
 
 def group_ldif(name: str, *lines: str, mail: bool = True) -> str:
-    record = [f"dn: cn={name},{GROUPS}", "objectClass: groupOfNames", "objectClass: distributionGroup",
-              f"cn: {name}", f"member: {JEAN}", *lines]
+    record = [
+        f"dn: cn={name},{GROUPS}",
+        "objectClass: groupOfNames",
+        "objectClass: distributionGroup",
+        f"cn: {name}",
+        f"member: {JEAN}",
+        *lines,
+    ]
     return "\n".join([*record, *([f"mail: {name}@masociete.example"] if mail else [])]) + "\n"
 
 
@@ -142,8 +166,12 @@ def test_sample_data_pass_ldapadd_too(openldap_files: Path) -> None:
 
 
 def test_slapd_takes_every_attribute_in_one_entry(sample_slapd: Slapd) -> None:
-    lines = [f"{name}: {VALUES[syntax]}" for table in (MANY, SINGLE) for syntax, names in table.items()
-             for name in sorted(names)]
+    lines = [
+        f"{name}: {VALUES[syntax]}"
+        for table in (MANY, SINGLE)
+        for syntax, names in table.items()
+        for name in sorted(names)
+    ]
     lines += [f"owner: {JEAN}", f"memberURL: ldap:///{GROUPS}??sub?(cn=x)", "displayName: Complet"]
     sample_slapd.add(group_ldif("complet", *lines))
     entry = sample_slapd.search(f"cn=complet,{GROUPS}", "(objectClass=*)", scope="base")
@@ -151,16 +179,21 @@ def test_slapd_takes_every_attribute_in_one_entry(sample_slapd: Slapd) -> None:
     sample_slapd.delete(f"cn=complet,{GROUPS}")
 
 
-@pytest.mark.parametrize(("structure", "line"), [
-    ("groupOfUniqueNames", f"uniqueMember: {JEAN}"),
-    ("groupOfURLs", "memberURL: ldap:///dc=masociete,dc=example??sub?(uid=jean)"),
-    ("groupOfURLs", f"member: {JEAN}"),
-    ("groupOfURLs", "description: nobody yet"),
-])
+@pytest.mark.parametrize(
+    ("structure", "line"),
+    [
+        ("groupOfUniqueNames", f"uniqueMember: {JEAN}"),
+        ("groupOfURLs", "memberURL: ldap:///dc=masociete,dc=example??sub?(uid=jean)"),
+        ("groupOfURLs", f"member: {JEAN}"),
+        ("groupOfURLs", "description: nobody yet"),
+    ],
+)
 def test_class_sits_on_other_structures(sample_slapd: Slapd, structure: str, line: str) -> None:
     dn = f"cn=autre,{GROUPS}"
-    sample_slapd.add(f"dn: {dn}\nobjectClass: {structure}\nobjectClass: distributionGroup\ncn: autre\n"
-                     f"mail: autre@masociete.example\n{line}\n")
+    sample_slapd.add(
+        f"dn: {dn}\nobjectClass: {structure}\nobjectClass: distributionGroup\ncn: autre\n"
+        f"mail: autre@masociete.example\n{line}\n"
+    )
     assert f"structuralObjectClass: {structure}" in sample_slapd.search(dn, "(objectClass=*)", "+")
     sample_slapd.delete(dn)
 
@@ -194,10 +227,15 @@ def test_addresses_are_not_empty(sample_slapd: Slapd, name: str) -> None:
     assert refusal(sample_slapd, group_ldif("faux", f"{name}:")).code == INVALID_SYNTAX
 
 
-@pytest.mark.parametrize(("syntax", "values"), [
-    (BOOLEAN, ("TRUE", "FALSE")), (INTEGER, ("1", "2")), (IA5, ("open", "closed")),
-    (DIRECTORY_STRING, ("one", "two")),
-])
+@pytest.mark.parametrize(
+    ("syntax", "values"),
+    [
+        (BOOLEAN, ("TRUE", "FALSE")),
+        (INTEGER, ("1", "2")),
+        (IA5, ("open", "closed")),
+        (DIRECTORY_STRING, ("one", "two")),
+    ],
+)
 def test_second_values_are_refused(sample_slapd: Slapd, syntax: str, values: tuple[str, str]) -> None:
     for name in sorted(SINGLE[syntax]):
         lines = [f"{name}: {value}" for value in values]
@@ -227,9 +265,13 @@ def test_mail_tip_has_one_value_for_each_language(sample_slapd: Slapd, group: st
     assert caught.value.code == CONSTRAINT_VIOLATION
 
 
-@pytest.mark.parametrize(("stored", "asked"), [
-    ("Ventes@MaSociete.example", "ventes@masociete.EXAMPLE"), ("ÉTÉ@café.example", "été@CAFÉ.example"),
-])
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("Ventes@MaSociete.example", "ventes@masociete.EXAMPLE"),
+        ("ÉTÉ@café.example", "été@CAFÉ.example"),
+    ],
+)
 def test_addresses_compare_without_case(sample_slapd: Slapd, group: str, stored: str, asked: str) -> None:
     sample_slapd.replace(group, {"dgAlias": stored})
     assert f"dn: {group}\n" in sample_slapd.search(GROUPS, f"(dgAlias={asked})", "1.1")

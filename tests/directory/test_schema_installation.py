@@ -31,8 +31,12 @@ READER = ("cn=groupmilter,dc=masociete,dc=example", "CHANGE-ME-reader")
 def external(slapd: Slapd, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ldapadd or ldapmodify as root does on Debian: -Y EXTERNAL over the Unix socket."""
     name, *rest = arguments
-    return subprocess.run([program(name), "-Q", "-Y", "EXTERNAL", "-H", slapd.socket_uri, *rest],
-                          capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [program(name), "-Q", "-Y", "EXTERNAL", "-H", slapd.socket_uri, *rest],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,22 @@ def test_reader_is_not_bound_by_the_size_limit(installed: Slapd) -> None:
 
 def test_reader_is_told_of_changes(installed: Slapd) -> None:
     dn, password = READER
-    arguments = ["-x", "-H", installed.uri, "-D", dn, "-w", password, "-b", installed.suffix, "-LLL",
-                 "-E", "!sync=rp", "(objectClass=distributionGroup)", "dgHoldHours"]
+    arguments = [
+        "-x",
+        "-H",
+        installed.uri,
+        "-D",
+        dn,
+        "-w",
+        password,
+        "-b",
+        installed.suffix,
+        "-LLL",
+        "-E",
+        "!sync=rp",
+        "(objectClass=distributionGroup)",
+        "dgHoldHours",
+    ]
     with subprocess.Popen([program("ldapsearch"), *arguments], stdout=subprocess.PIPE, text=True) as client:
         try:
             assert client.stdout is not None
@@ -89,12 +107,20 @@ def slapd_conf(openldap_files: Path, tmp_path: Path) -> Path:
     """A slapd.conf as the README shows it, with the rules and indexes of Debian's package besides."""
     (tmp_path / "database").mkdir()
     schemas = [f"/etc/ldap/schema/{name}.schema" for name in (*DEBIAN.standard_schema, "misc", "dyngroup")]
-    lines = [*(f"include {path}" for path in (*schemas, openldap_files / "groupmilter.schema")),
-             "modulepath /usr/lib/ldap", "moduleload back_mdb", "moduleload syncprov", "database mdb",
-             f"directory {tmp_path}/database", f"suffix {DEBIAN.suffix}",
-             *(f"index {index}" for index in DEBIAN.indexes), f"include {openldap_files}/indexes.conf",
-             f"include {openldap_files}/access.conf", *(f"access {rule}" for rule in DEBIAN.access),
-             f"include {openldap_files}/syncprov.conf"]
+    lines = [
+        *(f"include {path}" for path in (*schemas, openldap_files / "groupmilter.schema")),
+        "modulepath /usr/lib/ldap",
+        "moduleload back_mdb",
+        "moduleload syncprov",
+        "database mdb",
+        f"directory {tmp_path}/database",
+        f"suffix {DEBIAN.suffix}",
+        *(f"index {index}" for index in DEBIAN.indexes),
+        f"include {openldap_files}/indexes.conf",
+        f"include {openldap_files}/access.conf",
+        *(f"access {rule}" for rule in DEBIAN.access),
+        f"include {openldap_files}/syncprov.conf",
+    ]
     path = tmp_path / "slapd.conf"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
