@@ -17,6 +17,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Mapping
@@ -47,7 +48,8 @@ def command() -> Path:
 
 def unprivileged_user() -> str | None:
     """`nobody`, where we are root and he can read the program; None: it has to run as whoever we are."""
-    parents = (*Path(groupmilter.__file__).resolve().parents, *command().parents)
+    programs = (Path(groupmilter.__file__).resolve(), command(), Path(sys.executable).resolve())
+    parents = (parent for program in programs for parent in program.parents)
     readable = all(parent.stat().st_mode & 0o005 == 0o005 for parent in parents)
     return "nobody" if os.geteuid() == 0 and readable else None
 
