@@ -30,6 +30,12 @@ EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
 """Address extensions of a group that mean something of their own (specification 4.1)."""
 
 _MOVED_OFTEN = 10
+_REPORTS_SECONDS = 30 * 24 * 3600
+"""How long a bounce address is good for: longer than any queue keeps mail (RFC 5321 section 4.5.4.1)."""
+
+_SKEW = 3600
+"""How far the clocks of two hosts may differ, seconds."""
+
 _MOST_FIELDS = 1_000
 _MOST_HEADER_OCTETS = 512 * 1024
 """Beyond either a header isn't kept any more: no mail program writes that much, and it would fill the worker."""
@@ -176,7 +182,9 @@ class Collector:
         ticket = (
             unseal(local.removeprefix("bounce+"), self.site.keys) if local.startswith("bounce+") else None
         )
-        return ticket is not None and ticket.kind is Kind.BOUNCE
+        if ticket is None or ticket.kind is not Kind.BOUNCE:
+            return False
+        return 0 <= self.site.clock().timestamp() - ticket.time + _SKEW < _REPORTS_SECONDS
 
     def _early(self, recipient: Recipient, directory: Directory) -> Facts:
         identity = self._identity(None, directory, Proofs())

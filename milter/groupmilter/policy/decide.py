@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Taken, expand
 from groupmilter.groups.group import Group
+from groupmilter.groups.person import Node
 from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Answer, Case, Defer, Outcome, Refuse, Step
@@ -114,6 +115,8 @@ def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, s
     :param facts: what is known so far; ``facts.recipients`` are those accepted before.
     :returns: a verdict that is `Passed`, `Undecided`, `Refused` or `Deferred`.
     """
+    if _given_before(recipient, facts):
+        return Verdict(recipient, Undecided())
     verdict = _verdict(recipient, facts, directory, settings, Taken())
     if isinstance(verdict.disposition, Expanded | Held):
         return replace(verdict, disposition=Undecided())
@@ -126,8 +129,38 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
     :param facts: complete: content, size, final identity.
     """
     taken = _taken(facts, settings)
-    verdicts = tuple(_verdict(r, facts, directory, settings, taken) for r in facts.recipients)
-    return Decision(verdicts, _answer(verdicts, facts, settings))
+    known: dict[Node, Verdict] = {}
+    verdicts = []
+    for recipient in facts.recipients:
+        before = known.get(recipient.entry.node) if recipient.entry is not None and known else None
+        if before is not None and _plain(recipient):
+            verdicts.append(_again(recipient, before))
+            continue
+        verdict = _verdict(recipient, facts, directory, settings, taken)
+        verdicts.append(verdict)
+        if isinstance(verdict.disposition, Expanded | Held):
+            known[verdict.disposition.group.node] = verdict
+    return Decision(tuple(verdicts), _answer(tuple(verdicts), facts, settings))
+
+
+def _plain(recipient: Recipient) -> bool:
+    return not recipient.address.routed and not recipient.extension
+
+
+def _given_before(recipient: Recipient, facts: Facts) -> bool:
+    """Tell whether the same group was accepted before in this message, so that nothing new is to be found out."""
+    if recipient.group is None or not _plain(recipient):
+        return False
+    node = recipient.group.node
+    return any(r.entry is not None and r.entry.node == node for r in facts.recipients[:-1])
+
+
+def _again(recipient: Recipient, before: Verdict) -> Verdict:
+    """Return what a group becomes that another recipient has reached already: nobody gets a second copy."""
+    disposition = before.disposition
+    if isinstance(disposition, Expanded):
+        disposition = replace(disposition, expansion=replace(disposition.expansion, members=()))
+    return Verdict(recipient, disposition, before.trace)
 
 
 def _taken(facts: Facts, settings: Settings) -> Taken:
