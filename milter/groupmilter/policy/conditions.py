@@ -141,13 +141,15 @@ class AutoSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class BlindCopy:
-    """The group stands (or doesn't) in neither To nor Cc."""
+    """The group was written to, and stands (or doesn't) in neither To nor Cc; one reached through another is neither."""
 
     expected: bool
 
     def holds(self, case: Case) -> bool | None:
         """See `Condition`."""
         content = case.facts.content
+        if all(r.group is None or r.group.node != case.group.node for r in case.facts.recipients):
+            return False
         if content is None:
             return None
         return content.addressed.isdisjoint(case.group.addresses) is self.expected
