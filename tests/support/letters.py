@@ -55,7 +55,7 @@ class Office:
     def person(self, name: str, *aliases: str, login: str = "", **fields: object) -> Person:
         """Add a person ``name@own.example``."""
         made = self.paper.add_person(self._next(), *(_full(a) for a in (name, *aliases)), login=login)
-        changed = replace(made, **_any(fields))
+        changed = replace(made, **untyped(fields))
         self.paper.people[made.node] = changed
         return changed
 
@@ -63,13 +63,13 @@ class Office:
         """Add a group ``name@own.example`` that anybody may write to, unless ``fields`` say else."""
         number = self._next()
         address = _full(name) if name else ""
-        whole = _any({"address": address, "require_authentication": False} | fields)
+        whole = untyped({"address": address, "require_authentication": False} | fields)
         made = Group(node=Node(number), uuid=f"uuid-{number}", dn=f"cn={name or number}", **whole)
         return self.paper.add_group(made, *members)
 
     def rewrite(self, group: Group, **fields: object) -> Group:
         """Change a group's row."""
-        self.paper.groups[group.node] = replace(group, **_any(fields))
+        self.paper.groups[group.node] = replace(group, **untyped(fields))
         return self.paper.groups[group.node]
 
     def letter(
@@ -134,7 +134,7 @@ class Letter:
         fields = {"from": self.collector.sender.canonical} | headers
         for name, values in fields.items():
             for value in [values] if isinstance(values, str) else values:
-                self.collector.header(name.replace("_", "-"), value)
+                self.collector.header(name.replace("_", "-"), value.encode("utf-8", "surrogateescape"))
         return self.collector.end()
 
     def decided(self, **headers: str | list[str]) -> list[Disposition]:
@@ -179,7 +179,8 @@ def replied(verdict: Verdict) -> str:
     return str(disposition.reply)
 
 
-def _any(fields: Mapping[str, object]) -> dict[str, Any]:
+def untyped(fields: Mapping[str, object]) -> dict[str, Any]:
+    """Return keyword arguments of a test for a constructor that wants each of its own type."""
     return dict(fields)
 
 
