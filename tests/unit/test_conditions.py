@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.letters import untyped
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node

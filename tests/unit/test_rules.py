@@ -261,7 +261,7 @@ def storm(
     replies: int = 0,
     identity: Identity = CLAIM,
     content: Content | None = WRITTEN,
-    **facts: object,
+    smtp: bool = True,
 ) -> Ruling:
     counts = {Count("storm", "uuid-1", 60): count, Count("replies", "uuid-1", 60): replies}
     return ask("storm", group(), identity, content, STORM, counts=counts, smtp=smtp)
