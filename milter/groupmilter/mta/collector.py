@@ -7,7 +7,7 @@ What the directory can't tell becomes a recipient that is deferred, never one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -86,9 +86,8 @@ class Collector:
     declared_size: int | None = None
     smtputf8: bool = False
     recipients: list[Recipient] = field(default_factory=list)
-    headers: dict[str, list[str]] = field(default_factory=dict)
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
     octets: int = 0
-    fields: int = 0
     excess: bool = False
     groups: bool = False
 
@@ -132,15 +131,13 @@ class Collector:
         self.recipients.append(recipient)
         self.groups = self.groups or recipient.group is not None or recipient.service or recipient.unknown
 
-    def header(self, name: str, value: str) -> None:
-        """Keep one header field; a caller without a reader leaves it out."""
-        octets = len(value) if value.isascii() else len(value.encode("utf-8", "surrogateescape"))
-        self.octets += len(name) + octets + 4
-        self.fields += 1
-        if self.fields > _MOST_FIELDS or self.octets > _MOST_HEADER_OCTETS:
+    def header(self, name: str, value: bytes) -> None:
+        """Keep one header field as received; a caller without a reader leaves it out."""
+        self.octets += len(name) + len(value) + 4
+        if len(self.headers) >= _MOST_FIELDS or self.octets > _MOST_HEADER_OCTETS:
             self.excess = True
         else:
-            self.headers.setdefault(name.lower(), []).append(value)
+            self.headers.append((name, value))
 
     def end(self) -> tuple[Facts, Decision]:
         """Decide on the whole message.
@@ -211,32 +208,38 @@ class Collector:
 
     def _content(self, directory: Directory) -> Content:
         own = self.site.settings.own_domains
-        authors, readable = _authors(self._values("from"), own)
+        fields = self._fields()
+        authors, readable = _authors(fields.get("from", ()), own)
         return Content(
             authors=tuple(Author(address, directory.find(address)) for address in authors),
-            sender=_single(self._values("sender"), own),
+            sender=_single(fields.get("sender", ()), own),
             readable=readable,
-            headers={name: tuple(values) for name, values in self.headers.items()},
-            trace=self._trace(),
+            headers=fields,
+            trace=self._trace(fields.get(_LOOP, ())),
             excess=self.excess,
         )
 
-    def _values(self, name: str) -> list[str]:
-        return self.headers.get(name, [])
+    def _fields(self) -> dict[str, tuple[str, ...]]:
+        """Return the header as text, by lower-case name; octets that are no UTF-8 become surrogates."""
+        fields: dict[str, tuple[str, ...]] = {}
+        for name, value in self.headers:
+            key = name.lower()
+            fields[key] = (*fields.get(key, ()), value.decode("utf-8", "surrogateescape"))
+        return fields
 
-    def _trace(self) -> LoopTrace:
-        digests = frozenset(digest for value in self._values(_LOOP) for digest in value.split())
+    def _trace(self, values: Iterable[str]) -> LoopTrace:
+        digests = frozenset(digest for value in values for digest in value.split())
         return LoopTrace(digests, tuple(self.site.keys.keys.values()))
 
 
-def _authors(fields: list[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+def _authors(fields: Sequence[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
     """Return all authors that can be read, and whether From stands once and can be read without doubt."""
     read = [mailboxes(value) for value in fields]
     found = tuple(canonical(a, own) or a for addresses in read if addresses for a in addresses)
     return found, len(fields) == 1 and read[0] is not None
 
 
-def _single(fields: list[str], own: frozenset[str]) -> str:
+def _single(fields: Sequence[str], own: frozenset[str]) -> str:
     read = mailboxes(fields[0]) if len(fields) == 1 else None
     return (canonical(read[0], own) or "") if read is not None and len(read) == 1 else ""
 

@@ -117,13 +117,14 @@ class Session:
         "_agreed",
         "_broken",
         "_client",
-        "_collector",
         "_daemon",
         "_front",
         "_simulated",
         "_smtp",
         "_started",
         "began",
+        "collector",
+        "header_answer",
     )
 
     def __init__(self, front: Front, agreed: int) -> None:
@@ -134,10 +135,11 @@ class Session:
         self._daemon = ""
         self._simulated = False
         self._smtp = True
-        self._collector: Collector | None = None
+        self.collector: Collector | None = None
         self._broken = False
         self._started = 0.0
         self.began = 0.0
+        self.header_answer = self.silent(milter.P_NR_HDR)
 
     def silent(self, stage: int) -> int:
         """Return "go on" as it was negotiated for a stage: with a reply or without."""
@@ -152,7 +154,7 @@ class Session:
 
     def mail_from(self, ctx: milter.milterContext, sender: bytes, *parameters: bytes) -> int:
         """Begin a message."""
-        self._collector = None
+        self.collector = None
         self._broken = False
         self._started = monotonic()
         site = self._front.site
@@ -162,7 +164,7 @@ class Session:
         login = _macro(ctx, "{auth_authen}")
         # smtpd(8) always says by which mailer it would answer, cleanup(8) never (recorded with Postfix 3.7.11).
         self._smtp = not self._simulated or bool(_macro(ctx, "{mail_mailer}"))
-        self._collector = Collector(
+        self.collector = Collector(
             site,
             Connection(self._client if self._smtp else "", login, self._daemon),
             path(argument, own, _macro(ctx, "{mail_addr}")) or _unreadable(argument),
@@ -190,12 +192,6 @@ class Session:
         """Answer DATA, over TCP only (see above)."""
         return milter.TEMPFAIL if self._broken and not self._front.observe else milter.CONTINUE
 
-    def header(self, name: str, value: bytes) -> None:
-        """Keep a header field that somebody will read."""
-        collector = self._collector
-        if collector is not None and collector.wants_header:
-            collector.header(name, value.decode("utf-8", "surrogateescape"))
-
     def body(self, _: milter.milterContext, chunk: bytes) -> int:
         """Count octets where a group is addressed; nobody reads the body otherwise."""
         collector = self._message()
@@ -208,7 +204,7 @@ class Session:
         """Decide, and carry it out."""
         collector = self._message()
         if not collector.wants_header:
-            self._collector = None
+            self.collector = None
             return milter.CONTINUE
         try:
             facts, decision = collector.end()
@@ -218,13 +214,13 @@ class Session:
 
     def abort(self, _: milter.milterContext) -> int:
         """Forget the message: RSET, or the client is gone before the dot."""
-        self._collector = None
+        self.collector = None
         return milter.CONTINUE
 
     def surprised(self, ctx: milter.milterContext, step: str, surprise: Exception) -> int:
         """Defer whatever nobody foresaw, and all that follows in the message, with one log line."""
         late = isinstance(surprise, OutOfTime)
-        collector, self._collector = self._collector, None
+        collector, self.collector = self.collector, None
         known, self._broken = self._broken, True
         if not known:
             self._front.log.error(
@@ -247,9 +243,9 @@ class Session:
         return milter.TEMPFAIL
 
     def _message(self) -> Collector:
-        if self._collector is None:
+        if self.collector is None:
             raise RuntimeError("no message has begun")
-        return self._collector
+        return self.collector
 
     def _directory_unknown(self, ctx: milter.milterContext, collector: Collector, why: str) -> int:
         if not collector.groups:
@@ -260,7 +256,7 @@ class Session:
 
     def _carry_out(self, ctx: milter.milterContext, facts: Facts, decision: Decision) -> int:
         front, site = self._front, self._front.site
-        self._collector = None
+        self.collector = None
         now = time()
         if decision.answer is not None:
             self._audit(ctx, facts, decision, ())
@@ -323,8 +319,10 @@ def _guarded(step: Step) -> Step:
 
 def _header(ctx: milter.milterContext, name: str, value: bytes) -> int:
     session = cast(Session, ctx.getpriv())
-    session.header(name, value)
-    return session.silent(milter.P_NR_HDR)
+    collector = session.collector
+    if collector is not None and collector.wants_header:
+        collector.header(name, value)
+    return session.header_answer
 
 
 def _macro(ctx: milter.milterContext, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from groupmilter.groups.group import Group
@@ -88,11 +89,13 @@ class Case:
         return (self.within or self.group).address
 
 
+@lru_cache(maxsize=1024)
 def miss(because: str) -> Ruling:
     """Return that a rule doesn't apply, and why."""
     return Ruling(Answer.MISS, because)
 
 
+@lru_cache(maxsize=64)
 def pending(because: str) -> Ruling:
     """Return that a rule needs what only the end of the message brings."""
     return Ruling(Answer.PENDING, because)

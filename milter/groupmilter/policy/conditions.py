@@ -141,7 +141,7 @@ class AutoSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class BlindCopy:
-    """The group was written to, and stands (or doesn't) in neither To nor Cc; one reached through another is neither."""
+    """The group was written to, and stands (or doesn't) in neither To nor Cc; neither, if reached through another."""
 
     expected: bool
 

@@ -246,6 +246,8 @@ def _group(
         return Refused(outcome.reply, group, outcome.concerns_all)
     if isinstance(outcome, Defer):
         return Deferred(outcome.reply)
+    if not facts.ended and _plainly_somebody(case, directory):
+        return Undecided()
     if outcome is not None:
         held = Held(group, outcome.why, outcome.terms, tags)
         return _nobody_for(case, directory, trace) or held
@@ -256,6 +258,12 @@ def _group(
     except _NestedDefers as nested:
         return Deferred(nested.reply)
     return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
+
+
+def _plainly_somebody(case: Case, directory: Directory) -> bool:
+    """Tell whether a walk could find nothing against the group: it has members, not too many, and no groups inside."""
+    direct = directory.members(case.group.node)
+    return not direct.groups and 0 < len(direct.people) <= case.settings.bounds.members
 
 
 def _nobody_for(case: Case, directory: Directory, trace: list[Step]) -> Refused | None:

@@ -94,7 +94,7 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
             tuple(_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients)
         )
     for name, value in message.fields:
-        collector.header(name, value)
+        collector.header(name, value.encode("utf-8", "surrogateescape"))
     collector.octets += len(message.body()) if collector.groups else 0
     try:
         facts, decision = collector.end()
