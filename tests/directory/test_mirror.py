@@ -31,8 +31,6 @@ from groupmilter.groups.ticket import digest
 OWNER = Put(person("owner"))
 ANNA = Put(person("anna"))
 BOB = Put(person("bob"))
-
-
 EVERYTHING = group(
     "all",
     "anna",

@@ -187,6 +187,28 @@ def test_lines_keep_what_postfix_has_around_ours() -> None:
     assert lines["relay_domains"] == "groups.example.org"
 
 
+def test_lines_keep_another_milter_of_local_mail_and_other_keywords() -> None:
+    main = {**GOOD, "non_smtpd_milters": "inet:localhost:8891", "smtpd_discard_ehlo_keywords": "etrn"}
+    lines = {line.name: line.value for line in main_lines(site(), Installed(main, main), MAP)}
+    assert lines["non_smtpd_milters"] == f"inet:localhost:8891, {SOCKET}"
+    assert lines["smtpd_discard_ehlo_keywords"] == "etrn, silent-discard, dsn"
+
+
+def test_nothing_leads_away_from_the_members_while_only_observing() -> None:
+    lines = {line.name for line in main_lines(site("mode: observe"), Installed(GOOD, GOOD), MAP)}
+    assert "smtpd_milters" in lines
+    assert "virtual_alias_maps" not in lines
+
+
+def test_a_map_that_would_take_mail_away_while_only_observing_is_named() -> None:
+    watching = site("mode: observe")
+    named = {one.subject: one for one in advise(watching, Installed(GOOD, {}, (SMTP, RELEASE)), MAP)}
+    assert named["virtual_alias_maps"].level is Level.ERROR
+    free = {**GOOD, "virtual_alias_maps": "hash:/etc/postfix/virtual"}
+    quiet = {one.subject for one in advise(watching, Installed(free, {}, (SMTP, RELEASE)), MAP)}
+    assert "virtual_alias_maps" not in quiet
+
+
 def test_the_release_listener_is_printed_as_configured() -> None:
     more = "  \n" + "mta: {recipient_delimiter: '+'}\n"
     entries = [str(e) for e in master_entries(site(more), Installed({}), Owner(107, 115))]

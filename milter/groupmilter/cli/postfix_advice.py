@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from groupmilter.cli.advice import Advice, Level
 from groupmilter.cli.postfix_wanted import addresses, main_lines, milter_address, milters, split
+from groupmilter.config.model import Mode
 
 if TYPE_CHECKING:
     from groupmilter.cli.postfix_installed import Installed, Service
@@ -124,17 +125,23 @@ def _failing(postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
 def _tables(site: Site, postfix: Installed, generated: str, lines: dict[str, str]) -> Iterator[Advice]:
     listed = split(postfix.main.get("virtual_alias_maps", ""))
     paths = [item.partition(":")[2] for item in listed]
-    if str(site.map.path) not in paths:
+    there = str(site.map.path) in paths
+    if site.mode is Mode.OBSERVE and there:
+        text = (
+            "mode is observe, so nobody takes a group out again that this table leads into the hold mailbox."
+        )
+        yield _bad("virtual_alias_maps", text)
+    elif site.mode is Mode.ENFORCE and not there:
         text = (
             "the generated map isn't there: Postfix doesn't know the groups' addresses, and nothing catches"
         )
         yield _bad("virtual_alias_maps", f"{text} their mail past groupmilter.", lines["virtual_alias_maps"])
-    elif paths[0] != str(site.map.path):
+    elif there and paths[0] != str(site.map.path):
         text = (
             f"the generated map stands behind {listed[0]}, which may know a group too and expand it itself."
         )
         yield _bad("virtual_alias_maps", text, lines["virtual_alias_maps"])
-    else:
+    elif there:
         yield _ok("virtual_alias_maps", f"{generated} is the first table.")
     yield from _service_domain(site, postfix, lines)
 

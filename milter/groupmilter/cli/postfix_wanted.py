@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groupmilter.config.model import Mode
+
 if TYPE_CHECKING:
     from groupmilter.cli.postfix_installed import Installed
     from groupmilter.config.model import Site
@@ -130,7 +132,8 @@ def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
     yield Line(
         "smtpd_milters", smtpd, "Ours is the last: what a later milter refuses, we would still expand."
     )
-    yield Line("non_smtpd_milters", spelt, "What this host's own programs submit obeys the groups too.")
+    local = last_of(written.get("non_smtpd_milters", ""), ours, spelt)
+    yield Line("non_smtpd_milters", local, "What this host's own programs submit obeys the groups too.")
     yield Line(
         "milter_default_action", "tempfail", "groupmilter down: the client tries again, nothing goes astray."
     )
@@ -141,20 +144,23 @@ def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
     yield Line(
         "smtpd_forbid_bare_newline", "normalize", "Else a second message can be smuggled inside a first one."
     )
+    keywords = split(written.get("smtpd_discard_ehlo_keywords", ""))
     yield Line(
         "smtpd_discard_ehlo_keywords",
-        "silent-discard, dsn",
+        ", ".join(dict.fromkeys((*keywords, "silent-discard", "dsn"))),
         "Else Postfix tells strangers 'expanded', and members' addresses with it.",
     )
 
 
 def _recipients(site: Site, table: str, values: Mapping[str, str]) -> Iterator[Line]:
     domain = site.service.domain
-    yield Line(
-        "virtual_alias_maps",
-        first_of(values.get("virtual_alias_maps", ""), table),
-        "The groups and where their mail waits should groupmilter be passed by; before any other table.",
-    )
+    if site.mode is not Mode.OBSERVE:
+        # Who only observes doesn't take a group out of the envelope, and the table would lead it into the hold mailbox.
+        yield Line(
+            "virtual_alias_maps",
+            first_of(values.get("virtual_alias_maps", ""), table),
+            "The groups and where their mail waits should groupmilter be passed by; before any other table.",
+        )
     yield Line(
         "relay_domains",
         first_of(values.get("relay_domains", ""), domain),
