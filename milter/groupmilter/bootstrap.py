@@ -30,6 +30,7 @@ from groupmilter.directory.addressmap import MapError
 from groupmilter.directory.generatedmap import GeneratedMap
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.mirror import Mirror, MirrorSettings
+from groupmilter.directory.mirror_schema import identity
 from groupmilter.directory.profile import Profile, ProfileError
 from groupmilter.directory.snapshot import Reader
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
@@ -214,8 +215,14 @@ class _Following:
     log: FilteringBoundLogger
 
     def run(self, channel: Channel) -> int:
-        """Keep the mirror and the generated map until told to drain; return the exit code."""
-        mirror = Mirror.open(self.configuration.site.mirror, mirror_settings(self.configuration))
+        """Keep the mirror and the generated map until told to drain; return the exit code.
+
+        A mirror that somebody has deleted would be written to where nobody reads: this process then ends, and
+        the one that the supervisor starts in its place makes it anew.
+        """
+        path = self.configuration.site.mirror
+        mirror = Mirror.open(path, mirror_settings(self.configuration))
+        made = identity(path)
         generated = address_map(self.configuration)
         followed = synchroniser(
             self.configuration, mirror, self.log, lambda _: write_map(generated, mirror, self.log)
@@ -225,12 +232,22 @@ class _Following:
         thread.start()
         channel.ready()
         while thread.is_alive() and channel.wait(1.0) is None:
+            if not _same(path, made):
+                self.log.error("mirror deleted; it is made anew", path=str(path))
+                return os.EX_TEMPFAIL
             channel.alive(_detail(followed.status()))
         channel.draining()
         stop.set()
         thread.join(10.0)
         mirror.close()
         return 0
+
+
+def _same(path: Path, made: tuple[int, int]) -> bool:
+    try:
+        return identity(path) == made
+    except FileNotFoundError:
+        return False
 
 
 def _detail(status: Status) -> dict[str, int | float | str]:
