@@ -19,7 +19,6 @@ import select
 import signal
 import socket
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -59,13 +58,12 @@ def connections(local: object) -> int:
 def _unreachable(family: int) -> Iterator[socket.socket]:
     """Give a nonblocking listening socket of a family, to which one can connect while this lasts.
 
-    A Unix socket's path is in a directory of our own and is gone afterwards. A TCP socket has a port of
-    loopback that the kernel chose: who finds it reaches a milter that he could reach anyway.
+    A Unix socket has an abstract name that the kernel chose (unix(7), autobind): nothing of it is left where the
+    process is killed. A TCP socket has a port of loopback; who finds it reaches a milter that he could reach anyway.
     """
-    with socket.socket(family, socket.SOCK_STREAM) as deaf, contextlib.ExitStack() as stack:
+    with socket.socket(family, socket.SOCK_STREAM) as deaf:
         if family == socket.AF_UNIX:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="groupmilter-"))
-            deaf.bind(str(Path(folder) / "drain"))
+            deaf.bind("")
         else:
             deaf.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         deaf.settimeout(0)
