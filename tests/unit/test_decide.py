@@ -19,7 +19,17 @@ from groupmilter.policy.case import Answer
 from groupmilter.policy.conditions import HeaderMatches, SizeOver
 from groupmilter.policy.decide import Deferred, Expanded, Held, Passed, Refused, Undecided, decide
 from groupmilter.policy.explain import outcome, steps
-from groupmilter.policy.settings import AcceptThen, HoldThen, RefuseThen, SiteRule, TagThen
+from groupmilter.policy.facts import Count
+from groupmilter.policy.settings import (
+    AcceptThen,
+    HoldThen,
+    Rate,
+    RateLimitThen,
+    RefuseThen,
+    SiteRule,
+    StormGuard,
+    TagThen,
+)
 
 
 def test_who_is_no_group_passes() -> None:
@@ -189,6 +199,79 @@ def test_past_a_bound_an_outsider_waits_and_everybody_else_is_held(client: str) 
     assert status(outsider.rcpt("contact@own.example")) == ("451 4.2.4" if client else "")
     (held,) = office.letter(bob.address, login="bob", client=client).to("contact@own.example").decided()
     assert isinstance(held, Held)
+
+
+def test_a_message_that_is_held_anyway_waits_for_no_nested_group_and_no_bound() -> None:
+    office = Office()
+    office.settings = replace(office.settings, storm=StormGuard(rate=Rate(5, 60)))
+    inner = office.group("inner", "y@out.example")
+    office.group("outer", inner, moderated=True)
+    office.group("plain", inner)
+    office.counts = {Count("storm", inner.uuid, 60): 5}
+    assert [type(one) for one in office.letter("x@out.example").to("outer@own.example").decided()] == [Held]
+    assert status(office.letter("x@out.example").rcpt("plain@own.example")) == "450 4.7.1"
+    office.counts = {}
+    office.settings = replace(office.settings, bounds=replace(office.settings.bounds, depth=0))
+    assert [type(one) for one in office.letter("x@out.example").to("outer@own.example").decided()] == [Held]
+
+
+def test_what_was_unknown_is_deferred_again_where_it_still_is() -> None:
+    office = Office()
+    office.group("contact", "y@out.example")
+    facts, _ = office.letter("x@out.example").to("contact@own.example").end()
+    unknown = replace(facts.recipients[0], entry=None, unknown=True)
+    decision = decide(replace(facts, recipients=(unknown,)), office.paper, office.settings)
+    assert decision.answer is not None
+    assert decision.answer.status == "451 4.4.3"
+    assert decide(replace(facts, recipients=()), office.paper, office.settings).answer is None
+
+
+def test_a_decision_in_words() -> None:
+    office = Office()
+    inner = office.group("inner", "y@out.example", moderated=True)
+    closed = office.group("closed", "y@out.example", require_authentication=True)
+    office.group("outer", inner, closed, "z@out.example")
+    letter = office.letter("x@out.example").to("outer@own.example", "inner@own.example", "w@out.example")
+    assert [outcome(one) for one in letter.decided()] == [
+        "expand outer@own.example to 1, hold inner@own.example, left out closed@own.example (550 5.7.1)",
+        "hold inner@own.example: moderated",
+        "pass",
+    ]
+    assert outcome(Undecided()) == "undecided"
+    assert outcome(Deferred(reply("451 4.4.3", "later"))) == "defer 451 4.4.3 later"
+
+
+def test_a_rate_limit_defers_holds_or_refuses() -> None:
+    office = Office()
+    group = office.group("contact", "y@out.example")
+    key = Count("rule slow", group.uuid, 60)
+
+    def past(then: str, client: str = "192.0.2.1", counted: dict[Count, int] | None = None) -> str:
+        office.counts = {key: 2} if counted is None else counted
+        office.settings = replace(
+            office.settings, rules=(SiteRule("slow", (), (), RateLimitThen(Rate(2, 60), past=then)),)
+        )
+        letter = office.letter("x@out.example", client=client)
+        early = letter.rcpt("contact@own.example")
+        return status(early) or outcome(letter.decided()[0]).partition(" ")[0]
+
+    assert past("defer") == "450 4.7.1"
+    assert past("defer", client="") == "hold"
+    assert past("hold") == "hold"
+    assert past("refuse") == "550 5.7.1"
+    assert past("refuse", counted={key: 1}) == "expand"
+    office.counts = None
+    assert status(office.letter("x@out.example").rcpt("contact@own.example")) == "451 4.4.3"
+
+
+def test_a_policy_concerns_the_groups_that_name_it() -> None:
+    office = Office()
+    rule = SiteRule("strict", (), (), RefuseThen(reply("550 5.7.1")), policy="strict")
+    office.settings = replace(office.settings, rules=(rule,))
+    office.group("a", "y@out.example", policy="strict")
+    office.group("b", "y@out.example")
+    assert status(office.letter("x@out.example").rcpt("a@own.example")) == "550 5.7.1"
+    assert status(office.letter("x@out.example").rcpt("b@own.example")) == ""
 
 
 def test_too_deep_is_past_a_bound() -> None:

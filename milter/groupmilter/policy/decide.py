@@ -101,14 +101,6 @@ class Decision:
     answer: Reply | None = None
 
 
-class _NestedDefers(Exception):
-    """A nested group can't be told now: the whole recipient waits, since nobody ever gets half a group."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(str(reply))
-        self.reply = reply
-
-
 def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, settings: Settings) -> Verdict:
     """Decide at RCPT, for one recipient alone.
 
@@ -201,8 +193,6 @@ def _openly(
         disposition = _group(group, facts, directory, settings, taken, trace)
     except DirectoryMoved:
         raise
-    except _NestedDefer as nested:
-        disposition = Deferred(nested.reply)
     except DirectoryUnknown as unknown:
         trace.append(Step(group.address, "directory", Answer.HIT, str(unknown)))
         disposition = Deferred(reply_for("unknown", group.address, settings))
@@ -255,8 +245,8 @@ def _group(
         expansion = _in_budget(case, _expansion(case, directory, taken, trace), taken)
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
-    except _NestedDefers as nested:
-        return Deferred(nested.reply)
+    except _NestedDefer as nested:
+        return Undecided() if _may_be_held(case) else Deferred(nested.reply)
     return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
 
 
@@ -270,7 +260,7 @@ def _nobody_for(case: Case, directory: Directory, trace: list[Step]) -> Refused 
     """Tell whether there is anybody to hold a message for; what stops an expansion matters once it is released."""
     try:
         return _nobody(case, _expansion(case, directory, Taken(), trace), trace)
-    except (BoundExceeded, _NestedDefers):
+    except (BoundExceeded, _NestedDefer):
         return None
 
 
