@@ -197,3 +197,40 @@ def one_session(site: Installation, number: int, marks: list[str]) -> None:
             sent = session.transaction(play.sender, play.to, message(mark, play.sender))
             assert tuple(reply.code == 550 for reply in sent.recipients) == play.refused
             assert sent.accepted == (not all(play.refused))
+
+
+def test_a_refusal_at_the_end_of_data_opens_no_door_for_the_next_message(site: Installation) -> None:
+    """Postfix before August 2026 then skipped a milter that had accepted early (Postfix HISTORY, 20260803)."""
+    first, second = identity(), identity()
+    restriction = "check_sender_access inline:{{bad@outside.example=REJECT}}"
+    site.postfix.edit({"smtpd_end_of_data_restrictions": restriction})
+    site.postfix.restart()
+    try:
+        with site.session() as session:
+            refused = session.transaction("bad@outside.example", [OPEN], message(first))
+            assert refused.end is not None
+            assert refused.end.code == 554
+            # Postfix 3.7.11 forgets to end the transaction, and takes no MAIL before a RSET.
+            session.rset()
+            assert session.transaction(STRANGER, [CONTACT], message(second)).recipients[0].code == 550
+            assert session.transaction(STRANGER, [COMMERCIAL], message(second)).accepted
+    finally:
+        site.postfix.edit({"smtpd_end_of_data_restrictions": ""})
+        site.postfix.restart()
+    site.settle()
+    assert site.sink.messages == []
+    assert len(site.held()) == 1
+
+
+def test_a_person_beside_a_moderated_group_sees_nothing_of_the_hold(site: Installation) -> None:
+    mark = identity()
+    assert site.send(STRANGER, [JEAN, COMMERCIAL], message(mark)).accepted
+    site.settle()
+    [copy] = site.delivered(mark)
+    assert copy.addresses == (JEAN,)
+    assert copy.sender == STRANGER
+    head = copy.content.partition(b"\r\n\r\n")[0].lower()
+    assert b"hold+" not in head
+    assert b"groupmilter" not in head
+    assert b"list-id" not in head
+    assert len(site.held()) == 1
