@@ -21,6 +21,7 @@ from groupmilter.policy.replies import reply_for
 from groupmilter.policy.rules import RULES, foreign, may_authenticate
 from groupmilter.policy.settings import HoldThen, Settings
 
+_MAY_HOLD = frozenset({"storm", "site-rules", "moderation"})
 _PER_RECIPIENT = 17
 """Octets of a Postfix queue file record beside twice the address (measured: 71 for 25 characters)."""
 
@@ -246,7 +247,7 @@ def _group(
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
     except _NestedDefer as nested:
-        return Undecided() if _may_be_held(case) else Deferred(nested.reply)
+        return Undecided() if _may_be_held(case, trace) else Deferred(nested.reply)
     return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
 
 
@@ -334,15 +335,17 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
     trace.append(Step(case.group.address, "bound", Answer.HIT, because))
-    if case.facts.identity.authenticated or not case.facts.smtp or _may_be_held(case):
+    if case.facts.identity.authenticated or not case.facts.smtp or _may_be_held(case, trace):
         return Held(case.group, because)
     return Deferred(reply_for("bound", case.group.address, case.settings))
 
 
-def _may_be_held(case: Case) -> bool:
-    """Tell whether the end of the message, still to come, may hold it: then a bound is no reason to defer now."""
-    may_hold = case.group.moderated or bool(case.settings.rules) or may_authenticate(case)
-    return may_hold and not case.facts.ended
+def _may_be_held(case: Case, trace: list[Step]) -> bool:
+    """Tell whether the end of the message, still to come, may hold it: then nothing is a reason to defer now."""
+    waiting = (
+        step.rule for step in trace if step.answer is Answer.PENDING and step.group == case.group.address
+    )
+    return not case.facts.ended and (may_authenticate(case) or not _MAY_HOLD.isdisjoint(waiting))
 
 
 def _answer(verdicts: tuple[Verdict, ...], facts: Facts, settings: Settings) -> Reply | None:
