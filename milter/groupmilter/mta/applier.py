@@ -24,7 +24,6 @@ _MAX_TEXT = 980
 """Octets that libmilter takes for one line of a reply."""
 
 
-
 class OutOfTime(Exception):
     """Our own time for this message ran out before the MTA's would (451 4.3.0)."""
 
