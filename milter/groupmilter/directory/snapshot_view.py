@@ -5,7 +5,6 @@ Made and ended by `snapshot.Reader`. Whatever goes wrong is `DirectoryUnknown`: 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +29,10 @@ _CLAIMS = (
 _MEMBERS = (
     "SELECT DISTINCT l.target, e.kind, e.flags, e.address FROM link l LEFT JOIN entry e ON e.node = l.target"
     " WHERE l.source = ? AND l.field < ?"
+)
+_BARE = (
+    "SELECT j.value, EXISTS (SELECT 1 FROM address a WHERE a.canonical = j.value)"
+    " FROM detail d, json_each(d.outside) j WHERE d.node = ? AND d.outside IS NOT NULL"
 )
 _CONTAINING = """
 WITH RECURSIVE up(node) AS (
@@ -223,12 +226,23 @@ class Snapshot:
                 left_out.append(target)
             else:
                 people.append(Member(address, target))
-        people += map(Member, self._outside(node))
-        return Members(tuple(people), tuple(groups), tuple(map(self._reason, left_out)))
+        known = {member.node for member in people}
+        for address, entry in self._bare(node):
+            if entry is None:
+                people.append(Member(address))
+            elif isinstance(entry, Group):
+                groups.append(entry.node)
+            elif entry.disabled or not entry.address:
+                left_out.append(entry.node)
+            elif entry.node not in known:
+                known.add(entry.node)
+                people.append(Member(entry.address, entry.node))
+        return Members(tuple(people), tuple(dict.fromkeys(groups)), tuple(map(self._reason, left_out)))
 
-    def _outside(self, node: int) -> list[str]:
-        row = self._sqlite.execute("SELECT outside FROM detail WHERE node = ?", (node,)).fetchone()
-        return json.loads(row[0]) if row is not None and row[0] else []
+    def _bare(self, node: int) -> Iterator[tuple[str, Group | Person | None]]:
+        """Yield the group's bare member addresses, with whom each belongs to if the directory knows him."""
+        for address, known in self._sqlite.execute(_BARE, (node,)).fetchall():
+            yield address, self.find(address) if known else None
 
     def _reason(self, node: int) -> str:
         """Say why a member gets no mail."""
