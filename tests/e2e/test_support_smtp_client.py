@@ -61,7 +61,9 @@ def test_messages_arrive_octet_by_octet_and_several_in_a_session(postfix: Postfi
         assert client.greeting.code == 220
         assert "PIPELINING" in client.ehlo().lines
         for number in (1, 2):
-            sent = client.transaction(f"a{number}@x.example", ["jean@masociete.example", "no@x.example"], MESSAGE)
+            sent = client.transaction(
+                f"a{number}@x.example", ["jean@masociete.example", "no@x.example"], MESSAGE
+            )
             assert ([reply.code for reply in sent.recipients], sent.accepted) == ([250, 554], True)
         assert client.quit().code == 221
     messages = sink.wait_for(2)
@@ -72,7 +74,12 @@ def test_messages_arrive_octet_by_octet_and_several_in_a_session(postfix: Postfi
 def test_pipelined_commands_are_answered_in_order(postfix: Postfix, sink: Sink) -> None:
     with SmtpClient(postfix.ports.mx) as client:
         client.ehlo()
-        lines = ["MAIL FROM:<a@x.example>", "RCPT TO:<no@x.example>", "RCPT TO:<jean@masociete.example>", "DATA"]
+        lines = [
+            "MAIL FROM:<a@x.example>",
+            "RCPT TO:<no@x.example>",
+            "RCPT TO:<jean@masociete.example>",
+            "DATA",
+        ]
         assert [reply.code for reply in client.pipeline(lines)] == [250, 554, 250, 354]
         client.send(stuffed(b"Subject: x\r\n\r\n") + b".\r\n")
         assert str(client.reply()).startswith("250 2.0.0 Ok: queued as ")
@@ -143,7 +150,10 @@ def ours(recorder: MilterRecorder, tls: dict[str, str]) -> list[Packet]:
 
 def without_content(session: list[Packet]) -> list[object]:
     """Commands in order; payloads only where nothing in them depends on the run."""
-    return [packet if packet.payload[:1] == b"H" or packet.command in "HMRLN" else packet.command for packet in session]
+    return [
+        packet if packet.payload[:1] == b"H" or packet.command in "HMRLN" else packet.command
+        for packet in session
+    ]
 
 
 def context_of(authority: Authority, certificate: Certificate) -> ssl.SSLContext:
