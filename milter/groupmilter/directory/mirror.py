@@ -50,10 +50,9 @@ class MirrorSettings:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of all of it, and of the mirror's layout."""
+        """A digest of the mirror's layout and of what its content depends on; limits are for findings only."""
         parts = (SCHEMA, self.profile.fingerprint, self.base, sorted(self.own_domains), self.placeholder)
-        limits = (self.max_members, self.max_depth)
-        return hashlib.sha256(repr((parts, limits)).encode()).hexdigest()[:32]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 class Mirror:
