@@ -35,8 +35,19 @@ class Authority:
     def create(self) -> "Authority":
         """Make the authority's key and self-signed certificate, and return the authority."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        _openssl("req", "-x509", *_KEY, "-days", "2", "-subj", f"/CN={self.name}",
-                 "-keyout", str(self._key), "-out", str(self.certificate))
+        _openssl(
+            "req",
+            "-x509",
+            *_KEY,
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={self.name}",
+            "-keyout",
+            str(self._key),
+            "-out",
+            str(self.certificate),
+        )
         return self
 
     def issue(self, name: str, alternatives: str = "IP:127.0.0.1,DNS:localhost") -> Certificate:
@@ -44,11 +55,26 @@ class Authority:
         issued = Certificate(self.directory / f"{name}.pem", self.directory / f"{name}.key")
         request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName={alternatives}\n", encoding="ascii")
-        _openssl("req", "-new", *_KEY, "-subj", f"/CN={name}",
-                 "-keyout", str(issued.key), "-out", str(request))
-        _openssl("x509", "-req", "-in", str(request), "-days", "2", "-extfile", str(extensions),
-                 "-CA", str(self.certificate), "-CAkey", str(self._key), "-CAcreateserial",
-                 "-out", str(issued.certificate))
+        _openssl(
+            "req", "-new", *_KEY, "-subj", f"/CN={name}", "-keyout", str(issued.key), "-out", str(request)
+        )
+        _openssl(
+            "x509",
+            "-req",
+            "-in",
+            str(request),
+            "-days",
+            "2",
+            "-extfile",
+            str(extensions),
+            "-CA",
+            str(self.certificate),
+            "-CAkey",
+            str(self._key),
+            "-CAcreateserial",
+            "-out",
+            str(issued.certificate),
+        )
         return issued
 
     @property

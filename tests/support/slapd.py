@@ -60,7 +60,11 @@ def run(name: str, *arguments: str, stdin: str | None = None) -> str:
     """Run a command and return its standard output; CommandFailed if it ends with another code than 0."""
     environment = {**os.environ, "LDAPNOINIT": "1"}
     done = subprocess.run(
-        [program(name), *arguments], input=stdin, capture_output=True, encoding="utf-8", env=environment,
+        [program(name), *arguments],
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
         check=False,
     )
     if done.returncode != 0:
@@ -244,8 +248,11 @@ class Slapd:
         run("ldapmodify", *self._bind(bind), stdin=ldif)
 
     def replace(
-        self, dn: str, attributes: Mapping[str, str | Sequence[str]] = MappingProxyType({}),
-        bind: tuple[str, str] | None = None, **more: str | Sequence[str],
+        self,
+        dn: str,
+        attributes: Mapping[str, str | Sequence[str]] = MappingProxyType({}),
+        bind: tuple[str, str] | None = None,
+        **more: str | Sequence[str],
     ) -> None:
         """Set attributes, by keyword or (as `dgMailTip;lang-fr`) by mapping; an empty list takes one away."""
         lines = [f"dn: {dn}", "changetype: modify"]
@@ -266,8 +273,12 @@ class Slapd:
         run("ldapmodrdn", *self._bind(bind), "-r", *superior, dn, new_rdn)
 
     def search(
-        self, base: str, query: str = "(objectClass=*)", *attributes: str,
-        scope: str = "sub", bind: tuple[str, str] | None = None,
+        self,
+        base: str,
+        query: str = "(objectClass=*)",
+        *attributes: str,
+        scope: str = "sub",
+        bind: tuple[str, str] | None = None,
     ) -> str:
         """Return what ldapsearch finds as unwrapped LDIF without comments."""
         options = ("-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope)
@@ -296,9 +307,19 @@ class Slapd:
         addresses = f"{self.uri}/ {self.socket_uri}/" + (f" {self.tls_uri}/" if self.settings.tls else "")
         with (self.directory / "slapd.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [program("slapd"), "-d", self.settings.log_level, "-h", addresses,
-                 "-F", str(self.directory / "config")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [
+                    program("slapd"),
+                    "-d",
+                    self.settings.log_level,
+                    "-h",
+                    addresses,
+                    "-F",
+                    str(self.directory / "config"),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def _answers(self) -> bool:

@@ -57,29 +57,47 @@ class Settings:
 
 def configuration_ldif(settings: Settings, directory: Path) -> str:
     """Return the whole cn=config for a slapd that lives in `directory`."""
-    parts = [_global(settings, directory), _modules(settings), _schema(settings), _config_database(),
-             _database(settings, directory)]
+    parts = [
+        _global(settings, directory),
+        _modules(settings),
+        _schema(settings),
+        _config_database(),
+        _database(settings, directory),
+    ]
     if settings.syncprov:
         parts.append(_syncprov(settings))
     return "\n\n".join([*parts, settings.extra]) + "\n"
 
 
 def _global(settings: Settings, directory: Path) -> str:
-    lines = ["dn: cn=config", "objectClass: olcGlobal", "cn: config", f"olcPidFile: {directory}/slapd.pid",
-             f"olcArgsFile: {directory}/slapd.args", "olcThreads: 4", "olcToolThreads: 1"]
+    lines = [
+        "dn: cn=config",
+        "objectClass: olcGlobal",
+        "cn: config",
+        f"olcPidFile: {directory}/slapd.pid",
+        f"olcArgsFile: {directory}/slapd.args",
+        "olcThreads: 4",
+        "olcToolThreads: 1",
+    ]
     if settings.tls:
-        lines += [f"olcTLSCACertificateFile: {directory}/tls/ca.pem",
-                  f"olcTLSCertificateFile: {directory}/tls/server.pem",
-                  f"olcTLSCertificateKeyFile: {directory}/tls/server.key",
-                  "olcTLSVerifyClient: never"]
+        lines += [
+            f"olcTLSCACertificateFile: {directory}/tls/ca.pem",
+            f"olcTLSCertificateFile: {directory}/tls/server.pem",
+            f"olcTLSCertificateKeyFile: {directory}/tls/server.key",
+            "olcTLSVerifyClient: never",
+        ]
     if settings.require_tls:
         lines.append("olcSecurity: simple_bind=1")
     return "\n".join(lines)
 
 
 def _modules(settings: Settings) -> str:
-    lines = ["dn: cn=module,cn=config", "objectClass: olcModuleList", "cn: module",
-             "olcModulePath: /usr/lib/ldap"]
+    lines = [
+        "dn: cn=module,cn=config",
+        "objectClass: olcModuleList",
+        "cn: module",
+        "olcModulePath: /usr/lib/ldap",
+    ]
     return "\n".join([*lines, *(f"olcModuleLoad: {name}" for name in settings.modules)])
 
 
@@ -93,24 +111,38 @@ def _schema(settings: Settings) -> str:
 
 def _config_database() -> str:
     peer = f"gidNumber={os.getgid()}+uidNumber={os.getuid()},cn=peercred,cn=external,cn=auth"
-    return ("dn: olcDatabase=config,cn=config\nobjectClass: olcDatabaseConfig\nolcDatabase: config\n"
-            f"olcAccess: to * by dn.exact={peer} manage by * none")
+    return (
+        "dn: olcDatabase=config,cn=config\nobjectClass: olcDatabaseConfig\nolcDatabase: config\n"
+        f"olcAccess: to * by dn.exact={peer} manage by * none"
+    )
 
 
 def _database(settings: Settings, directory: Path) -> str:
-    lines = ["dn: olcDatabase=mdb,cn=config", "objectClass: olcDatabaseConfig", "objectClass: olcMdbConfig",
-             "olcDatabase: mdb", f"olcDbDirectory: {directory}/database",
-             f"olcDbMaxSize: {settings.max_size}", "olcDbNoSync: TRUE",
-             f"olcSuffix: {settings.suffix}", f"olcRootDN: {settings.root_dn}",
-             f"olcRootPW: {settings.password}", f"olcSizeLimit: {settings.size_limit}",
-             f"olcTimeLimit: {settings.time_limit}"]
+    lines = [
+        "dn: olcDatabase=mdb,cn=config",
+        "objectClass: olcDatabaseConfig",
+        "objectClass: olcMdbConfig",
+        "olcDatabase: mdb",
+        f"olcDbDirectory: {directory}/database",
+        f"olcDbMaxSize: {settings.max_size}",
+        "olcDbNoSync: TRUE",
+        f"olcSuffix: {settings.suffix}",
+        f"olcRootDN: {settings.root_dn}",
+        f"olcRootPW: {settings.password}",
+        f"olcSizeLimit: {settings.size_limit}",
+        f"olcTimeLimit: {settings.time_limit}",
+    ]
     lines += [f"olcDbIndex: {index}" for index in settings.indexes]
     return "\n".join([*lines, *(f"olcAccess: {rule}" for rule in settings.access)])
 
 
 def _syncprov(settings: Settings) -> str:
-    lines = ["dn: olcOverlay=syncprov,olcDatabase={1}mdb,cn=config", "objectClass: olcOverlayConfig",
-             "objectClass: olcSyncProvConfig", "olcOverlay: syncprov"]
+    lines = [
+        "dn: olcOverlay=syncprov,olcDatabase={1}mdb,cn=config",
+        "objectClass: olcOverlayConfig",
+        "objectClass: olcSyncProvConfig",
+        "olcOverlay: syncprov",
+    ]
     if settings.session_log:
         lines.append(f"olcSpSessionlog: {settings.session_log}")
     if settings.checkpoint is not None:
