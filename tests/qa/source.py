@@ -37,10 +37,22 @@ def modules(folder: Path = PACKAGE) -> list[Module]:
 def tracked() -> list[Path]:
     """Return the files that git tracks and that are there; all files of a source archive."""
     if not (ROOT / ".git").exists():
-        return sorted(path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts)
+        return sorted(
+            path for path in ROOT.rglob("*") if path.is_file() and not _made(path.relative_to(ROOT))
+        )
     command = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "ls-files", "-z"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [path for name in output.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def _made(path: Path) -> bool:
+    """Tell whether a file is something that tools made: caches, environments, what an installation leaves."""
+    return any(
+        part in {"__pycache__", ".venv", "build"}
+        or part.endswith((".egg-info", "_cache"))
+        or part.startswith(".cov")
+        for part in path.parts
+    )
 
 
 def imported(module: Module) -> Iterator[tuple[str, int]]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -187,6 +186,6 @@ class Serving:
 def give(directory: Path, user: str | None) -> Path:
     """Make a directory that belongs to `user` (and to Postfix's group, which may enter), and return it."""
     directory.mkdir(mode=0o750)
-    if user is not None:
-        shutil.chown(directory, pwd.getpwnam(user).pw_uid, "postfix")
+    if os.geteuid() == 0:
+        shutil.chown(directory, user or os.geteuid(), "postfix")
     return directory
