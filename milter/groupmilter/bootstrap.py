@@ -19,10 +19,10 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.authentication.identity import Network, Trust
+from groupmilter.authentication.identity import Trust, trusted_networks
 from groupmilter.config.keys import KeyRing, create_keys
 from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
-from groupmilter.config.model import Format, MapType, Mode, Rights
+from groupmilter.config.model import Format, MapType, Mode
 from groupmilter.config.places import Server
 from groupmilter.config.reload import Configuration, load, reload
 from groupmilter.config.resources import Kind, resource
@@ -83,11 +83,8 @@ def log_of(configuration: Configuration) -> FilteringBoundLogger:
 
 def trust(configuration: Configuration) -> Trust:
     """Return whom the configuration trusts for what."""
-    networks = (
-        Network(network.net, frozenset(network.speaks_for), network.rights is Rights.PERSON)
-        for network in configuration.site.networks
-    )
-    return Trust(tuple(networks), configuration.settings.dmarc_is_internal)
+    networks = trusted_networks(configuration.site.networks)
+    return Trust(networks, configuration.settings.dmarc_is_internal)
 
 
 def profile(configuration: Configuration) -> Profile:

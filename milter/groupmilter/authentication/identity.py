@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from groupmilter.config.model import Rights, TrustedNetwork
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Nodes
 from groupmilter.groups.person import Node, Person
@@ -58,6 +59,11 @@ class Trust:
 
     networks: tuple[Network, ...] = ()
     dmarc_is_internal: bool = False
+
+
+def trusted_networks(entries: Iterable[TrustedNetwork]) -> tuple[Network, ...]:
+    """Return networks as the configuration (or a case file) names them."""
+    return tuple(Network(e.net, frozenset(e.speaks_for), e.rights is Rights.PERSON) for e in entries)
 
 
 def identify(

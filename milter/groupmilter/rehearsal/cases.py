@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from email.utils import format_datetime
 from pathlib import Path
 
-from groupmilter.authentication.identity import Network, Proofs
+from groupmilter.authentication.identity import Proofs, trusted_networks
 from groupmilter.config.load import ConfigurationError, Document, Keys, Problem, read_documents, read_text
-from groupmilter.config.model import Rights, TrustedNetwork
 from groupmilter.config.validation import validate
 from groupmilter.mail.address import path
 from groupmilter.rehearsal.case import NOON, Case, Message, Outcome
@@ -92,7 +91,7 @@ def _case(document: Document, file: Path) -> Case:
         directory=entry.directory,
         policies=None if entry.policy is None else tuple(_located(n, file.parent) for n in entry.policy),
         group_policies=entry.group_policies,
-        networks=None if entry.networks is None else networks(entry.networks),
+        networks=None if entry.networks is None else trusted_networks(entry.networks),
         own_domains=frozenset(entry.own_domains),
         service_domain=entry.service_domain or "",
     )
@@ -100,11 +99,6 @@ def _case(document: Document, file: Path) -> Case:
 
 def _located(name: str, folder: Path) -> str:
     return str((folder / name).absolute()) if "/" in name or "." in name else name
-
-
-def networks(entries: Iterable[TrustedNetwork]) -> tuple[Network, ...]:
-    """Return networks as the configuration names them."""
-    return tuple(Network(e.net, frozenset(e.speaks_for), e.rights is Rights.PERSON) for e in entries)
 
 
 def _messages(entry: CaseEntry, document: Document) -> Iterator[tuple[Message, Keys]]:
