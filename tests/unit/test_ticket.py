@@ -11,7 +11,7 @@ TICKETS = st.builds(
     Ticket,
     kind=st.sampled_from([Kind.HOLD, Kind.SPLIT, Kind.REFUSE, Kind.RELEASE]),
     time=st.integers(0, 2**32 - 1),
-    nonce=st.integers(0, 2**40 - 1),
+    nonce=st.integers(0, 2**32 - 1),
     group=st.integers(0, 2**56 - 1),
     sender=st.integers(0, 2**56 - 1),
     strength=st.integers(0, 4),

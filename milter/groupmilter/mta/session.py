@@ -262,7 +262,7 @@ class Session:
             self._audit(ctx, facts, decision, ())
             refused = answer(decision.answer, ctx, front.observe)
             return _code(decision.answer) if refused else milter.CONTINUE
-        mint = Mint(site.keys, int(now), secrets.randbits(40))
+        mint = Mint(site.keys, int(now), secrets.randbits(32))
         actions = plan(decision, facts, site.settings, mint)
         if actions:
             apply(actions, ctx, self.began + _MESSAGE_SECONDS, front.observe)

@@ -30,7 +30,7 @@ _DIGESTS_A_FIELD = 400
 class Mint:
     """What tickets of one message are made with.
 
-    :param now: seconds since 1970; ``nonce``: 40 random bits, counted up from ticket to ticket.
+    :param now: seconds since 1970; ``nonce``: 32 random bits, counted up from ticket to ticket.
     """
 
     keys: Keys

@@ -40,11 +40,15 @@ class ReplyCodes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where an expansion stops: levels of nesting, members in all, octets of the MTA's ``message_size_limit``."""
+    """Where an expansion stops: levels of nesting, members in all, octets of the MTA's ``message_size_limit``.
+
+    :param in_place: members up to which a group is expanded in the very transaction; beyond, the desk sends batches.
+    """
 
     depth: int = 50
     members: int = 200_000
     message_size_limit: int = 10_240_000
+    in_place: int = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,37 @@ class StormGuard:
 
     rate: Rate = Rate(120, 600)
     replies: Rate = Rate(30, 600)
+
+
+class Expiry(StrEnum):
+    """What becomes of a held message that nobody has decided about in time."""
+
+    REJECT = "reject"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """How held mail is looked after.
+
+    :param keep_days: how long decided items stay in their folders; what the ledger says of them stays for ever.
+    :param group_quota, quota: messages that may wait for one group, and in all; beyond it 452 4.2.2.
+    :param reminder_hours: how long before its expiry moderators are reminded of an item; 0 for never.
+    :param notices_per_hour: letters to one moderator; beyond it one summary for the rest.
+    :param links: whether requests contain links that decide without a log-in.
+    :param tell_held: whether a proven sender learns that his message waits.
+    :param largest_attachment: octets up to which the original comes with a request.
+    """
+
+    keep_days: int = 30
+    group_quota: int = 1_000
+    quota: int = 20_000
+    expiry: Expiry = Expiry.REJECT
+    reminder_hours: int = 24
+    notices_per_hour: int = 20
+    links: bool = True
+    tell_held: bool = False
+    largest_attachment: int = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +202,7 @@ class Settings:
     reply_codes: ReplyCodes = ReplyCodes.RFC3463
     max_size: int | None = None
     hold_hours: int = 72
+    moderation: Moderation = Moderation()
     conceal_groups: bool = False
     dmarc_is_internal: bool = False
     list_headers: bool = True
