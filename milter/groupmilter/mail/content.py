@@ -60,7 +60,10 @@ class ContentDigest:
 
 
 def content_digest(content: bytes) -> bytes:
-    """Return the digest (32 octets) of a whole message as a file has it, with LF or CRLF line ends."""
+    """Return the digest (32 octets) of a whole message as a file of the MTA has it: a line ends with LF.
+
+    A CR before it belongs to the line: over the wire it is followed by CRLF.
+    """
     taking = ContentDigest()
     rest = content
     while rest:
@@ -76,5 +79,5 @@ def content_digest(content: bytes) -> bytes:
         name, _, value = line.partition(b":")
         taking.field(name, value)
         rest = after if end else b""
-    taking.body(rest)
+    taking.body(rest.replace(b"\n", b"\r\n"))
     return taking.digest()
