@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from groupmilter.directory.dn import normalise
 from groupmilter.directory.mirror_rows import group as group_of
 from groupmilter.directory.mirror_rows import person as person_of
 from groupmilter.directory.mirror_schema import DISABLED, MEMBERSHIP
@@ -166,6 +167,12 @@ class Snapshot:
                 "SELECT node FROM detail WHERE short = ? LIMIT 2", (digest,)
             ).fetchall()
         return self._entry(nodes[0][0]) if len(nodes) == 1 else None
+
+    def by_dn(self, dn: str) -> Group | Person | None:
+        """Return the entry with a distinguished name, None for none."""
+        with as_unknown(self._deadline):
+            found = self._sqlite.execute("SELECT id FROM node WHERE dn = ?", (normalise(dn),)).fetchone()
+        return self._entry(found[0]) if found else None
 
     def group(self, node: Node) -> Group | None:
         """Return the group at a node, None where none stands there."""

@@ -149,12 +149,17 @@ class Item:
     @property
     def digest(self) -> int:
         """56 bits that name the item in tokens; the same after a rebuild."""
-        return digest(self.arrival.ticket or self.arrival.content)
+        return item_digest(self.arrival)
 
     @property
     def name(self) -> str:
         """Ten letters and digits that name the item for people; the same after a rebuild."""
         return name_of(self.digest)
+
+
+def item_digest(arrival: Arrival) -> int:
+    """Return 56 bits that name the item of an arrival."""
+    return digest(arrival.ticket or arrival.content)
 
 
 _LETTERS = "abcdefghjkmnpqrstvwxyz23456789"

@@ -23,7 +23,7 @@ OWN_ADDRESS = (
     "That is an address of this organisation, and nobody has proven that the message comes from there."
 )
 OF_GROUP = "That is an address of the group itself."
-DENIED = "The group's list of blocked senders names this sender; he has to be taken off it first."
+DENIED = "The group's list of blocked senders names this sender; it has to be taken off there first."
 BY_RULE = "A rule of this site holds such messages, whoever sends them."
 REFUSALS = (NO_ADDRESS, OWN_ADDRESS, OF_GROUP, DENIED, BY_RULE)
 """Why a sender isn't remembered: sentences for people, to be looked up in the catalogue."""

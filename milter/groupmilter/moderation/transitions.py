@@ -22,6 +22,9 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
 }
 """A split copy or a refusal to be reported is recorded as ``approved``: nobody has to decide about it."""
 
+DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.EXPIRE})
+"""Events that decide; who and why is kept with the item."""
+
 OPEN = frozenset({State.HELD, State.APPROVED, State.SHUNTED})
 """States in which an item still is somebody's business; only these are never purged."""
 

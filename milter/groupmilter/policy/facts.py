@@ -126,6 +126,14 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many held messages wait for somebody: in all, and by the 56-bit digest of each group's UUID."""
+
+    total: int = 0
+    groups: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """One accepted recipient and what the directory says of it.
 

@@ -1,0 +1,78 @@
+"""A moderator's answer by mail: the milter has proven who wrote it, here it is put to the item that it names.
+
+Automatic mail is dropped in silence, with an audit row. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer
+then stays in the mailbox and is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Action
+from groupmilter.moderation.arrival import automatic, own_text
+from groupmilter.moderation.circle import Lookups
+from groupmilter.moderation.decision import Decisions, Problem
+from groupmilter.moderation.item import Arrival, Event, Item, Way, Who
+from groupmilter.moderation.ledger import Ledger, Letter
+
+_EVENTS = {Action.APPROVE: Event.APPROVE, Action.REJECT: Event.REJECT}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What decisions by mail need.
+
+    :param clock: seconds since 1970, UTC.
+    """
+
+    ledger: Ledger
+    lookups: Lookups
+    decisions: Decisions
+    clock: Callable[[], float]
+
+    def take(self, arrival: Arrival, octets: bytes) -> None:
+        """Decide as an answer says."""
+        if not arrival.strength or automatic(octets):
+            self._note("answer-ignored", Who(arrival.return_path, Way.MAIL, origin=arrival.message_id))
+            return
+        with self.lookups.snapshot() as directory:
+            person = directory.by_digest(arrival.sender)
+            item = self.ledger.by_digest(arrival.group)
+            may = (
+                isinstance(person, Person)
+                and item is not None
+                and self.decisions.may(person, item, directory)
+            )
+        if not isinstance(person, Person):
+            self._note(f"token-{Problem.FOREIGN}", Who(arrival.return_path, Way.MAIL))
+            return
+        who = Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
+        if item is None or not may:
+            self._invalid(Problem.GONE if item is None else Problem.FOREIGN, person, who)
+        else:
+            self._decide(item, person, who, arrival, octets)
+
+    def _decide(self, item: Item, person: Person, who: Who, arrival: Arrival, octets: bytes) -> None:
+        event = _EVENTS.get(Action(arrival.reason))
+        if event is None:
+            self._note("answer-ignored", who)
+            return
+        changed = self.decisions.decide(item, event, who, own_text(octets))
+        if not changed.happened:
+            self.ledger.plan_letters((letter("decided", item.id, person, int(self.clock())),))
+            self.ledger.note("decided-before", who, int(self.clock()), item_id=item.id)
+
+    def _invalid(self, problem: Problem, person: Person, who: Who) -> None:
+        now = int(self.clock())
+        self.decisions.refused(problem, who)
+        self.ledger.plan_letters((letter("invalid", 0, person, now, problem.value),))
+
+    def _note(self, action: str, who: Who) -> None:
+        self.ledger.note(action, who, int(self.clock()))
+
+
+def letter(kind: str, item_id: int, person: Person, now: int, detail: str = "") -> Letter:
+    """Return a letter to a person, to be planned."""
+    return Letter(0, item_id, kind, person.address, person.name, person.language, person.uuid, 0, now, detail)

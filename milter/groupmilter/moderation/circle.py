@@ -1,0 +1,104 @@
+"""Who decides about a held item, and who is written to when they can't be reached.
+
+Moderators first (a site rule's own, else the group's), then owners, then the administrators. Every method raises
+`DirectoryUnknown` where the snapshot can't tell.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from groupmilter.groups.directory import Directory
+from groupmilter.groups.group import Group, Nodes
+from groupmilter.groups.person import Node, Person
+
+_MOST = 200
+"""Persons who are written to about one item; a group of thousands as moderator is nobody's wish."""
+
+
+class Lookup(Directory, Protocol):
+    """What the desk asks beside what a delivery asks."""
+
+    def by_digest(self, digest: int) -> Group | Person | None:
+        """Return the entry that a ticket names; None for none or several."""
+
+    def by_dn(self, dn: str) -> Group | Person | None:
+        """Return the entry with a distinguished name."""
+
+
+class Lookups(Protocol):
+    """Where one consistent directory is to be had for a moment."""
+
+    def snapshot(self) -> AbstractContextManager[Lookup]:
+        """Open a snapshot; raises `DirectoryUnknown` where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Who has to do with one group's held mail, nearest first.
+
+    :param moderators, owners, administrators: nodes, each a person or a group whose members are meant.
+    """
+
+    moderators: Nodes
+    owners: Nodes
+    administrators: Nodes = frozenset()
+
+    @property
+    def rings(self) -> tuple[Nodes, ...]:
+        """Who is asked, and who in his place when nobody there can be reached."""
+        return (self.moderators or self.owners, self.owners, self.administrators)
+
+    def holds(self, person: Person, directory: Directory) -> bool:
+        """Tell whether a person may decide."""
+        if person.disabled:
+            return False
+        nodes = directory.containing(person.node) | {person.node}
+        return any(not ring.isdisjoint(nodes) for ring in self.rings)
+
+    def owned_by(self, person: Person, directory: Directory) -> bool:
+        """Tell whether a person is an owner of the group."""
+        nodes = directory.containing(person.node) | {person.node}
+        return not person.disabled and not self.owners.isdisjoint(nodes)
+
+
+def circle(group: Group, named: Iterable[str], administrators: str, directory: Lookup) -> Circle:
+    """Return the circle of a group.
+
+    :param named: addresses of persons or groups that a site rule has moderate instead; none: the group's own.
+    :param administrators: DN of a person or group, or empty.
+    """
+    others = frozenset(found.node for address in named if (found := directory.find(address)) is not None)
+    top = directory.by_dn(administrators) if administrators else None
+    return Circle(
+        others or group.moderators, group.owners, frozenset({top.node}) if top is not None else frozenset()
+    )
+
+
+def reachable(nodes: Nodes, directory: Directory) -> tuple[Person, ...]:
+    """Return the persons behind nodes that mail can reach, each once, members of groups at any depth included."""
+    found: dict[Node, Person] = {}
+    for person in _persons(nodes, directory):
+        if person.address and not person.disabled:
+            found.setdefault(person.node, person)
+        if len(found) >= _MOST:
+            break
+    return tuple(found.values())
+
+
+def _persons(nodes: Nodes, directory: Directory) -> Iterator[Person]:
+    queue, seen = deque(sorted(nodes)), set(nodes)
+    while queue:
+        node = queue.popleft()
+        person = directory.person(node)
+        if person is not None:
+            yield person
+            continue
+        members = directory.members(node)
+        inside = [*(member.node for member in members.people if member.node is not None), *members.groups]
+        queue.extend(member for member in inside if member not in seen)
+        seen.update(inside)

@@ -1,0 +1,146 @@
+"""Deciding about held mail: one service for mail, link and command line.
+
+What a token opens, whether its moderator still is one, and the decision itself, which the ledger makes once: whoever
+comes later is told who was first. Raises `LedgerUnavailable` where nothing can be recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
+from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
+from groupmilter.moderation.item import Event, Item, Who
+from groupmilter.moderation.ledger import Changed, Ledger
+from groupmilter.moderation.remembering import remembered
+from groupmilter.policy.settings import Settings
+
+Remember = Callable[[str, str, str], bool]
+"""Adds a value to a field of the group with a DN; tells whether it is new. Raises what the directory's writer does."""
+
+
+class Problem(StrEnum):
+    """Why a token decides nothing."""
+
+    FORGED = "forged"
+    EXPIRED = "expired"
+    GONE = "gone"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A token that holds: its item, and the person whom it names."""
+
+    item: Item
+    token: Token
+    moderator: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """The service.
+
+    :param clock: seconds since 1970, UTC.
+    :param administrators: DN of those who may decide everywhere, or empty.
+    :param write: how a sender is remembered in the directory; None where it can't be written.
+    """
+
+    ledger: Ledger
+    lookups: Lookups
+    keys: Keys
+    settings: Settings
+    clock: Callable[[], float]
+    administrators: str = ""
+    write: Remember | None = None
+
+    def open(self, text: str, kind: Kind) -> Asked | Problem:
+        """Return what a token stands for, or why it decides nothing; changes nothing.
+
+        :param kind: ``Kind.ANSWER`` of an address, ``Kind.LINK`` of a link.
+        """
+        token = unseal_token(text, self.keys)
+        if token is None or token.kind is not kind:
+            return Problem.FORGED
+        if token.expires < self.clock():
+            return Problem.EXPIRED
+        item = self.ledger.by_digest(token.item)
+        return Problem.GONE if item is None else self._asked(item, token)
+
+    def _asked(self, item: Item, token: Token) -> Asked | Problem:
+        try:
+            with self.lookups.snapshot() as directory:
+                person = directory.by_digest(token.moderator)
+                if not isinstance(person, Person) or not self.may(person, item, directory):
+                    return Problem.FOREIGN
+                return Asked(item, token, person)
+        except DirectoryUnknown:
+            return Problem.UNKNOWN
+
+    def may(self, person: Person, item: Item, directory: Lookup) -> bool:
+        """Tell whether a person may decide about an item now."""
+        around = self.circle(item, directory)
+        return around is not None and around.holds(person, directory)
+
+    def circle(self, item: Item, directory: Lookup) -> Circle | None:
+        """Return who has to do with an item; None where its group is gone."""
+        group = directory.by_digest(item.arrival.group)
+        if not isinstance(group, Group):
+            return None
+        return circle(group, item.terms.moderators, self.administrators, directory)
+
+    def decide(self, item: Item, event: Event, who: Who, comment: str = "") -> Changed:
+        """Approve or reject; the first decision stands, and the result tells whose it is.
+
+        :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
+        """
+        return self.ledger.change(item.id, event, who, int(self.clock()), comment=comment)
+
+    def refused(self, problem: Problem, who: Who, detail: str = "") -> None:
+        """Leave an audit row of a token that decided nothing."""
+        self.ledger.note(f"token-{problem}", who, int(self.clock()), detail=detail)
+
+    def is_owner(self, asked: Asked) -> bool:
+        """Tell whether the person is an owner of the group, and senders can be remembered at all."""
+        try:
+            with self.lookups.snapshot() as directory:
+                around = self.circle(asked.item, directory)
+                return (
+                    self.write is not None
+                    and around is not None
+                    and around.owned_by(asked.moderator, directory)
+                )
+        except DirectoryUnknown:
+            return False
+
+    def remember(self, item: Item, who: Who, allow: bool) -> str | None:
+        """Let an item's sender always pass, or never more; return a sentence where that can't be.
+
+        Whether the person may is the caller's question (`is_owner`).
+        """
+        if self.write is None:
+            return "the directory can't be written"
+        try:
+            with self.lookups.snapshot() as directory:
+                group = directory.by_digest(item.arrival.group)
+        except DirectoryUnknown:
+            return "the directory can't be read now"
+        if not isinstance(group, Group):
+            return "the group is gone"
+        values = remembered(group, item, self.settings.own_domains, allow)
+        if isinstance(values, str):
+            return values
+        for field, value in values:
+            self.write(group.dn, field, value)
+        shown = ", ".join(f"{field}={value}" for field, value in values)
+        now = int(self.clock())
+        self.ledger.note(
+            "allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown
+        )
+        return None

@@ -1,0 +1,256 @@
+"""The ledger: what has come into the hold mailbox, where each item stands, and who did what.
+
+Every change is a compare and set by the table of transitions, in one transaction with its audit row; audit rows are
+never changed. Raises `LedgerUnavailable` for anything wrong with the database: nothing has happened then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+
+from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
+from groupmilter.moderation.item import DESK, Arrival, Event, Item, State, Terms, Who, item_digest, name_of
+from groupmilter.moderation.letter_queue import LetterQueue
+from groupmilter.moderation.release_book import ReleaseBook
+from groupmilter.moderation.rows import (
+    AuditRow,
+    Batch,
+    Changed,
+    Letter,
+    Outcome,
+    Recorded,
+    columns_of,
+    item_of,
+)
+from groupmilter.moderation.schema import AUDIT, ITEM
+from groupmilter.moderation.transitions import DECISIONS, WAITING, after
+from groupmilter.policy.facts import Waiting
+
+__all__ = [
+    "AuditRow", "Batch", "Changed", "Ledger", "LedgerUnavailable", "Letter", "Outcome", "Recorded",
+]  # fmt: skip
+
+_FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
+
+
+class Ledger(LetterQueue, ReleaseBook):
+    """One ledger; may be used by several threads, but not be carried over a fork."""
+
+    def __init__(self, database: Database) -> None:
+        LetterQueue.__init__(self, database)
+
+    @classmethod
+    def open(cls, url: str, *, migrate: bool = True, timeout: float = 5.0) -> Ledger:
+        """Return the ledger at a URL, made or brought up to this version where need be.
+
+        :param url: ``sqlite:////path``. ``timeout``: seconds to wait for another writer.
+        :raises LedgerUnavailable: where it can't be opened, or a later version made it.
+        """
+        return cls(open_database(url, migrate=migrate, timeout=timeout))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    # items
+
+    def record(
+        self, arrival: Arrival, terms: Terms, state: State, now: int, note: str = ""
+    ) -> Recorded:
+        """Record an arrival; the same one again changes nothing.
+
+        :param state: where it begins.
+        """
+        key = arrival.ticket or arrival.content
+        with self._database.writing() as connection:
+            row = connection.execute(select(ITEM).where(ITEM.c.key == key)).mappings().first()
+            if row is not None:
+                same = row["content"] == arrival.content
+                return Recorded(item_of(row), Outcome.KNOWN if same else Outcome.CONFLICT)
+            short = item_digest(arrival)
+            values = columns_of(arrival, terms) | {
+                "key": key, "digest": short, "name": name_of(short), "state": state.value, "recorded": now,
+                "note": note, "purged": False,
+            }  # fmt: skip
+            connection.execute(insert(ITEM).values(**values))
+            item = self._one(connection, ITEM.c.key == key)
+            assert item is not None
+            _note(connection, "record", DESK, now, item=item, after=state.value, detail=note)
+            return Recorded(item, Outcome.NEW)
+
+    def change(
+        self, item_id: int, event: Event, who: Who, now: int, *, comment: str = "", note: str = ""
+    ) -> Changed:
+        """Let something happen to an item, if its state allows it: the first decision stands.
+
+        :raises LookupError: for an item that there is none of.
+        """
+        with self._database.writing() as connection:
+            item = self._one(connection, ITEM.c.id == item_id)
+            if item is None:
+                raise LookupError(f"no item {item_id}")
+            target = after(item.state, event)
+            if target is None:
+                return Changed(item, False)
+            values = _changes(event, target, who, now, comment, note)
+            same = (ITEM.c.id == item_id, ITEM.c.state == item.state.value)
+            if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
+                return Changed(self._one(connection, ITEM.c.id == item_id) or item, False)
+            _note(
+                connection, event.value, who, now, item=item, before=item.state.value, after=target.value,
+                detail=comment or note,
+            )  # fmt: skip
+            changed = self._one(connection, ITEM.c.id == item_id)
+            return Changed(changed or item, True)
+
+    def item(self, item_id: int) -> Item | None:
+        """Return an item by its number."""
+        return self._get(ITEM.c.id == item_id)
+
+    def by_digest(self, digest: int) -> Item | None:
+        """Return the item that a token names."""
+        return self._get(ITEM.c.digest == digest)
+
+    def by_name(self, name: str) -> Item | None:
+        """Return the item with a name for people; None for none or several."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(ITEM).where(ITEM.c.name == name).limit(2)).mappings().all()
+        return item_of(rows[0]) if len(rows) == 1 else None
+
+    def items(
+        self, states: Collection[State], *, group: str = "", after: int = 0, limit: int = 1000
+    ) -> tuple[Item, ...]:
+        """Return items in some states, in the order in which they were recorded.
+
+        :param group: canonical address, or all. ``after``: only those with a higher number.
+        """
+        conditions = [ITEM.c.state.in_([state.value for state in states]), ITEM.c.id > after]
+        if group:
+            conditions.append(ITEM.c.group_address == group)
+        return self._all(*conditions, limit=limit)
+
+    def due(self, state: State, now: int, limit: int = 100) -> tuple[Item, ...]:
+        """Return items whose next attempt is due."""
+        return self._all(ITEM.c.state == state.value, ITEM.c.next_attempt <= now, limit=limit)
+
+    def expiring(self, now: int, limit: int = 100) -> tuple[Item, ...]:
+        """Return items about which somebody was asked and whose time is over."""
+        return self._all(*_ASKED, ITEM.c.expires > 0, ITEM.c.expires <= now, limit=limit)
+
+    def to_remind(self, now: int, limit: int = 100) -> tuple[Item, ...]:
+        """Return items of which it is time to remind."""
+        due = (ITEM.c.reminded == 0, ITEM.c.remind > 0, ITEM.c.remind <= now)
+        return self._all(*_ASKED, *due, limit=limit)
+
+    def finished_before(self, time: int, limit: int = 1000) -> tuple[Item, ...]:
+        """Return items that ended before a time and whose mail is still kept."""
+        ended = ITEM.c.state.in_([state.value for state in _FINISHED])
+        return self._all(
+            ended, ITEM.c.purged.is_(False), ITEM.c.finished > 0, ITEM.c.finished < time, limit=limit
+        )
+
+    def find(self, *, message_id: str = "", queue_id: str = "") -> tuple[Item, ...]:
+        """Return the items of a mail."""
+        wanted = ITEM.c.message_id == message_id if message_id else ITEM.c.queue_id == queue_id
+        return self._all(wanted, limit=1000)
+
+    def mark(self, item_id: int, **values: int | bool | str) -> None:
+        """Set ``noticed``, ``reminded`` (times), ``purged`` or ``file`` of an item."""
+        if not values.keys() <= {"noticed", "reminded", "purged", "file"}:
+            raise TypeError(f"can't mark {', '.join(values)}")
+        with self._database.writing() as connection:
+            connection.execute(update(ITEM).where(ITEM.c.id == item_id).values(**values))
+
+    def attempted(self, item_id: int, next_attempt: int, note: str) -> None:
+        """Note a failed attempt to send an item out, and when the next one is due."""
+        values = {"next_attempt": next_attempt, "note": note, "attempts": ITEM.c.attempts + 1}
+        with self._database.writing() as connection:
+            connection.execute(update(ITEM).where(ITEM.c.id == item_id).values(**values))
+
+    def waiting(self) -> Waiting:
+        """Return how much waits for somebody, in all and for each group."""
+        states = [state.value for state in WAITING]
+        wanted = select(ITEM.c.group, func.count()).where(ITEM.c.state.in_(states)).group_by(ITEM.c.group)
+        with self._database.reading() as connection:
+            groups = {int(group): int(count) for group, count in connection.execute(wanted)}
+        return Waiting(sum(groups.values()), groups)
+
+    # audit
+
+    def newest(self) -> int:
+        """Return the number of the newest audit row: whether anything has changed."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.max(AUDIT.c.id))).scalar() or 0)
+
+    def note(
+        self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", detail: str = ""
+    ) -> None:
+        """Add an audit row about something that changes no item."""
+        with self._database.writing() as connection:
+            item = self._one(connection, ITEM.c.id == item_id) if item_id else None
+            _note(connection, action, who, now, item=item, group=group, detail=detail)
+
+    def audit(
+        self, *, since: int = 0, item: str = "", group: str = "", action: str = "", after: int = 0,
+        limit: int = 1000,
+    ) -> tuple[AuditRow, ...]:  # fmt: skip
+        """Return audit rows in the order in which they were written.
+
+        :param since: only those from this time on. ``after``: only those with a higher number.
+        """
+        conditions: list[ColumnElement[bool]] = [AUDIT.c.id > after]
+        for column, value in ((AUDIT.c.item, item), (AUDIT.c.group, group), (AUDIT.c.action, action)):
+            if value:
+                conditions.append(column == value)
+        if since:
+            conditions.append(AUDIT.c.at >= since)
+        wanted = select(AUDIT).where(*conditions).order_by(AUDIT.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(AuditRow(**row) for row in connection.execute(wanted).mappings())
+
+    def _get(self, condition: ColumnElement[bool]) -> Item | None:
+        with self._database.reading() as connection:
+            return self._one(connection, condition)
+
+    def _one(self, connection: Connection, condition: ColumnElement[bool]) -> Item | None:
+        row = connection.execute(select(ITEM).where(condition)).mappings().first()
+        return None if row is None else item_of(row)
+
+    def _all(self, *conditions: ColumnElement[bool], limit: int) -> tuple[Item, ...]:
+        wanted = select(ITEM).where(*conditions).order_by(ITEM.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(item_of(row) for row in connection.execute(wanted).mappings())
+
+
+_ASKED = (ITEM.c.state == State.HELD.value, ITEM.c.noticed > 0)
+
+
+def _changes(event: Event, target: State, who: Who, now: int, comment: str, note: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": target.value, "next_attempt": 0, "attempts": 0}
+    if note:
+        values["note"] = note
+    if event in DECISIONS:
+        values |= {"decided": now, "decided_by": who.name, "way": who.way.value, "comment": comment}
+    if target in _FINISHED:
+        values["finished"] = now
+    return values
+
+
+def _note(
+    connection: Connection, action: str, who: Who, now: int, *, item: Item | None = None, group: str = "",
+    before: str = "", after: str = "", detail: str = "",
+) -> None:  # fmt: skip
+    values = {
+        "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
+        "item": item.name if item else "", "group": item.terms.group_address if item else group,
+        "before": before, "after": after, "detail": detail,
+    }  # fmt: skip
+    clean = {
+        k: v.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if isinstance(v, str) else v
+        for k, v in values.items()
+    }  # fmt: skip
+    connection.execute(insert(AUDIT).values(**clean))

@@ -1,0 +1,107 @@
+"""Items that nobody has to decide about any more: released, split copies submitted, refusals reported to their sender.
+
+What the MTA defers is tried again, later and later; what it refuses for good is shunted, for a human. Raises
+`LedgerUnavailable` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.ticket import Kind
+from groupmilter.mail.reply import Reply
+from groupmilter.moderation.arrival import message_of
+from groupmilter.moderation.circle import Lookups
+from groupmilter.moderation.item import DESK, Event, Item, State
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.letters import Letters
+from groupmilter.moderation.mailbox import HoldMailbox, Missing
+from groupmilter.moderation.release import ContentChanged, Releases
+from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
+from groupmilter.moderation.terms import told
+from groupmilter.policy.replies import STATUS, reply_for
+from groupmilter.policy.settings import RefuseThen, Settings, SiteRule
+
+_SITUATIONS = {"size": "size-counted"}
+_FIRST = 5
+_LONGEST = 1800
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What sending items out needs.
+
+    :param reason: the situation or site rule of a ticket's number (`policy.reasons`).
+    """
+
+    ledger: Ledger
+    mailbox: HoldMailbox
+    lookups: Lookups
+    releases: Releases
+    letters: Letters
+    submitter: Submitter
+    settings: Settings
+    reason: Callable[[int], tuple[str, SiteRule | None]]
+    host: str
+    clock: Callable[[], float]
+    log: FilteringBoundLogger
+
+    def send_due(self) -> bool:
+        """Send what is approved and due; tell whether there was anything."""
+        due = self.ledger.due(State.APPROVED, int(self.clock()))
+        for item in due:
+            self._send(item)
+        return bool(due)
+
+    def _send(self, item: Item) -> None:
+        try:
+            message = message_of(self.mailbox.read(item.arrival.file))
+            if item.arrival.kind is Kind.REFUSE:
+                self._ended(item, Event.REPORT, self._report(item, message))
+            else:
+                self._ended(item, Event.RELEASE, self.releases.release(item, message))
+        except NotSubmitted as failure:
+            if failure.permanent:
+                self._shunt(item, str(failure))
+            else:
+                self._later(item, str(failure))
+        except (ContentChanged, Missing) as surprise:
+            self._shunt(item, str(surprise))
+        except (DirectoryUnknown, OSError) as failure:
+            self._later(item, str(failure))
+
+    def _ended(self, item: Item, event: Event, note: str) -> None:
+        self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
+        self.log.info("sent out", item=item.name, event=event.value, group=item.terms.group_address, note=note)
+
+    def _shunt(self, item: Item, why: str) -> None:
+        self.ledger.change(item.id, Event.SHUNT, DESK, int(self.clock()), note=why)
+        self.log.error("shunted", item=item.name, group=item.terms.group_address, why=why)
+
+    def _later(self, item: Item, why: str) -> None:
+        pause = min(_LONGEST, _FIRST * 2 ** min(item.attempts, 20))
+        self.ledger.attempted(item.id, int(self.clock()) + pause, why)
+        self.log.warning("not sent out yet", item=item.name, why=why, seconds=pause)
+
+    def _report(self, item: Item, message: bytes) -> str:
+        with self.lookups.snapshot() as directory:
+            address = told(item.arrival, directory)
+        address = address or item.arrival.return_path
+        reply, group = self._reply(item), item.terms.group_address
+        composed = self.letters.report(item, message, address, reply, self.host, group)
+        envelope = Envelope("", ((address, "NOTIFY=NEVER"),), not address.isascii())
+        return self.submitter.submit(envelope, composed.as_bytes())
+
+    def _reply(self, item: Item) -> Reply:
+        """Return the reply that the group gave, from the reason in the ticket."""
+        why, rule = self.reason(item.arrival.reason)
+        situation = _SITUATIONS.get(why, why) if why in STATUS else "site-rule"
+        reply = reply_for(situation, item.terms.group_address, self.settings)
+        if rule is not None and isinstance(rule.then, RefuseThen):
+            own = rule.then.reply
+            return own.with_text(rule.then.texts.get("en") or own.text or reply.text)
+        return reply

@@ -1,0 +1,78 @@
+"""Release tickets and batches in the ledger: what may come back through the MTA, and how far each release has come.
+
+Raises `LedgerUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select, update
+
+from groupmilter.groups.directory import Member
+from groupmilter.moderation.database import Database
+from groupmilter.moderation.rows import Batch, members_of, members_text
+from groupmilter.moderation.schema import BATCH, RELEASE
+
+
+class ReleaseBook:
+    """The releases of a ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def prepare(self, item_id: int, ticket: str, number: int = 0) -> None:
+        """Note a release ticket before it is submitted; one that isn't noted opens nothing."""
+        with self._database.writing() as connection:
+            same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
+            if connection.execute(select(BATCH.c.number).where(*same)).first() is None:
+                values = {"item_id": item_id, "number": number, "members": "[]"}
+                connection.execute(insert(BATCH).values(**values))
+            connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
+
+    def spend(self, ticket: str, now: int) -> Batch | None:
+        """Spend a ticket; return its batch, None where it is unknown or was spent before."""
+        with self._database.writing() as connection:
+            unspent = update(RELEASE).where(RELEASE.c.ticket == ticket, RELEASE.c.spent == 0)
+            if connection.execute(unspent.values(spent=now)).rowcount != 1:
+                return None
+            row = connection.execute(
+                select(BATCH).join(
+                    RELEASE, (RELEASE.c.item_id == BATCH.c.item_id) & (RELEASE.c.number == BATCH.c.number)
+                ).where(RELEASE.c.ticket == ticket)
+            ).mappings().one()
+            same = (BATCH.c.item_id == row["item_id"], BATCH.c.number == row["number"])
+            connection.execute(update(BATCH).where(*same).values(spent=now))
+            return Batch(row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"])
+
+    def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
+        """Note the transactions of a release that is too large for one, all at once."""
+        rows = [
+            {"item_id": item_id, "number": number, "members": members_text(batch)}
+            for number, batch in enumerate(batches)
+        ]
+        with self._database.writing() as connection:
+            connection.execute(insert(BATCH), rows)
+
+    def batches(self, item_id: int) -> tuple[Batch, ...]:
+        """Return the transactions of a release, in order; none before it has begun."""
+        newest = (
+            select(func.max(RELEASE.c.ticket))
+            .where(RELEASE.c.item_id == BATCH.c.item_id, RELEASE.c.number == BATCH.c.number)
+            .scalar_subquery()
+        )
+        wanted = select(BATCH, newest.label("ticket")).where(BATCH.c.item_id == item_id)
+        with self._database.reading() as connection:
+            return tuple(
+                Batch(
+                    item_id, row["number"], members_of(row["members"]), row["ticket"] or "", row["spent"],
+                    row["accepted"],
+                )
+                for row in connection.execute(wanted.order_by(BATCH.c.number)).mappings()
+            )  # fmt: skip
+
+    def accepted(self, item_id: int, number: int, now: int) -> None:
+        """Note that the MTA has answered 250 for a transaction."""
+        same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
+        with self._database.writing() as connection:
+            connection.execute(update(BATCH).where(*same).values(accepted=now))

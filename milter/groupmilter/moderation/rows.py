@@ -1,0 +1,133 @@
+"""Between the ledger's rows and its values. Nothing here fails but for a row that another program has written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from groupmilter.groups.directory import Member
+from groupmilter.groups.person import Node
+from groupmilter.groups.ticket import Kind
+from groupmilter.moderation.item import Arrival, Item, State, Terms
+
+_ARRIVAL = [field.name for field in fields(Arrival)]
+_TERMS = [field.name for field in fields(Terms)]
+_ITEM = [field.name for field in fields(Item) if field.name not in {"arrival", "terms", "state"}]
+
+
+class Outcome(StrEnum):
+    """What recording an arrival came to; a conflict is one ticket with two contents."""
+
+    NEW = "new"
+    KNOWN = "known"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The item of an arrival, and whether it is new."""
+
+    item: Item
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An item as it stands after an attempt to change it, and whether the attempt did."""
+
+    item: Item
+    happened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what, when; ``item`` is its name for people, ``before`` and ``after`` its states."""
+
+    id: int
+    at: int
+    action: str
+    actor: str
+    way: str
+    origin: str
+    item: str
+    group: str
+    before: str
+    after: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One letter to one address, planned or sent.
+
+    :param kind: ``request``, ``reminder``, ``decided``, ``invalid``, or to the sender ``held``, ``rejected``,
+        ``expired``.
+    """
+
+    id: int
+    item_id: int
+    kind: str
+    address: str
+    name: str
+    language: str
+    uuid: str
+    attempts: int
+    planned: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One transaction of a release.
+
+    :param members: its receivers; none: the milter expands the group.
+    :param spent: when the milter last answered for a ticket of it; ``accepted``: when the MTA said 250.
+    """
+
+    item_id: int
+    number: int
+    members: tuple[Member, ...]
+    ticket: str
+    spent: int
+    accepted: int
+
+
+def item_of(row: RowMapping) -> Item:
+    """Return the item of a row."""
+    arrival: dict[str, Any] = {name: row[name] for name in _ARRIVAL}
+    arrival["kind"] = None if arrival["kind"] is None else Kind(arrival["kind"])
+    terms: dict[str, Any] = {name: row[name] for name in _TERMS}
+    terms["moderators"] = tuple(json.loads(terms["moderators"] or "[]"))
+    rest = {name: row[name] for name in _ITEM}
+    return Item(state=State(row["state"]), arrival=Arrival(**arrival), terms=Terms(**terms), **rest)
+
+
+def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
+    """Return the columns of what is recorded of an item at first."""
+    columns: dict[str, Any] = {name: getattr(arrival, name) for name in _ARRIVAL}
+    columns["kind"] = None if arrival.kind is None else int(arrival.kind)
+    columns |= {name: _stored(getattr(terms, name)) for name in _TERMS}
+    columns["moderators"] = json.dumps(terms.moderators)
+    return {name: _stored(value) for name, value in columns.items()}
+
+
+def _stored(value: Any) -> Any:  # noqa: ANN401 - a column of any type
+    """Return text without what no database stores: lone surrogates and NUL."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def members_of(text: str) -> tuple[Member, ...]:
+    """Return the receivers of a stored batch."""
+    return tuple(Member(address, None if node is None else Node(node)) for address, node in json.loads(text))
+
+
+def members_text(members: Sequence[Member]) -> str:
+    """Return receivers as they are stored."""
+    return json.dumps([(member.address, member.node) for member in members])

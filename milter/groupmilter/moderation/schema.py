@@ -1,0 +1,134 @@
+"""The ledger's tables, in types that SQLite and PostgreSQL both have. Times are seconds since 1970, UTC.
+
+What stands here is what the newest migration makes; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+
+METADATA = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+ITEM = Table(
+    "item",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("digest", BigInteger, nullable=False, unique=True),
+    _text("name"),
+    _text("state"),
+    _text("ticket"),
+    _text("content"),
+    _text("file"),
+    Column("kind", Integer, nullable=True),
+    _number("group"),
+    _number("sender"),
+    _number("strength"),
+    _number("reason"),
+    Column("smtputf8", Boolean, nullable=False),
+    _number("sent"),
+    _text("return_path"),
+    _text("author"),
+    _text("subject"),
+    _text("message_id"),
+    _text("queue_id"),
+    _number("size"),
+    _text("recipient"),
+    _text("group_uuid"),
+    _text("group_address"),
+    _text("sender_name"),
+    _text("sender_uuid"),
+    _text("why"),
+    _text("moderators"),
+    _number("expires"),
+    _number("remind"),
+    _number("recorded"),
+    _number("decided"),
+    _text("decided_by"),
+    _text("way"),
+    _text("comment"),
+    _number("noticed"),
+    _number("reminded"),
+    _number("attempts"),
+    _number("next_attempt"),
+    _number("finished"),
+    _text("note"),
+    Column("purged", Boolean, nullable=False),
+    Index("item_state", "state", "next_attempt"),
+    Index("item_waiting", "state", "group"),
+    Index("item_expires", "state", "expires"),
+    Index("item_name", "name"),
+    Index("item_message", "message_id"),
+    Index("item_queue", "queue_id"),
+    Index("item_finished", "purged", "finished"),
+)
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    _number("at"),
+    _text("action"),
+    _text("actor"),
+    _text("way"),
+    _text("origin"),
+    _text("item"),
+    _text("group"),
+    _text("before"),
+    _text("after"),
+    _text("detail"),
+    Index("audit_item", "item"),
+    Index("audit_at", "at"),
+)
+
+LETTER = Table(
+    "letter",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    _number("item_id"),
+    _text("kind"),
+    _text("address"),
+    _text("name"),
+    _text("language"),
+    _text("uuid"),
+    _number("attempts"),
+    _number("planned"),
+    _text("detail"),
+    _number("next_attempt"),
+    _number("sent"),
+    _number("bundle"),
+    _text("why"),
+    Index("letter_due", "sent", "next_attempt"),
+    Index("letter_address", "address", "sent"),
+    Index("letter_item", "item_id", "kind", "address"),
+)
+
+BATCH = Table(
+    "batch",
+    METADATA,
+    Column("item_id", _ID, ForeignKey("item.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("members", Text, nullable=False),
+    _number("spent"),
+    _number("accepted"),
+)
+
+RELEASE = Table(
+    "release",
+    METADATA,
+    Column("ticket", Text, primary_key=True),
+    Column("item_id", _ID, ForeignKey("item.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    _number("spent"),
+    Index("release_item", "item_id", "number"),
+)
