@@ -96,17 +96,39 @@ def create_keys(path: Path) -> KeyRing:
     :raises OSError: where it can't be written.
     """
     secret = secrets.token_bytes(_OCTETS)
+    _create(path, f"# groupmilter ticket keys; the first one seals\n0 {secret.hex()}\n")
+    return KeyRing((Key(0, secret),))
+
+
+def create_secret(path: Path) -> None:
+    """Make a file with one fresh password of 256 bits, readable by its owner only.
+
+    :raises FileExistsError: where there is one. :raises OSError: where it can't be written.
+    """
+    _create(path, f"{secrets.token_urlsafe(_OCTETS)}\n")
+
+
+def read_secret(path: Path) -> str:
+    """Return the password in a file.
+
+    :raises ConfigurationError: where it isn't there or others may read it.
+    """
+    private(path)
+    return read_text(path).strip()
+
+
+def _create(path: Path, text: str) -> None:
+    """Make a private file whole or not at all; FileExistsError where somebody else made it first."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"# groupmilter ticket keys; the first one seals\n0 {secret.hex()}\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.link(aside, path)
     finally:
         aside.unlink()
-    return KeyRing((Key(0, secret),))
 
 
 def private(path: Path) -> None:

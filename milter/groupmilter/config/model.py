@@ -163,11 +163,16 @@ class Directory(_Section):
 
 
 class Release(_Section):
-    """The MTA's listener on loopback that takes approved messages back."""
+    """The MTA's listener on loopback that takes approved messages back, and the credential that it asks for.
+
+    :param login: the name we authenticate with; ``secret_file`` holds the password, and is made when there is none.
+    """
 
     host: Line = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 10_027
     daemon_name: Line = "groupmilter-release"
+    login: Line = "groupmilter-release"
+    secret_file: FilePath = Path("/var/lib/groupmilter/release.secret")
 
 
 class Service(_Section):

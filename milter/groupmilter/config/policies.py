@@ -27,6 +27,7 @@ from groupmilter.policy.conditions import (
     SizeOver,
     StrengthIs,
 )
+from groupmilter.policy.reasons import site_rule_number
 from groupmilter.policy.settings import (
     AcceptThen,
     HoldThen,
@@ -82,6 +83,7 @@ def read_policies(base: Settings, names: Iterable[str], for_groups: Iterable[Pat
         except ConfigurationError as error:
             problems.extend(error.errors)
     problems.extend(_twice(policies))
+    problems.extend(_alike(policies))
     if problems:
         raise ConfigurationError(tuple(problems))
     return merge(base, policies)
@@ -125,6 +127,20 @@ def _twice(policies: Iterable[Policy]) -> Iterable[Problem]:
             first.setdefault(rule.name, here)
 
 
+def _alike(policies: Iterable[Policy]) -> Iterable[Problem]:
+    """Complain of rules whose names come to one number: a held message couldn't tell which of them held it."""
+    places = {
+        rule.name: policy.document.problem(("rules", index, "name"), "")
+        for policy in policies
+        for index, rule in enumerate(policy.content.rules)
+    }
+    known: dict[int, str] = {}
+    for name, here in places.items():
+        other = known.setdefault(site_rule_number(name), name)
+        if other != name:
+            yield replace(here, text=f"comes to the same number as {other}; give one of them another name")
+
+
 def merge(settings: Settings, policies: Iterable[Policy]) -> Settings:
     """Return settings with each policy over the ones before it."""
     special: list[TextsForEntry] = []
@@ -141,12 +157,16 @@ def _over(settings: Settings, policy: Policy) -> Settings:
     content = policy.content
     given = {name: value for name in _OVERRIDES if (value := getattr(content, name)) is not None}
     bounds = content.bounds.model_dump(exclude_none=True)
+    moderation = content.moderation.model_dump(exclude_none=True)
+    if "reminder" in moderation:
+        moderation["reminder_hours"] = moderation.pop("reminder")
     rules = tuple(_rule(entry, index, policy) for index, entry in enumerate(content.rules))
     return replace(
         settings,
         **given,
         hold_hours=settings.hold_hours if content.hold_time is None else content.hold_time,
         bounds=replace(settings.bounds, **bounds),
+        moderation=replace(settings.moderation, **moderation),
         storm=StormGuard(
             _rate(content.storm.messages, settings.storm.rate),
             _rate(content.storm.replies, settings.storm.replies),

@@ -34,7 +34,7 @@ from groupmilter.config.policy_fields import (
 )
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.reply import Reply, reply
-from groupmilter.policy.settings import ReplyCodes
+from groupmilter.policy.settings import Expiry, ReplyCodes
 
 
 class Past(StrEnum):
@@ -173,6 +173,21 @@ class BoundsEntry(_Section):
 
     depth: Annotated[int, Field(ge=1, le=1000)] | None = None
     members: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    in_place: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+
+
+class ModerationEntry(_Section):
+    """How held mail is looked after."""
+
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    group_quota: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    quota: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    expiry: Annotated[Expiry, Field(strict=False)] | None = None
+    reminder: Hours | None = None
+    letters_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    links: bool | None = None
+    tell_held: bool | None = None
+    largest_attachment: Octets | None = None
 
 
 class RateEntry(_Section):
@@ -204,6 +219,7 @@ class PolicyFile(_Section):
     sender_gets_copy: bool | None = None
     bounds: BoundsEntry = BoundsEntry()
     storm: StormEntry = StormEntry()
+    moderation: ModerationEntry = ModerationEntry()
     texts: dict[Situation, Texts] = {}
     texts_for: Annotated[tuple[TextsForEntry, ...], Listing] = ()
     rules: Annotated[tuple[RuleEntry, ...], Listing] = ()

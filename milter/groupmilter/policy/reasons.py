@@ -54,14 +54,3 @@ def reason(value: int, rules: Iterable[SiteRule]) -> tuple[str, SiteRule | None]
         if value >= _FIRST_OF_SITE and site_rule_number(rule.name) == value:
             return rule.name, rule
     return "", None
-
-
-def clashes(rules: Iterable[SiteRule]) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of site rules that have one number; one of each has to be renamed."""
-    known: dict[int, str] = {}
-    found = []
-    for rule in rules:
-        other = known.setdefault(site_rule_number(rule.name), rule.name)
-        if other != rule.name:
-            found.append((other, rule.name))
-    return tuple(found)

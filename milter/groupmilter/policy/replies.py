@@ -29,6 +29,9 @@ STATUS: Mapping[str, str] = {
     "source-route": "550 5.1.3",
     "extension": "550 5.1.1",
     "service-address": "550 5.7.1",
+    "release": "550 5.7.1",
+    "answer": "550 5.7.1",
+    "answer-login": "550 5.7.1",
     "hold-quota": "452 4.2.2",
     "unknown": "451 4.4.3",
     "surprise": "451 4.3.0",
@@ -63,6 +66,11 @@ def fill(wording: Mapping[str, str], texts: ReplyTexts, group: str) -> str:
     text = wording.get(texts.language) or wording.get("en", "")
     contact = texts.contact.replace("{domain}", domain_of(group))
     return text.replace("{group}", group).replace("{contact}", contact)
+
+
+def contact_for(group: str, settings: Settings) -> str:
+    """Return the address that a group's replies name as contact."""
+    return fill({"en": "{contact}"}, _texts_for(group, settings), group)
 
 
 def worded(base: Reply, wording: Mapping[str, str], group: str, settings: Settings) -> Reply:

@@ -81,7 +81,7 @@ class Moderation:
     :param keep_days: how long decided items stay in their folders; what the ledger says of them stays for ever.
     :param group_quota, quota: messages that may wait for one group, and in all; beyond it 452 4.2.2.
     :param reminder_hours: how long before its expiry moderators are reminded of an item; 0 for never.
-    :param notices_per_hour: letters to one moderator; beyond it one summary for the rest.
+    :param letters_per_hour: letters to one moderator; beyond it one summary for the rest.
     :param links: whether requests contain links that decide without a log-in.
     :param tell_held: whether a proven sender learns that his message waits.
     :param largest_attachment: octets up to which the original comes with a request.
@@ -92,10 +92,10 @@ class Moderation:
     quota: int = 20_000
     expiry: Expiry = Expiry.REJECT
     reminder_hours: int = 24
-    notices_per_hour: int = 20
+    letters_per_hour: int = 20
     links: bool = True
     tell_held: bool = False
-    largest_attachment: int = 256 * 1024
+    largest_attachment: int = 256_000
 
 
 @dataclass(frozen=True, slots=True)
