@@ -1,0 +1,122 @@
+"""The panel's application: its pages, and what surrounds them all.
+
+``/decide/<token>`` is `deciding`; ``/healthz``, ``/robots.txt`` and the stylesheet need nobody. Nothing here describes
+itself to strangers: no OpenAPI, no version, no server header.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.panel.client import Clients, Networks
+from groupmilter.panel.deciding import Deciding, ledger_unavailable
+from groupmilter.panel.guard import FOREVER, Guard
+from groupmilter.panel.language import Translate
+from groupmilter.panel.pages import Pages
+from groupmilter.panel.service import DecisionsLike
+from groupmilter.panel.throttle import Throttle
+
+_PAGE = ["GET", "HEAD"]
+_KNOWN_ERRORS = frozenset({400, 403, 404, 405, 408, 413, 415, 429, 500})
+
+
+class Log(Protocol):
+    """Where the panel says what went wrong; structlog's loggers are such."""
+
+    def error(self, event: str, **fields: object) -> object:
+        """Log what somebody has to look at."""
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Log what somebody may want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the panel needs to know of where it runs.
+
+    :param translate: the catalogue of sentences. ``url``: the panel's public one, or empty.
+    :param proxies: networks of the reverse proxies whose ``X-Forwarded-For`` is believed.
+    :param zone: in which times are shown; None for the host's.
+    :param bad_tokens, bad_tokens_in_all: a minute, by client address and together, that are recorded; the rest is
+        answered 429. A good token is answered always.
+    """
+
+    translate: Translate
+    log: Log
+    url: str = ""
+    proxies: Networks = ()
+    zone: tzinfo | None = None
+    bad_tokens: int = 20
+    bad_tokens_in_all: int = 600
+    monotonic: Callable[[], float] = time.monotonic
+
+
+def create_app(decisions: DecisionsLike, around: Surroundings) -> FastAPI:
+    """Return the application, which decides through ``decisions``."""
+    pages = Pages(around.translate, around.zone)
+    clients = Clients(around.proxies, urlsplit(around.url).netloc)
+    bad = Throttle(around.bad_tokens, around.bad_tokens_in_all, 60.0, around.monotonic)
+    log = around.log
+    deciding = Deciding(
+        decisions, pages, clients, bad, lambda why: log.warning("sender not remembered", why=why)
+    )
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_api_route("/decide/{token}", deciding.show, methods=_PAGE, response_model=None)
+    app.add_api_route("/decide/{token}", deciding.answer, methods=["POST"], response_model=None)
+    _add_small_pages(app, pages)
+    _add_errors(app, pages)
+    # The type alone: an error's text may quote what came in.
+    app.add_middleware(
+        Guard,
+        fallback=lambda request: _error(pages, request, 500),
+        report=lambda error: log.error("page failed", kind=type(error).__name__, exc_info=error),
+    )
+    return app
+
+
+def _add_small_pages(app: FastAPI, pages: Pages) -> None:
+    def healthz() -> Response:
+        return PlainTextResponse("ok\n")
+
+    def robots() -> Response:
+        return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+    def stylesheet() -> Response:
+        return Response(pages.stylesheet, media_type="text/css", headers={"cache-control": FOREVER})
+
+    for path, endpoint in (
+        ("/healthz", healthz),
+        ("/robots.txt", robots),
+        (f"/static/{pages.stylesheet_name}", stylesheet),
+    ):
+        app.add_api_route(path, endpoint, methods=_PAGE, response_model=None)
+
+
+def _add_errors(app: FastAPI, pages: Pages) -> None:
+    def refused(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        response = _error(pages, request, status)
+        # The method list that 405 has to name.
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
+
+    def unavailable(request: Request, _: Exception) -> Response:
+        return ledger_unavailable(pages, request)
+
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(LedgerUnavailable, unavailable)
+
+
+def _error(pages: Pages, request: Request, status: int) -> Response:
+    shown = status if status in _KNOWN_ERRORS else 400 if status < 500 else 500
+    return pages.page("error.html", pages.words(request), {"status": shown}, status)

@@ -1,0 +1,111 @@
+"""Around every page: strict headers, a bound on what is read and for how long, and no word of what went wrong.
+
+Pure ASGI, no framework in between. What nobody foresaw is told to ``report`` and becomes a page with status 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_LIMIT = 64 * 1024
+BODY_SECONDS = 10.0
+FOREVER = "public, max-age=31536000, immutable"
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": (
+        "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
+        "microphone=(), payment=(), usb=()"
+    ),
+    "x-robots-tag": "noindex, nofollow, noarchive",
+    "cache-control": "no-store",
+}
+_ENCODED = tuple((name.encode(), value.encode()) for name, value in _HEADERS.items())
+
+Fallback = Callable[[Request], Response]
+"""Makes the page for status 500."""
+
+Report = Callable[[BaseException], object]
+"""Hears of an error that nobody foresaw; never gets the URL, which holds a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The outermost layer of the application that we write ourselves."""
+
+    app: ASGIApp
+    fallback: Fallback
+    report: Report
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI 3."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        body = _Body(receive, asyncio.get_running_loop().time() + BODY_SECONDS)
+        try:
+            await self.app(scope, body.receive, answer.send)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001 - the last resort of a request
+            self.report(error)
+            if not answer.begun:
+                await self.fallback(Request(scope))(scope, receive, answer.send)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What goes out, with the headers that every answer has."""
+
+    out: Send
+    begun: bool = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            there = {name.lower() for name, _ in message["headers"]}
+            added = [(name, value) for name, value in _ENCODED if name not in there]
+            message = {**message, "headers": [*message["headers"], *added]}
+        await self.out(message)
+
+
+@dataclass(slots=True)
+class _Body:
+    """What comes in: no more than `BODY_LIMIT` octets, and no later than at a point in time.
+
+    Once the whole body is there, waiting (for the client to hang up) has no end.
+    """
+
+    inside: Receive
+    until: float
+    size: int = 0
+    whole: bool = False
+
+    async def receive(self) -> Message:
+        if self.whole:
+            return await self.inside()
+        try:
+            async with asyncio.timeout_at(self.until):
+                message = await self.inside()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        self.size += len(message.get("body", b""))
+        self.whole = not message.get("more_body", False)
+        if self.size > BODY_LIMIT:
+            raise HTTPException(413)
+        return message

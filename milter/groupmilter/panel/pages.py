@@ -1,0 +1,114 @@
+"""Pages: templates, the one stylesheet, and responses made of them.
+
+Everything shown is escaped by the templates; text that others wrote is shown without control characters and without
+those that turn the direction of writing round. A template that isn't there is an error of the installation
+(`jinja2.TemplateNotFound`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import cached_property
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from groupmilter.groups.person import Person
+from groupmilter.moderation.item import Way
+from groupmilter.panel.language import LANGUAGES, NAMES, Translate, Words, chosen
+
+_HERE = Path(__file__).parent
+_LONGEST_SHOWN = 320
+_FORMATTING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Makes pages; one for each process.
+
+    :param translate: the catalogue. ``zone``: in which times are shown; None for the host's.
+    """
+
+    translate: Translate
+    zone: tzinfo | None = None
+
+    @cached_property
+    def stylesheet(self) -> bytes:
+        """The stylesheet's content."""
+        return (_HERE / "static" / "panel.css").read_bytes()
+
+    @cached_property
+    def stylesheet_name(self) -> str:
+        """Its name, which changes with its content."""
+        return f"panel-{hashlib.sha256(self.stylesheet).hexdigest()[:16]}.css"
+
+    @cached_property
+    def _templates(self) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["shown"] = shown
+        environment.globals["person_name"] = _person_name
+        environment.globals["way_in_words"] = _way_in_words
+        return environment
+
+    def words(self, request: Request, person: str = "") -> Words:
+        """Return the words of the language that suits a request.
+
+        :param person: the language of the person who asks, where he is known.
+        """
+        asked = request.query_params.get("lang", "")
+        language = chosen(asked, person, request.headers.get("accept-language", ""))
+        return Words(language, self.translate, self.zone)
+
+    def page(
+        self,
+        template: str,
+        words: Words,
+        content: Mapping[str, object],
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """Return a page; its language link leads to the same place, by GET."""
+        other = next(language for language in LANGUAGES if language != words.language)
+        text = self._templates.get_template(template).render(
+            t=words.t,
+            when=words.when,
+            language=words.language,
+            other=other,
+            other_name=NAMES[other],
+            style=f"/static/{self.stylesheet_name}",
+            **content,
+        )
+        return HTMLResponse(text, status, {**(headers or {}), "content-language": words.language})
+
+
+def _person_name(person: Person) -> Markup:
+    return Markup("<bdi><strong>{}</strong></bdi>").format(shown(person.name or person.address))
+
+
+def _way_in_words(t: Callable[[str], Markup], way: str) -> Markup:
+    words = {
+        Way.MAIL: t("by mail"),
+        Way.LINK: t("by link"),
+        Way.COMMAND: t("on the command line"),
+    }
+    return next((text for known, text in words.items() if known == way), t("by the service itself"))
+
+
+def shown(text: str) -> str:
+    """Return text that somebody else wrote as it may stand in a page: one line, cut, no invisible characters."""
+    line = " ".join(text.split())
+    cut = line[:_LONGEST_SHOWN] + ("…" if len(line) > _LONGEST_SHOWN else "")
+    return "".join("�" if unicodedata.category(c) in _FORMATTING else c for c in cut)
