@@ -168,7 +168,7 @@ class Site:
         finally:
             connection.close()
 
-    def post(self, path: str, headers: Mapping[str, str] | None = None, **fields: str) -> Answer:
+    def post(self, path: str, headers: Mapping[str, str] | None = None, /, **fields: str) -> Answer:
         form = {"content-type": "application/x-www-form-urlencoded", **(headers or {})}
         return self.ask(path, "POST", urlencode(fields).encode(), form)
 
