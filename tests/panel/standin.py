@@ -20,6 +20,7 @@ from groupmilter.moderation.ledger import Changed
 from groupmilter.moderation.transitions import after
 from groupmilter.panel.app import Surroundings, create_app
 from groupmilter.panel.server import serve
+from groupmilter.panel.service import DecisionsLike
 from groupmilter.policy.facts import Strength
 from groupmilter.supervision.channel import Channel, receive, send
 
@@ -146,7 +147,6 @@ class Answer:
 class Site:
     """A panel that runs on loopback, and how to ask it."""
 
-    desk: Desk
     log: Lines
     port: int
     channel: socket.socket
@@ -174,10 +174,12 @@ class Site:
 
 
 @contextmanager
-def panel(desk: Desk, translate: Callable[[str, str], str] = english, **settings: object) -> Iterator[Site]:
+def panel(
+    decisions: DecisionsLike, translate: Callable[[str, str], str] = english, **settings: object
+) -> Iterator[Site]:
     """Run the panel under a supervisor's channel, as the role does, until the end of the block."""
     log = Lines()
-    app = create_app(desk, Surroundings(translate, log, **settings))  # type: ignore[arg-type]
+    app = create_app(decisions, Surroundings(translate, log, **settings))  # type: ignore[arg-type]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     codes: list[int] = []
     port = free_port()
@@ -189,7 +191,7 @@ def panel(desk: Desk, translate: Callable[[str, str], str] = english, **settings
         ours.settimeout(30)
         ours.recv(1, socket.MSG_PEEK)
         assert receive(ours) == {"state": "ready"}
-        yield Site(desk, log, port, ours, codes)
+        yield Site(log, port, ours, codes)
         send(ours, {"drain": 5.0})
         thread.join(30)
         assert codes == [0]

@@ -71,8 +71,13 @@ class Seen(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with panel(Desk()) as running:
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture(scope="module")
+def site(desk: Desk) -> Iterator[Site]:
+    with panel(desk) as running:
         yield running
 
 
@@ -84,8 +89,7 @@ def seen(text: str) -> Seen:
 
 
 @pytest.mark.parametrize("text", CORPUS)
-def test_what_others_wrote_stays_text(site: Site, text: str) -> None:
-    desk = site.desk
+def test_what_others_wrote_stays_text(site: Site, desk: Desk, text: str) -> None:
     desk.people = {digest(JEAN.uuid): replace(JEAN, name=text, address=text)}
     desk.owners = frozenset({JEAN.uuid})
     arrival = replace(item().arrival, author=text)

@@ -210,7 +210,7 @@ def test_a_forked_role_serves_and_ends(desk: Desk) -> None:
     theirs.close()
     with ours:
         assert receive_soon(ours) == {"state": "ready"}
-        running = Site(desk, Lines(), port, ours, [])
+        running = Site(Lines(), port, ours, [])
         assert running.ask(f"/decide/{token}").status == 200
         send(ours, {"drain": 5.0})
         _, status = os.waitpid(child, 0)
