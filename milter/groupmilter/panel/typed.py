@@ -16,70 +16,12 @@ from groupmilter.moderation.item import Event
 
 _WORDS = {
     "fr": (
-        *(
-            "bleu",
-            "brun",
-            "chat",
-            "clef",
-            "cuir",
-            "cube",
-            "dune",
-            "faon",
-            "four",
-            "gant",
-            "gris",
-            "jour",
-            "lait",
-        ),
-        *(
-            "lion",
-            "lune",
-            "miel",
-            "neuf",
-            "noir",
-            "nord",
-            "nuit",
-            "ours",
-            "pain",
-            "parc",
-            "pied",
-            "pont",
-            "rose",
-        ),
-        *("soir", "thym", "toit", "tour", "vent", "vert"),
+        "bleu brun chat clef cuir cube dune faon four gant gris jour lait lion lune miel neuf noir nord nuit ours "
+        "pain parc pied pont rose soir thym toit tour vent vert"
     ),
     "en": (
-        *(
-            "bird",
-            "blue",
-            "boat",
-            "book",
-            "cake",
-            "city",
-            "corn",
-            "desk",
-            "dune",
-            "east",
-            "farm",
-            "fish",
-            "gold",
-        ),
-        *(
-            "hand",
-            "hill",
-            "iron",
-            "king",
-            "lake",
-            "lamp",
-            "leaf",
-            "lion",
-            "milk",
-            "moon",
-            "nest",
-            "park",
-            "pine",
-        ),
-        *("rain", "road", "sand", "ship", "snow", "star", "tree", "west", "wind", "wood"),
+        "bird blue boat book cake city corn desk dune east farm fish gold hand hill iron king lake lamp leaf lion "
+        "milk moon nest park pine rain road sand ship snow star tree west wind wood"
     ),
 }
 _LONGEST_REASON = 2000
@@ -143,7 +85,7 @@ def _cleaned(text: str) -> str:
 
 def word(token: str, language: str) -> str:
     """Return the word to type for a token."""
-    words = _WORDS.get(language) or _WORDS["en"]
+    words = (_WORDS.get(language) or _WORDS["en"]).split()
     return words[int.from_bytes(hashlib.sha256(token.lower().encode()).digest()[:4], "big") % len(words)]
 
 
