@@ -39,7 +39,8 @@ directory:
 service:
   domain: {service}
   key_file: {state}/ticket.key
-  release: {{host: 127.0.0.1, port: {release}}}
+  release: {{host: 127.0.0.1, port: {release}, secret_file: {state}/release.secret}}
+panel: {{listen: "127.0.0.1:{panel}", url: "http://127.0.0.1:{panel}"}}
 hold_mailbox: maildir:{hold}
 state: sqlite:///{state}/state.db
 mirror: {state}/mirror.db
@@ -126,10 +127,16 @@ class Site:
             reader=reader,
             service=SERVICE_DOMAIN,
             release=free_port(),
+            panel=free_port(),
             hold=self.hold,
             control=state / "control.sock",
         )
         return Serving(self.folder, text, state / "control.sock", user)
+
+    def _release_login(self) -> dict[str, str]:
+        """What the desk logs in with when it brings approved mail back."""
+        secret = self.folder / "state" / "release.secret"
+        return {"groupmilter-release": secret.read_text("utf-8").strip()}
 
     def _postfix(self) -> Postfix:
         """A Postfix that knows the people's mailboxes and, so far, nothing of groups."""
@@ -147,7 +154,7 @@ class Site:
             sink_port=self.sink.port,
             local_domains=(DOMAIN,),
             service_domain=SERVICE_DOMAIN,
-            logins={person.login: PASSWORD for person in self.people},
+            logins={person.login: PASSWORD for person in self.people} | self._release_login(),
             recipient_map=f"texthash:{table}",
             main={**dict.fromkeys(unset, ""), "relay_transport": "people:"},
             master=("people unix - n n - - virtual", *(f"  -o {option}" for option in options)),

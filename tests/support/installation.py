@@ -124,10 +124,12 @@ def installation(
     before: Sequence[str] = (),
     after: Sequence[str] = (),
     main: Mapping[str, str] | None = None,
+    logins: Mapping[str, str] | None = None,
 ) -> Iterator[Installation]:
     """Set Postfix and a sink up around a running service.
 
-    `before` and `after`: other milters' addresses; `main`: settings that win over what the command prints.
+    `before` and `after`: other milters' addresses; `main`: settings that win over what the command prints;
+    `logins`: people who may log in, beside the desk.
     """
     with Sink() as sink, Postfix(
         sink_port=sink.port,
@@ -135,6 +137,7 @@ def installation(
         local_domains=tuple(local_domains),
         service_domain=service.service_domain,
         mailbox_user=MAILBOX_USER,
+        logins=service.release_login | dict(logins or {}),
         main=dict.fromkeys(_UNSET, ""),
     ) as postfix:  # fmt: skip
         _set_up(postfix, service, after, main or {})

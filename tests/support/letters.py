@@ -26,7 +26,7 @@ from groupmilter.groups.ticket import Keys
 from groupmilter.mail.action import Action, AddRecipient
 from groupmilter.mail.address import Address, path
 from groupmilter.mta.collector import Collector, Site
-from groupmilter.policy.decide import Decision, Deferred, Disposition, Expanded, Refused, Verdict
+from groupmilter.policy.disposition import Decision, Deferred, Disposition, Expanded, Refused, Verdict
 from groupmilter.policy.facts import Count, Facts
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.policy.settings import Settings

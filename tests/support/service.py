@@ -66,6 +66,7 @@ class Service:
     tcp_port: int | None = None
     folder: Path = field(init=False, default=Path())
     _release_port: int = field(init=False, default=0)
+    _panel_port: int = field(init=False, default=0)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
 
     # life
@@ -78,7 +79,7 @@ class Service:
             (self.folder / name).mkdir()
         if os.geteuid() == 0:
             shutil.chown(self.folder / "hold", MAILBOX_USER)
-        self._release_port = free_port()
+        self._release_port, self._panel_port = free_port(), free_port()
         try:
             self.configure(self.options)
             self.stage()
@@ -101,6 +102,16 @@ class Service:
         self.options = options
         # JSON is YAML as well.
         self.path.write_text(json.dumps(_merged(self._basis(), options), indent=1), "utf-8")
+
+    @property
+    def panel(self) -> str:
+        """The panel's URL."""
+        return f"http://127.0.0.1:{self._panel_port}"
+
+    @property
+    def release_login(self) -> dict[str, str]:
+        """What the release listener has to know: login and password."""
+        return {"groupmilter-release": (self.folder / "release.secret").read_text("utf-8").strip()}
 
     def start(self) -> None:
         """Start, and wait until all is ready."""
@@ -314,8 +325,9 @@ class Service:
             "service": {
                 "domain": self.service_domain,
                 "key_file": f"{self.folder}/ticket.key",
-                "release": {"port": self._release_port},
+                "release": {"port": self._release_port, "secret_file": f"{self.folder}/release.secret"},
             },
+            "panel": {"listen": f"127.0.0.1:{self._panel_port}"},
             "hold_mailbox": f"maildir:{self.hold}",
             "state": f"sqlite:///{self.folder}/state.db",
             "mirror": str(self.mirror),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.ports import free_port
 
 from groupmilter.cli.exits import Exit
 
@@ -36,7 +37,9 @@ def _config(tmp_path: Path) -> Path:
         f"listen: unix:{tmp_path}/milter.sock\nsocket: {{group: ''}}\nworkers: 1\n"
         f"control: {tmp_path}/control.sock\n"
         f'directory: {{url: "ldif:{CASES}/house.ldif", base: "dc=masociete,dc=example"}}\n'
-        f"service: {{domain: groups.masociete.example, key_file: {tmp_path}/ticket.key}}\n"
+        f"service:\n  domain: groups.masociete.example\n  key_file: {tmp_path}/ticket.key\n"
+        f"  release: {{secret_file: {tmp_path}/release.secret}}\n"
+        f"panel: {{listen: '127.0.0.1:{free_port()}'}}\n"
         f"mirror: {tmp_path}/mirror.db\nstate: sqlite:///{tmp_path}/state.db\n"
         f"hold_mailbox: maildir:{tmp_path}/hold\nmap: {{path: {tmp_path}/groups, type: texthash}}\n"
     )

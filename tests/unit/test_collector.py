@@ -6,7 +6,7 @@ from tests.support.letters import NOON, Office, receivers, status
 from groupmilter.authentication.identity import Proofs
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.person import Person
-from groupmilter.policy.decide import Deferred, Expanded, Passed, Refused, Undecided
+from groupmilter.policy.disposition import Deferred, Expanded, Passed, Refused, Undecided
 from groupmilter.policy.facts import Strength
 
 GONE = DirectoryUnknown("the mirror is gone")

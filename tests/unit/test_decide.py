@@ -16,7 +16,8 @@ from groupmilter.groups.person import Node
 from groupmilter.mail.address import pattern
 from groupmilter.mail.reply import reply
 from groupmilter.policy.case import Answer
-from groupmilter.policy.decide import Deferred, Expanded, Held, Passed, Refused, Undecided, decide
+from groupmilter.policy.decide import decide
+from groupmilter.policy.disposition import Deferred, Expanded, Held, Passed, Refused, Undecided
 from groupmilter.policy.explain import outcome, steps
 from groupmilter.policy.facts import Count
 from groupmilter.policy.settings import (

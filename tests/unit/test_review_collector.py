@@ -6,7 +6,7 @@ import pytest
 from tests.support.letters import Office, status
 
 from groupmilter.groups.directory import DirectoryUnknown
-from groupmilter.policy.decide import Passed
+from groupmilter.policy.disposition import Passed
 
 
 @pytest.mark.parametrize("name", ["x-one", "from", "x-groupmilter-loop"])

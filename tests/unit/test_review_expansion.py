@@ -8,7 +8,7 @@ from tests.support.letters import SERVICE, Office, added, receivers, status
 from groupmilter.groups.group import BouncesTo
 from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender, DeleteRecipient
 from groupmilter.policy.counting import counted
-from groupmilter.policy.decide import Held
+from groupmilter.policy.disposition import Held
 from groupmilter.policy.facts import Count
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.settings import Rate, StormGuard

@@ -10,7 +10,7 @@ from tests.support.paper import Paper
 from groupmilter.groups.directory import Members
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Kind, Ticket, seal
-from groupmilter.policy.decide import Held
+from groupmilter.policy.disposition import Held
 
 
 @dataclass

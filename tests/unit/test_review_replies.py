@@ -9,7 +9,7 @@ from groupmilter.mail.address import pattern
 from groupmilter.mail.reply import reply
 from groupmilter.mta.applier import answer
 from groupmilter.policy.counting import counted
-from groupmilter.policy.decide import Expanded
+from groupmilter.policy.disposition import Expanded
 from groupmilter.policy.facts import Count
 from groupmilter.policy.settings import (
     Rate,

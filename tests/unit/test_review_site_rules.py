@@ -8,7 +8,7 @@ from groupmilter.authentication.identity import Proofs
 from groupmilter.mail.reply import reply
 from groupmilter.policy.conditions import HeaderMatches, SenderIs, any_glob
 from groupmilter.policy.counting import counted
-from groupmilter.policy.decide import Held
+from groupmilter.policy.disposition import Held
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import (
     HoldThen,

@@ -6,7 +6,7 @@ from tests.support.letters import Office, status
 
 from groupmilter.mail.reply import reply
 from groupmilter.policy.conditions import HeaderMatches, SizeOver
-from groupmilter.policy.decide import Expanded, Held, Undecided
+from groupmilter.policy.disposition import Expanded, Held, Undecided
 from groupmilter.policy.explain import outcome
 from groupmilter.policy.facts import Count
 from groupmilter.policy.settings import (

@@ -103,6 +103,28 @@ def _by_login(login: str, directory: Directory) -> Identity:
     return Identity(Strength.LOGIN, login, person, person.addresses, nodes, nodes, person.addresses)
 
 
+def restored(
+    strength: Strength, person: Person | None, content: Content, envelope_sender: str, directory: Directory
+) -> Identity:
+    """Return who had sent a message that was held, from what its ticket says and from its header.
+
+    :param person: whom the ticket names, if anybody.
+    :raises DirectoryUnknown: where the directory can't be asked.
+    """
+    if person is not None and not person.disabled:
+        nodes = _nodes(person, directory)
+        known = Identity(strength, person.address, person, person.addresses, nodes, nodes, person.addresses)
+        by_signature = strength is Strength.DMARC
+        return replace(known, dkim=by_signature, internal=by_signature)
+    author = _one_author(content)
+    if strength is Strength.CLAIMED:
+        return _claimed((envelope_sender, *(a.address for a in content.authors)), directory)
+    if strength is Strength.NETWORK and author:
+        return _network_identity(author, rights=False, directory=directory)
+    addresses = (author,) if author and strength is Strength.DMARC else ()
+    return Identity(strength, author, None, addresses, claims=(author,) if author else ())
+
+
 def _nodes(person: Person, directory: Directory) -> Nodes:
     return directory.containing(person.node) | {person.node}
 

@@ -56,6 +56,9 @@ class Directory(Protocol):
     def person_by_login(self, login: str) -> Person | None:
         """Return the person who authenticates under this name; None for nobody or more than one."""
 
+    def by_digest(self, digest: int) -> Group | Person | None:
+        """Return the entry that a ticket names by 56 bits; None for none or several."""
+
     def group(self, node: Node) -> Group | None:
         """Return the group at a node, None where none stands there."""
 

@@ -119,9 +119,7 @@ def _decoded(value: bytes) -> str:
         parts = decode_header(text)
     except (HeaderParseError, ValueError, IndexError):
         return text
-    return "".join(
-        _in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts
-    )
+    return "".join(_in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
 
 
 def _in_charset(octets: bytes, charset: str | None) -> str:

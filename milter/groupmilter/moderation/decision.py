@@ -140,7 +140,5 @@ class Decisions:
             self.write(group.dn, field, value)
         shown = ", ".join(f"{field}={value}" for field, value in values)
         now = int(self.clock())
-        self.ledger.note(
-            "allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown
-        )
+        self.ledger.note("allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown)
         return None

@@ -66,9 +66,7 @@ class Desk:
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         came = threading.Event()
-        watching = threading.Thread(
-            target=self._watch, args=(stop, came), name="hold mailbox", daemon=True
-        )
+        watching = threading.Thread(target=self._watch, args=(stop, came), name="hold mailbox", daemon=True)
         self._step("prepare", self.mailbox.prepare)
         self._step("settle all", self.settle_all)
         watching.start()

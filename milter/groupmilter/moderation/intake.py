@@ -1,7 +1,8 @@
 """Taking in what the MTA has delivered: recorded first, then moved, so that a crash only repeats it.
 
 Whatever can't be read, wasn't sealed by us or came a second time with another content is shunted: shown to a human,
-never deleted. Raises `LedgerUnavailable`, `DirectoryUnknown` and OSError: the file stays where it is and is taken again.
+never deleted. Raises `LedgerUnavailable`, `DirectoryUnknown`, OSError: the file stays and is taken
+again.
 """
 
 from __future__ import annotations
@@ -85,9 +86,7 @@ class Intake:
             self.held(item)
         self.mailbox.move(arrival.file, Folder.SHUNTED if item.state is State.SHUNTED else Folder.HELD)
         if recorded.outcome is Outcome.NEW:
-            self.log.info(
-                "recorded", item=item.name, group=item.terms.group_address, state=item.state.value
-            )
+            self.log.info("recorded", item=item.name, group=item.terms.group_address, state=item.state.value)
 
     def _shunt(self, arrival: Arrival, why: str, meant: Terms | None = None) -> None:
         recorded = self.ledger.record(

@@ -57,9 +57,7 @@ class Ledger(LetterQueue, ReleaseBook):
 
     # items
 
-    def record(
-        self, arrival: Arrival, terms: Terms, state: State, now: int, note: str = ""
-    ) -> Recorded:
+    def record(self, arrival: Arrival, terms: Terms, state: State, now: int, note: str = "") -> Recorded:
         """Record an arrival; the same one again changes nothing.
 
         :param state: where it begins.
@@ -94,17 +92,17 @@ class Ledger(LetterQueue, ReleaseBook):
                 raise LookupError(f"no item {item_id}")
             target = after(item.state, event)
             if target is None:
-                return Changed(item, False)
+                return Changed(item, happened=False)
             values = _changes(event, target, who, now, comment, note)
             same = (ITEM.c.id == item_id, ITEM.c.state == item.state.value)
             if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
-                return Changed(self._one(connection, ITEM.c.id == item_id) or item, False)
+                return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=False)
             _note(
                 connection, event.value, who, now, item=item, before=item.state.value, after=target.value,
                 detail=comment or note,
             )  # fmt: skip
             changed = self._one(connection, ITEM.c.id == item_id)
-            return Changed(changed or item, True)
+            return Changed(changed or item, happened=True)
 
     def item(self, item_id: int) -> Item | None:
         """Return an item by its number."""

@@ -95,7 +95,7 @@ class Maildir:
         """Yield the names in a folder, the oldest first as far as Maildir names tell."""
         for part in ("new", "cur"):
             with suppress(FileNotFoundError):
-                for found in sorted(os.listdir(self._base(folder) / part)):
+                for found in sorted(path.name for path in (self._base(folder) / part).iterdir()):
                     if not found.startswith("."):
                         yield found.partition(":")[0]
 
@@ -153,9 +153,9 @@ class Maildir:
         # Some mail program may have given it other flags.
         for folder in Folder:
             with suppress(FileNotFoundError):
-                for found in os.listdir(self._base(folder) / "cur"):
-                    if found.partition(":")[0] == name:
-                        return self._base(folder) / "cur" / found
+                for found in (self._base(folder) / "cur").iterdir():
+                    if found.name.partition(":")[0] == name:
+                        return found
         raise Missing(name)
 
     def _made(self, path: Path) -> bool:

@@ -76,7 +76,9 @@ class Outgoing:
 
     def _ended(self, item: Item, event: Event, note: str) -> None:
         self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
-        self.log.info("sent out", item=item.name, event=event.value, group=item.terms.group_address, note=note)
+        self.log.info(
+            "sent out", item=item.name, came_to=event.value, group=item.terms.group_address, note=note
+        )
 
     def _shunt(self, item: Item, why: str) -> None:
         self.ledger.change(item.id, Event.SHUNT, DESK, int(self.clock()), note=why)

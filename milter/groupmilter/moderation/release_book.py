@@ -36,14 +36,22 @@ class ReleaseBook:
             unspent = update(RELEASE).where(RELEASE.c.ticket == ticket, RELEASE.c.spent == 0)
             if connection.execute(unspent.values(spent=now)).rowcount != 1:
                 return None
-            row = connection.execute(
-                select(BATCH).join(
-                    RELEASE, (RELEASE.c.item_id == BATCH.c.item_id) & (RELEASE.c.number == BATCH.c.number)
-                ).where(RELEASE.c.ticket == ticket)
-            ).mappings().one()
+            row = (
+                connection.execute(
+                    select(BATCH)
+                    .join(
+                        RELEASE, (RELEASE.c.item_id == BATCH.c.item_id) & (RELEASE.c.number == BATCH.c.number)
+                    )
+                    .where(RELEASE.c.ticket == ticket)
+                )
+                .mappings()
+                .one()
+            )
             same = (BATCH.c.item_id == row["item_id"], BATCH.c.number == row["number"])
             connection.execute(update(BATCH).where(*same).values(spent=now))
-            return Batch(row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"])
+            return Batch(
+                row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"]
+            )
 
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
         """Note the transactions of a release that is too large for one, all at once."""

@@ -149,7 +149,7 @@ def _text(octets: bytes) -> str:
 
 def _said(error: Exception) -> tuple[int, str]:
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return 0, f"the MTA refuses our credential: {error.smtp_code} {_text(bytes(error.smtp_error))}"
+        return 0, f"the MTA refuses our credential: {error.smtp_code} {error.smtp_error!r}"
     if isinstance(error, smtplib.SMTPResponseException):
         return 0, f"{error.smtp_code} {error.smtp_error!r}"
     return 0, f"the release listener: {error}"

@@ -11,17 +11,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
-from groupmilter.authentication.identity import Connection, Proofs, Trust, identify
+from groupmilter.authentication.identity import Connection, Proofs, Trust, identify, restored
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import Keys, Kind, LoopTrace, unseal
+from groupmilter.groups.ticket import LENGTH, Action, Keys, Kind, LoopTrace, Ticket, unseal, unseal_token
 from groupmilter.mail.address import Address, canonical, domain_of, path
+from groupmilter.mail.content import ContentDigest
 from groupmilter.mail.header import mailboxes
-from groupmilter.policy.decide import Decision, Deferred, Passed, Verdict, decide, decide_recipient
-from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Recipient
+from groupmilter.policy.case import Answer as RuleAnswer
+from groupmilter.policy.case import Step
+from groupmilter.policy.decide import decide, decide_recipient
+from groupmilter.policy.disposition import Decision, Deferred, Passed, Refused, Verdict
+from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Recipient, Strength, Waiting
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Settings
@@ -33,6 +38,13 @@ _MOVED_OFTEN = 10
 _REPORTS_SECONDS = 30 * 24 * 3600
 """How long a bounce address is good for: longer than any queue keeps mail (RFC 5321 section 4.5.4.1)."""
 
+_RELEASE_SECONDS = 600
+"""How long a release ticket is good for: the desk makes one for each attempt."""
+
+RELEASE = "release"
+"""Local part at the service domain that the desk brings approved messages back to."""
+
+_ANSWERS = {"approve": Action.APPROVE, "reject": Action.REJECT}
 _SKEW = 3600
 """How far the clocks of two hosts may differ, seconds."""
 
@@ -53,6 +65,23 @@ class Snapshots(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseDoor:
+    """How approved messages come back.
+
+    :param daemon_name, login: of the listener, and what the desk authenticates as there.
+    :param spend: spends a ticket; tells whether it was ours and unspent. Raises where the state can't be written.
+    """
+
+    daemon_name: str
+    login: str
+    spend: Callable[[str], bool]
+
+    def opened_by(self, connection: Connection) -> bool:
+        """Tell whether a connection is the desk's; a realm behind the login is the MTA's."""
+        return connection.daemon_name == self.daemon_name and connection.login.partition("@")[0] == self.login
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """What stays the same from message to message, pinned by each at MAIL FROM.
 
@@ -60,6 +89,8 @@ class Site:
     :param prove: what DKIM and SPF prove of a message, asked once at its end and only where a group is addressed;
         until that is computed live nothing is proven, and an outsider stays a mere claim.
     :param counts: the counters as they stand now; None where they can't be read.
+    :param waiting: how much is held; None where the state can't be read.
+    :param audit: told of an answer that decides nothing: what, whose, from where. Never raises.
     """
 
     settings: Settings
@@ -70,6 +101,9 @@ class Site:
     may_be_group: Callable[[str], bool] = lambda _: True
     counts: Callable[[], Mapping[Count, int] | None] = dict
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    waiting: Callable[[], Waiting | None] = Waiting
+    release: ReleaseDoor | None = None
+    audit: Callable[[str, str, str], None] = lambda *_: None
 
 
 @dataclass(slots=True)
@@ -90,21 +124,24 @@ class Collector:
     octets: int = 0
     excess: bool = False
     groups: bool = False
+    digest: ContentDigest | None = None
 
     @property
     def wants_header(self) -> bool:
         """Whether anybody will read the header: with a group addressed, or a login that may bear a group's name."""
         return self.groups or bool(self.connection.login)
 
-    def recipient(self, argument: str, resolved: str | None = None, notify: str = "") -> Verdict:
+    def recipient(
+        self, argument: str, resolved: str | None = None, notify: str = "", orcpt: str = ""
+    ) -> Verdict:
         """Decide on one recipient as far as RCPT can; the caller tells by `accept` that it stays.
 
         :param argument: of RCPT TO, as received.
-        :param resolved: the MTA's canonical form, ``{rcpt_addr}``.
+        :param resolved: the MTA's canonical form, ``{rcpt_addr}``. ``notify``, ``orcpt``: ESMTP parameters.
         """
         own = self.site.settings.own_domains
         address = path(argument, own, resolved) or Address(argument, "")
-        recipient = Recipient(address, notify=notify)
+        recipient = Recipient(address, notify=notify, orcpt=orcpt)
         try:
             return self._asking(lambda directory: self._judged(recipient, directory))
         except DirectoryUnknown:
@@ -112,7 +149,7 @@ class Collector:
 
     def _judged(self, recipient: Recipient, directory: Directory) -> Verdict:
         found = self._look_up(recipient, directory)
-        if found.group is None and not found.service:
+        if not found.concerns_us:
             return Verdict(found, Passed())
         return decide_recipient(found, self._early(found, directory), directory, self.site.settings)
 
@@ -129,22 +166,70 @@ class Collector:
     def accept(self, recipient: Recipient) -> None:
         """Keep a recipient that was not refused."""
         self.recipients.append(recipient)
-        self.groups = self.groups or recipient.group is not None or recipient.service or recipient.unknown
+        self.groups = self.groups or recipient.concerns_us
+        if recipient.release:
+            self.digest = ContentDigest()
 
     def header(self, name: str, value: bytes) -> None:
         """Keep one header field as received; a caller without a reader leaves it out."""
         self.octets += len(name) + len(value) + 4
+        if self.digest is not None:
+            self.digest.field(name.encode("utf-8", "surrogateescape"), value)
         if len(self.headers) >= _MOST_FIELDS or self.octets > _MOST_HEADER_OCTETS:
             self.excess = True
         else:
             self.headers.append((name, value))
+
+    def body(self, chunk: bytes) -> None:
+        """Count a part of the body."""
+        self.octets += len(chunk)
+        if self.digest is not None:
+            self.digest.body(chunk)
 
     def end(self) -> tuple[Facts, Decision]:
         """Decide on the whole message.
 
         :raises DirectoryUnknown: where the directory can't be asked any more.
         """
+        if self.digest is not None:
+            return self._brought_back(self.digest.digest())
         return self._asking(self._decided)
+
+    def _brought_back(self, digest: bytes) -> tuple[Facts, Decision]:
+        """Decide on a message that the desk brings back; its ticket is spent before anybody is answered."""
+        text = self.recipients[0].release
+        ticket = unseal(text, self.site.keys, digest) if len(self.recipients) == 1 else None
+        if ticket is None or ticket.kind is not Kind.RELEASE or not self._fresh(ticket, _RELEASE_SECONDS):
+            return self._asking(partial(self._not_released, "no ticket for this content"))
+        door = self.site.release
+        try:
+            spent = door is not None and door.spend(text)
+        except Exception as error:
+            raise DirectoryUnknown(f"the state can't be written: {error}") from error
+        if not spent:
+            return self._asking(partial(self._not_released, "the ticket was used before"))
+        return self._asking(partial(self._released, ticket))
+
+    def _released(self, ticket: Ticket, directory: Directory) -> tuple[Facts, Decision]:
+        group = directory.by_digest(ticket.group)
+        if not isinstance(group, Group) or not group.address:
+            return self._not_released("the group is gone", directory)
+        content = self._content(directory)
+        sender = directory.by_digest(ticket.sender) if ticket.sender else None
+        person = sender if isinstance(sender, Person) else None
+        strength = Strength(ticket.strength) if ticket.strength in set(Strength) else Strength.CLAIMED
+        identity = restored(strength, person, content, self.sender.canonical, directory)
+        recipient = replace(self.recipients[0], entry=group, release="")
+        facts = replace(self._facts((recipient,), identity, content), released=True)
+        return facts, decide(facts, directory, self.site.settings)
+
+    def _not_released(self, why: str, directory: Directory) -> tuple[Facts, Decision]:
+        content = self._content(directory)
+        facts = self._facts(tuple(self.recipients), self._identity(content, directory, Proofs()), content)
+        reply = reply_for("release", "", self.site.settings)
+        step = Step("", "release", RuleAnswer.HIT, why)
+        verdicts = tuple(Verdict(r, Refused(reply, concerns_all=True), (step,)) for r in self.recipients)
+        return facts, Decision(verdicts, reply)
 
     def _decided(self, directory: Directory) -> tuple[Facts, Decision]:
         content = self._content(directory)
@@ -169,9 +254,29 @@ class Collector:
             return recipient
         settings = self.site.settings
         if domain_of(address) == settings.service_domain:
-            return Recipient(recipient.address, notify=recipient.notify, service=not self._is_report(address))
+            return self._service(recipient, address)
         entry, extension = _entry(address, settings.recipient_delimiter, directory)
-        return Recipient(recipient.address, entry, recipient.notify, extension=extension)
+        return Recipient(
+            recipient.address, entry, recipient.notify, extension=extension, orcpt=recipient.orcpt
+        )
+
+    def _service(self, recipient: Recipient, address: str) -> Recipient:
+        """Return what an address of the service domain is: bounce, answer or release, and closed otherwise."""
+        local = address.rpartition("@")[0].lower()
+        word, _, rest = local.partition("+")
+        if word in _ANSWERS:
+            token = unseal_token(rest, self.site.keys)
+            known = token is not None and token.kind is Kind.ANSWER and token.action is _ANSWERS[word]
+            if token is not None and known and token.expires >= self.site.clock().timestamp():
+                return replace(recipient, answer=token)
+            problem = "token-expired" if token is not None and known else "token-forged"
+            self.site.audit(problem, self.sender.canonical, self.connection.client)
+            return replace(recipient, service=True)
+        door = self.site.release
+        if local == RELEASE and door is not None and door.opened_by(self.connection):
+            known = len(recipient.orcpt) == LENGTH
+            return replace(recipient, release=recipient.orcpt if known else "", service=not known)
+        return replace(recipient, service=not self._is_report(address))
 
     def _is_report(self, address: str) -> bool:
         """Tell whether this is a bounce address that we made: the only one of the service domain open to anybody."""
@@ -179,9 +284,10 @@ class Collector:
         ticket = (
             unseal(local.removeprefix("bounce+"), self.site.keys) if local.startswith("bounce+") else None
         )
-        if ticket is None or ticket.kind is not Kind.BOUNCE:
-            return False
-        return 0 <= self.site.clock().timestamp() - ticket.time + _SKEW < _REPORTS_SECONDS
+        return ticket is not None and ticket.kind is Kind.BOUNCE and self._fresh(ticket, _REPORTS_SECONDS)
+
+    def _fresh(self, ticket: Ticket, seconds: int) -> bool:
+        return 0 <= self.site.clock().timestamp() - ticket.time + _SKEW < seconds + _SKEW
 
     def _early(self, recipient: Recipient, directory: Directory) -> Facts:
         identity = self._identity(None, directory, Proofs())
@@ -204,6 +310,7 @@ class Collector:
             counts=self.site.counts(),
             smtputf8=self.smtputf8,
             local_time=self.site.clock(),
+            waiting=self.site.waiting() if any(r.group for r in recipients) else Waiting(),
         )
 
     def _content(self, directory: Directory) -> Content:

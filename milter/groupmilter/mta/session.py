@@ -27,7 +27,7 @@ from groupmilter.mta.applier import OutOfTime, answer, apply, escaped
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters
 from groupmilter.policy.counting import counted
-from groupmilter.policy.decide import Decision, Deferred, Refused, Verdict
+from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
 from groupmilter.policy.explain import outcome, steps
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.plan import Mint, plan
@@ -176,9 +176,9 @@ class Session:
     def rcpt_to(self, ctx: milter.milterContext, argument: bytes, *parameters: bytes) -> int:
         """Answer one recipient on its own, except for local submission, where everything waits for the end."""
         collector = self._message()
-        notify = _parameter(parameters, b"NOTIFY=")
+        notify, orcpt = _parameter(parameters, b"NOTIFY="), _original(_parameter(parameters, b"ORCPT="))
         text = argument.decode("utf-8", "surrogateescape")
-        verdict = collector.recipient(text, _macro(ctx, "{rcpt_addr}"), notify)
+        verdict = collector.recipient(text, _macro(ctx, "{rcpt_addr}"), notify, orcpt)
         disposition = verdict.disposition
         if self._smtp and isinstance(disposition, Refused | Deferred):
             self._log_recipient(ctx, verdict)
@@ -197,7 +197,7 @@ class Session:
         collector = self._message()
         if not collector.groups:
             return milter.SKIP if self._agreed & milter.P_SKIP else milter.CONTINUE
-        collector.octets += len(chunk)
+        collector.body(chunk)
         return milter.CONTINUE
 
     def end_of_message(self, ctx: milter.milterContext) -> int:
@@ -355,3 +355,9 @@ def _parameter(parameters: Sequence[bytes], name: bytes) -> str:
         if parameter.upper().startswith(name):
             return parameter[len(name) :].decode("ascii", "replace")
     return ""
+
+
+def _original(parameter: str) -> str:
+    """Return the address of an ORCPT parameter of type rfc822 (RFC 3461 section 4.2); a ticket needs no decoding."""
+    kind, _, address = parameter.partition(";")
+    return address if kind.lower() == "rfc822" else ""

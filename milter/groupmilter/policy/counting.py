@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groupmilter.groups.group import Group
-from groupmilter.policy.decide import Decision, Expanded, Held
+from groupmilter.policy.disposition import Decision, Expanded, Held
 from groupmilter.policy.facts import Count, Facts
 from groupmilter.policy.rules import is_reply, reply_count, storm_count
 from groupmilter.policy.settings import Settings

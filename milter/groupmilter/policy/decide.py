@@ -7,7 +7,7 @@ Fails in one way: what the directory can't tell becomes a deferral (451 4.4.3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Taken, expand
@@ -15,11 +15,24 @@ from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
 from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
-from groupmilter.policy.case import Answer, Case, Defer, Outcome, Refuse, Step
+from groupmilter.policy.answering import answered
+from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
+from groupmilter.policy.disposition import (
+    Decision,
+    Deferred,
+    Disposition,
+    Expanded,
+    Held,
+    Passed,
+    Refused,
+    Undecided,
+    Verdict,
+)
 from groupmilter.policy.facts import Facts, Recipient
+from groupmilter.policy.holding import no_room
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.rules import RULES, foreign, may_authenticate
-from groupmilter.policy.settings import HoldThen, Settings
+from groupmilter.policy.settings import Settings
 
 _MAY_HOLD = frozenset({"storm", "site-rules", "moderation"})
 _PER_RECIPIENT = 17
@@ -32,74 +45,6 @@ class _NestedDefer(Exception):
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
         self.reply = reply
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """No group: none of our business."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """At RCPT: nothing speaks against it so far; the end of the message decides."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """The recipient becomes the members."""
-
-    group: Group
-    expansion: Expansion
-    tags: tuple[AddHeader, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The recipient becomes a ticket of the hold mailbox."""
-
-    group: Group
-    why: str
-    terms: HoldThen = HoldThen()
-    tags: tuple[AddHeader, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The recipient (``concerns_all``: the whole message) is refused for good."""
-
-    reply: Reply
-    group: Group | None = None
-    concerns_all: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """The client shall come again."""
-
-    reply: Reply
-
-
-Disposition = Passed | Undecided | Expanded | Held | Refused | Deferred
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of one recipient, and how that came about."""
-
-    recipient: Recipient
-    disposition: Disposition
-    trace: tuple[Step, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of a message.
-
-    :param answer: the reply for the whole message; None where it is accepted.
-    """
-
-    verdicts: tuple[Verdict, ...]
-    answer: Reply | None = None
 
 
 def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, settings: Settings) -> Verdict:
@@ -183,7 +128,7 @@ def _conceals(facts: Facts, settings: Settings) -> bool:
 def _openly(
     recipient: Recipient, facts: Facts, directory: Directory, settings: Settings, taken: Taken
 ) -> Verdict:
-    early = _without_rules(recipient, settings)
+    early = _without_rules(recipient, facts, settings)
     if early is not None:
         return Verdict(recipient, early)
     group = recipient.group
@@ -200,10 +145,14 @@ def _openly(
     return Verdict(recipient, disposition, tuple(trace))
 
 
-def _without_rules(recipient: Recipient, settings: Settings) -> Disposition | None:
+def _without_rules(recipient: Recipient, facts: Facts, settings: Settings) -> Disposition | None:
     address = recipient.address.canonical
     if recipient.service:
         return Refused(reply_for("service-address", address, settings))
+    if recipient.answer is not None:
+        return answered(recipient.answer, facts, settings)
+    if recipient.release and not facts.released:
+        return Undecided()
     if recipient.unknown:
         return Deferred(reply_for("unknown", address, settings))
     if recipient.group is not None and recipient.address.routed:
@@ -232,23 +181,51 @@ def _group(
         trace.append(Step(group.address, "header", Answer.HIT, "longer than is read"))
         return Refused(reply_for("size-counted", group.address, settings), group, concerns_all=True)
     case = Case(group, facts, settings)
-    outcome, tags = judge(case, trace)
+    outcome, tags = (None, ()) if facts.released else judge(case, trace)
     if isinstance(outcome, Refuse):
         return Refused(outcome.reply, group, outcome.concerns_all)
     if isinstance(outcome, Defer):
         return Deferred(outcome.reply)
+    if isinstance(outcome, Hold) or _may_be_moderated(case, trace):
+        full = no_room(group, facts, settings, trace)
+        if full is not None:
+            return Deferred(full)
     if not facts.ended and _plainly_somebody(case, directory):
         return Undecided()
-    if outcome is not None:
-        held = Held(group, outcome.why, outcome.terms, tags)
+    if isinstance(outcome, Hold):
+        rule = trace[-1].rule
+        held = Held(group, outcome.why, outcome.terms, tags, outcome.why if rule == "site-rules" else rule)
         return _nobody_for(case, directory, trace) or held
+    return _walked(case, directory, taken, trace, tags)
+
+
+def _walked(
+    case: Case, directory: Directory, taken: Taken, trace: list[Step], tags: tuple[AddHeader, ...]
+) -> Disposition:
     try:
         expansion = _in_budget(case, _expansion(case, directory, taken, trace), taken)
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
-    except _NestedDefer as nested:
-        return Undecided() if _may_be_held(case, trace) else Deferred(nested.reply)
-    return _nobody(case, expansion, trace) or Expanded(group, expansion, tags)
+    except _NestedDefer as deferral:
+        return Undecided() if _may_be_held(case, trace) else Deferred(deferral.reply)
+    nobody = _nobody(case, expansion, trace)
+    if nobody is not None:
+        return nobody
+    for nested in expansion.holds:
+        full = no_room(nested, case.facts, case.settings, trace)
+        if full is not None:
+            taken.discard(expansion.members)
+            return Deferred(full)
+    return Expanded(case.group, expansion, tags)
+
+
+def _may_be_moderated(case: Case, trace: list[Step]) -> bool:
+    """Tell whether a moderated group waits for the end of the message to know whether this sender needs approval."""
+    return (
+        not case.facts.ended
+        and case.group.moderated
+        and any(step.rule == "moderation" and step.answer is Answer.PENDING for step in trace)
+    )
 
 
 def _plainly_somebody(case: Case, directory: Directory) -> bool:
@@ -335,8 +312,11 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
     trace.append(Step(case.group.address, "bound", Answer.HIT, because))
+    if case.facts.released:
+        return Refused(reply_for("release", case.group.address, case.settings), case.group)
     if case.facts.identity.authenticated or not case.facts.smtp or _may_be_held(case, trace):
-        return Held(case.group, because)
+        full = no_room(case.group, case.facts, case.settings, trace)
+        return Held(case.group, because, reason="bound") if full is None else Deferred(full)
     return Deferred(reply_for("bound", case.group.address, case.settings))
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from groupmilter.policy.case import Step
-from groupmilter.policy.decide import Deferred, Disposition, Expanded, Held, Passed, Refused, Undecided
+from groupmilter.policy.disposition import (
+    Answered,
+    Deferred,
+    Disposition,
+    Expanded,
+    Held,
+    Passed,
+    Refused,
+    Undecided,
+)
 
 
 def outcome(disposition: Disposition) -> str:
@@ -19,6 +28,8 @@ def outcome(disposition: Disposition) -> str:
             return _expanded(disposition)
         case Held():
             return f"hold {disposition.group.address}: {disposition.why}"
+        case Answered():
+            return "a moderator's answer" if disposition.sender else "an automatic answer, to be dropped"
         case Refused():
             return f"refuse {disposition.reply}"
         case Deferred():

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
-from groupmilter.groups.ticket import LoopTrace
+from groupmilter.groups.ticket import LoopTrace, Token
 from groupmilter.mail.address import Address
 from groupmilter.mail.header import mentioned, signed_fields
 
@@ -142,6 +142,8 @@ class Recipient:
     :param service: an address of the service domain that no client may use.
     :param unknown: the directory can't tell now, and the address may be a group's.
     :param extension: an address extension with a meaning of its own (``join``, ``owner``) that isn't served.
+    :param orcpt: the client's ORCPT parameter, decoded, without ``rfc822;``; or empty.
+    :param answer: what a moderator's address decides. ``release``: the desk's ticket for a message that it brings back.
     """
 
     address: Address
@@ -150,6 +152,14 @@ class Recipient:
     service: bool = False
     unknown: bool = False
     extension: str = ""
+    orcpt: str = ""
+    answer: Token | None = None
+    release: str = ""
+
+    @property
+    def concerns_us(self) -> bool:
+        """Whether the end of the message has anything to say about this recipient."""
+        return bool(self.group or self.service or self.unknown or self.answer or self.release)
 
     @property
     def group(self) -> Group | None:
@@ -169,6 +179,8 @@ class Facts:
     :param counts: messages in the running windows of the storm guard and of rate limits; None: can't be read.
     :param content: None while the header is still to come.
     :param local_time: wall clock with time zone, for calendar windows.
+    :param waiting: how much is held; None where nobody can tell, and then nothing can be held.
+    :param released: the desk brings an approved message back: the group that was written to isn't asked again.
     """
 
     envelope_sender: str
@@ -182,6 +194,8 @@ class Facts:
     counts: Mapping[Count, int] | None = field(default_factory=dict)
     smtputf8: bool = False
     local_time: datetime | None = None
+    waiting: Waiting | None = Waiting()
+    released: bool = False
 
     @property
     def ended(self) -> bool:

@@ -14,9 +14,10 @@ from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Keys, Kind, Ticket, digest, loop_digest, seal
 from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient
 from groupmilter.mail.address import domain_of, xtext
-from groupmilter.policy.decide import Decision, Expanded, Held, Verdict
+from groupmilter.policy.disposition import Answered, Decision, Expanded, Held, Verdict
 from groupmilter.policy.facts import Facts
-from groupmilter.policy.replies import fill
+from groupmilter.policy.reasons import number
+from groupmilter.policy.replies import contact_for
 from groupmilter.policy.settings import Settings
 
 LOOP_HEADER = "X-Groupmilter-Loop"
@@ -44,12 +45,13 @@ def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tu
     :param decision: with no ``answer``.
     """
     drawing = _Plan(decision, facts, settings, mint)
-    groups = [v for v in decision.verdicts if isinstance(v.disposition, Expanded | Held)]
+    groups = [v for v in decision.verdicts if isinstance(v.disposition, Expanded | Held | Answered)]
     if not groups:
         return ()
     return (
         *drawing.members(),
         *drawing.tickets(),
+        *drawing.answers(),
         *drawing.headers(),
         *drawing.sender(),
         *(action for verdict in groups for action in _deletions(verdict)),
@@ -113,21 +115,35 @@ class _Plan:
         return isinstance(only, Expanded) and not only.expansion.holds
 
     def tickets(self) -> Iterator[Action]:
-        for offset, group in enumerate(self._held().values()):
-            ticket = self._ticket(Kind.HOLD, group, offset)
+        for offset, (group, reason) in enumerate(self._held().values()):
+            ticket = self._ticket(Kind.HOLD, group, offset, reason)
             address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
             yield AddRecipient(address, f"NOTIFY=FAILURE ORCPT=rfc822;{xtext(group.address)}")
 
-    def _held(self) -> dict[Node, Group]:
-        held: dict[Node, Group] = {}
+    def answers(self) -> Iterator[Action]:
+        """Yield a ticket for each answer of a moderator, by which the desk knows who has proven to write it."""
+        for offset, verdict in enumerate(self.decision.verdicts):
+            answer = verdict.disposition
+            if isinstance(answer, Answered):
+                token = answer.token
+                ticket = Ticket(
+                    Kind.ANSWER, self.mint.now, self.mint.nonce + offset, token.item, answer.sender,
+                    int(answer.strength), self.facts.smtputf8, int(token.action),
+                )  # fmt: skip
+                address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
+                yield AddRecipient(address, "NOTIFY=NEVER")
+
+    def _held(self) -> dict[Node, tuple[Group, str]]:
+        held: dict[Node, tuple[Group, str]] = {}
         for verdict in self.decision.verdicts:
             if isinstance(verdict.disposition, Held):
-                held[verdict.disposition.group.node] = verdict.disposition.group
+                held[verdict.disposition.group.node] = (verdict.disposition.group, verdict.disposition.reason)
             elif isinstance(verdict.disposition, Expanded):
-                held.update((group.node, group) for group in verdict.disposition.expansion.holds)
+                nested = verdict.disposition.expansion.holds
+                held.update((group.node, (group, "moderation")) for group in nested)
         return held
 
-    def _ticket(self, kind: Kind, group: Group, offset: int) -> Ticket:
+    def _ticket(self, kind: Kind, group: Group, offset: int, reason: str = "") -> Ticket:
         person = self.facts.identity.person
         return Ticket(
             kind,
@@ -137,6 +153,7 @@ class _Plan:
             digest(person.uuid) if person else 0,
             int(self.facts.identity.strength),
             self.facts.smtputf8,
+            number(reason, self.settings.rules),
         )
 
     def headers(self) -> Iterator[Action]:
@@ -159,7 +176,7 @@ class _Plan:
         content = self.facts.content
         if content is None or content.values("list-id"):
             return
-        contact = fill({"en": "{contact}"}, self.settings.texts, group.address)
+        contact = contact_for(group.address, self.settings)
         fields = {
             "List-Id": f"<{group.address.rpartition('@')[0]}.{domain_of(group.address)}>",
             "List-Post": f"<mailto:{group.address}>",

@@ -51,6 +51,18 @@ def _automatic(content: Content) -> str:
     return ""
 
 
+def by_program(content: Content) -> bool:
+    """Tell whether anything says that no human has written a message (RFC 3834, RFC 6522); stricter than rule 2a."""
+    submitted = [keyword(value) for value in content.values("auto-submitted")]
+    precedence = {value.strip().lower() for value in content.values("precedence")}
+    return (
+        bool(_automatic(content))
+        or any(word != "no" for word in submitted)
+        or bool(precedence & {"bulk", "junk", "list", "auto_reply"})
+        or any(content.values(name) for name in ("x-autoreply", "x-autorespond", "list-id"))
+    )
+
+
 def loop(case: Case) -> Ruling:
     """Rule 2b: this group has handled this message before, says a trace that only we can write."""
     if case.facts.content is None:

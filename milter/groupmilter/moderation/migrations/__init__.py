@@ -1,1 +1,1 @@
-"""How the ledger's tables came to be: Alembic scripts, one a change, run in code (`apply`); never edited once released."""
+"""How the ledger's tables came to be: Alembic scripts, one a change, run by `apply`."""

@@ -43,7 +43,7 @@ def upgrade(connection: Connection) -> None:
         with EnvironmentContext(
             config,
             scripts,
-            fn=lambda current, _: scripts._upgrade_revs("head", current),  # noqa: SLF001
+            fn=lambda current, _: scripts._upgrade_revs("head", current),
         ) as environment:
             environment.configure(connection=connection)
             environment.run_migrations()

@@ -8,7 +8,6 @@ revision = "0001"
 down_revision = None
 
 
-
 def upgrade() -> None:
     """Make the tables and, on SQLite, what keeps audit rows as they are."""
     import groupmilter.moderation.schema as schema

@@ -12,32 +12,37 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.authentication.identity import Trust, trusted_networks
-from groupmilter.config.keys import KeyRing, create_keys
-from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
-from groupmilter.config.model import Format, MapType, Mode
+from groupmilter.bootstrap.desk import moderating, panelling
+from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, terms_of
+from groupmilter.bootstrap.parts import (
+    FRESHNESS,
+    Snapshots,
+    address_map,
+    ldap_settings,
+    log_of,
+    mirror_settings,
+    profile,
+    snapshots,
+    ticket_keys,
+    trust,
+    with_keys,
+)
+from groupmilter.bootstrap.state import state_of
+from groupmilter.config.model import Mode
 from groupmilter.config.places import Server
 from groupmilter.config.reload import Configuration, load, reload
-from groupmilter.config.resources import Kind, resource
 from groupmilter.directory.addressmap import MapError
 from groupmilter.directory.generatedmap import GeneratedMap
-from groupmilter.directory.ldap_settings import LdapSettings
-from groupmilter.directory.mirror import Mirror, MirrorSettings
+from groupmilter.directory.mirror import Mirror
 from groupmilter.directory.mirror_schema import identity
-from groupmilter.directory.profile import Profile, ProfileError
-from groupmilter.directory.snapshot import Reader
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
 from groupmilter.directory.synchroniser_settings import Log, Status, SyncSettings
-from groupmilter.groups.directory import Directory
-from groupmilter.groups.ticket import Keys
-from groupmilter.log import logger
 from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters, CountsNow
 from groupmilter.mta.listener import Listener, inherited_listener, open_listener, open_unix
@@ -48,97 +53,39 @@ from groupmilter.supervision.notify import Notifier
 from groupmilter.supervision.role import Accepted, Refused, Role
 from groupmilter.supervision.supervisor import Supervisor
 
+__all__ = [
+    "FRESHNESS",
+    "ROLES",
+    "Snapshots",
+    "address_map",
+    "decisions",
+    "ldap_settings",
+    "ledger",
+    "log_of",
+    "mailbox",
+    "mirror_settings",
+    "profile",
+    "serve",
+    "site",
+    "snapshots",
+    "synchroniser",
+    "terms_of",
+    "ticket_keys",
+    "trust",
+    "with_keys",
+]
+
 _STALL = 5.0
 """Seconds of silence after which a worker is replaced: with the 20 s of a hanging callback below Postfix's 30 s."""
 
-FRESHNESS = 0.01
-"""Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
-
-ROLES = ("milter", "directory")
+ROLES = ("milter", "directory", "desk", "panel")
 """What ``serve`` runs, in the order of starting."""
-
-
-def ticket_keys(ring: KeyRing) -> Keys:
-    """Return the configuration's keys as tickets take them."""
-    return Keys({key.id: key.secret for key in ring.keys}, ring.current.id)
-
-
-def with_keys(configuration: Configuration, log: FilteringBoundLogger) -> Configuration:
-    """Return the configuration with a ticket key, made and logged where there was none yet."""
-    if configuration.keys.keys:
-        return configuration
-    path = configuration.site.service.key_file
-    try:
-        create_keys(path)
-        log.info("ticket key made", path=str(path))
-    except FileExistsError:
-        log.debug("ticket key made by another process", path=str(path))
-    return load(configuration.file)
-
-
-def log_of(configuration: Configuration) -> FilteringBoundLogger:
-    """Return the logger that was configured."""
-    return logger(configuration.site.log.level.value, configuration.site.log.format is Format.JSON)
-
-
-def trust(configuration: Configuration) -> Trust:
-    """Return whom the configuration trusts for what."""
-    networks = trusted_networks(configuration.site.networks)
-    return Trust(networks, configuration.settings.dmarc_is_internal)
-
-
-def profile(configuration: Configuration) -> Profile:
-    """Return the directory profile: a shipped one by name, another by its path."""
-    name = configuration.site.directory.profile
-    path = Path(name) if "/" in name else resource(Kind.PROFILES, f"{name}.yaml")
-    try:
-        return Profile.from_mapping(parse_yaml(read_text(path), str(path)))
-    except ProfileError as error:
-        raise ConfigurationError((Problem(str(path), 0, "", str(error)),)) from error
-
-
-def mirror_settings(configuration: Configuration) -> MirrorSettings:
-    """Return what the mirror is made from."""
-    settings, directory = configuration.settings, configuration.site.directory
-    return MirrorSettings(
-        profile(configuration),
-        directory.base,
-        settings.own_domains,
-        directory.placeholder,
-        settings.bounds.members,
-        settings.bounds.depth,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshots:
-    """The read side of the mirror, for one process (not to be carried over a fork)."""
-
-    reader: Reader
-
-    def snapshot(self) -> AbstractContextManager[Directory]:
-        """Give the directory as it is now; raises `DirectoryUnknown`."""
-        return self.reader.snapshot(time.time())
-
-
-def snapshots(configuration: Configuration) -> Snapshots:
-    """Return where the configured mirror is read."""
-    site = configuration.site
-    fingerprint = mirror_settings(configuration).fingerprint
-    max_age = float(site.directory.max_age)
-    return Snapshots(Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS))
-
-
-def address_map(configuration: Configuration) -> GeneratedMap:
-    """Return the generated map that the MTA reads."""
-    site = configuration.site
-    kind = None if site.map.type is MapType.AUTO else site.map.type.value
-    return GeneratedMap(site.map.path, kind, site.service.domain)
 
 
 def site(configuration: Configuration, counters: Counters) -> Site:
     """Return what stays the same from message to message, for one process."""
     generated = address_map(configuration)
+    state = state_of(configuration)
     return Site(
         settings=configuration.settings,
         snapshots=snapshots(configuration),
@@ -148,6 +95,9 @@ def site(configuration: Configuration, counters: Counters) -> Site:
             generated, configuration.settings.own_domains, configuration.site.service.domain
         ),
         counts=lambda: CountsNow(counters, time.time()),
+        waiting=state.waiting,
+        release=state.release,
+        audit=state.audit,
     )
 
 
@@ -186,22 +136,6 @@ def synchroniser(
     if first.kind == "ldif":
         return Synchroniser.of_ldif(first.path, directory.base, mirror, settings, around)
     return Synchroniser.of_ldap(ldap_settings(configuration), mirror, settings, around)
-
-
-def ldap_settings(configuration: Configuration) -> LdapSettings:
-    """Return how the LDAP server is reached."""
-    directory = configuration.site.directory
-    return LdapSettings(
-        urls=tuple(server.url for server in directory.url),
-        base=directory.base,
-        bind_dn=directory.bind_dn or "",
-        password=configuration.password.get_secret_value() if configuration.password else "",
-        start_tls=directory.start_tls,
-        ca_file=directory.ca_file,
-        verify=directory.verify,
-        page_size=directory.page_size,
-        connect_timeout=float(directory.timeout),
-    )
 
 
 @dataclass(slots=True)
@@ -319,6 +253,12 @@ class _Serving:
         if "directory" in self.names:
             following = _Following(configuration, self.log)
             roles.append(Role("directory", 1, following.run, alone=True, drain_within=30.0))
+        if "desk" in self.names:
+            desk = moderating(configuration, self.log)
+            roles.append(Role("desk", 1, desk, alone=True, stall_after=0, drain_within=30.0))
+        if "panel" in self.names:
+            panel = panelling(configuration, self.log)
+            roles.append(Role("panel", 1, panel, alone=True, drain_within=10.0))
         return tuple(roles)
 
     def reload(self) -> Accepted | Refused:

@@ -1,0 +1,142 @@
+"""The desk's and the panel's processes."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from structlog.typing import FilteringBoundLogger
+
+from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
+from groupmilter.bootstrap.parts import ticket_keys
+from groupmilter.catalogue import catalogue
+from groupmilter.config.fields import host_and_port
+from groupmilter.config.keys import read_secret
+from groupmilter.config.reload import Configuration
+from groupmilter.moderation.answers import Answers
+from groupmilter.moderation.correspondence import Correspondence
+from groupmilter.moderation.desk import Desk
+from groupmilter.moderation.intake import Intake
+from groupmilter.moderation.item import Item
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.letters import Letters
+from groupmilter.moderation.outgoing import Outgoing
+from groupmilter.moderation.release import Releases
+from groupmilter.moderation.submission import Door, Submitter
+from groupmilter.panel.app import Log, Surroundings, create_app
+from groupmilter.panel.server import serve
+from groupmilter.policy.reasons import reason
+from groupmilter.policy.replies import contact_for
+from groupmilter.policy.settings import Expiry
+from groupmilter.supervision.channel import Channel
+
+
+def moderating(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
+    """Return what runs the desk."""
+    return _Moderating(configuration, log).run
+
+
+def desk(configuration: Configuration, opened: Ledger, log: FilteringBoundLogger) -> Desk:
+    """Return the desk of a configuration."""
+    return _Wiring(configuration, opened, log).desk()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moderating:
+    configuration: Configuration
+    log: FilteringBoundLogger
+
+    def run(self, channel: Channel) -> int:
+        """Look after held mail until told to drain."""
+        opened = ledger(self.configuration)
+        worked = desk(self.configuration, opened, self.log)
+        stop = threading.Event()
+        thread = threading.Thread(target=worked.run, args=(stop,), name="desk", daemon=True)
+        thread.start()
+        channel.ready()
+        while thread.is_alive() and channel.wait(1.0) is None:
+            channel.alive()
+        channel.draining()
+        stop.set()
+        thread.join(20.0)
+        opened.close()
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wiring:
+    configuration: Configuration
+    opened: Ledger
+    log: FilteringBoundLogger
+
+    def desk(self) -> Desk:
+        configuration, settings = self.configuration, self.configuration.settings
+        decided = decisions(configuration, self.opened)
+        lookups, box = decided.lookups, mailbox(configuration)
+        letters = self._letters()
+        made: list[Desk] = []
+
+        def held(item: Item) -> None:
+            made[0].held(item)
+
+        answers = Answers(self.opened, lookups, decided, time.time)
+        keys = ticket_keys(configuration.keys)
+        intake = Intake(
+            box, self.opened, lookups, keys, settings, answers.take, held, time.time, self.log
+        )  # fmt: skip
+        submitter = Submitter(self._door())
+        panel = configuration.site.panel.url or f"http://{configuration.site.panel.listen}"
+        correspondence = Correspondence(
+            self.opened, box, lookups, decided, letters, submitter, keys, settings.service_domain,
+            panel if settings.moderation.links else "", lambda group: contact_for(group, settings),
+            settings.moderation.letters_per_hour, time.time, self.log,
+        )  # fmt: skip
+        releases = Releases(
+            self.opened, submitter, keys, settings.service_domain,
+            time.time, lambda: secrets.randbits(32), self.log,
+        )  # fmt: skip
+        outgoing = Outgoing(
+            self.opened, box, lookups, releases, letters, submitter, settings,
+            lambda number: reason(number, settings.rules), socket.getfqdn(), time.time, self.log,
+        )  # fmt: skip
+        made.append(
+            Desk(box, self.opened, lookups, intake, correspondence, outgoing, settings, time.time, self.log)
+        )
+        return made[0]
+
+    def _letters(self) -> Letters:
+        settings = self.configuration.settings
+        moderation, language = settings.moderation, settings.texts.language
+        releases = moderation.expiry is Expiry.RELEASE
+        return Letters(settings.service_domain, moderation.largest_attachment, language, releases)
+
+    def _door(self) -> Door:
+        release = self.configuration.site.service.release
+        return Door(release.host, release.port, release.login, lambda: read_secret(release.secret_file))
+
+
+def panelling(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
+    """Return what runs the panel."""
+    return _Panelling(configuration, log).run
+
+
+@dataclass(frozen=True, slots=True)
+class _Panelling:
+    configuration: Configuration
+    log: FilteringBoundLogger
+
+    def run(self, channel: Channel) -> int:
+        """Serve the pages until told to drain."""
+        panel = self.configuration.site.panel
+        opened = ledger(self.configuration)
+        around = Surroundings(catalogue(), cast(Log, self.log), panel.url or "")
+        app = create_app(decisions(self.configuration, opened), around)
+        host, port = host_and_port(panel.listen)
+        code = serve(app, host, port, channel)
+        opened.close()
+        return code

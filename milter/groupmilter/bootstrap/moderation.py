@@ -1,0 +1,59 @@
+"""The parts of moderation that several programs share: ledger, hold mailbox, decisions.
+
+Fails with `LedgerUnavailable` where the ledger can't be opened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from groupmilter.bootstrap.parts import ldap_settings, profile, snapshots, ticket_keys
+from groupmilter.config.reload import Configuration
+from groupmilter.directory.writer import Writer
+from groupmilter.moderation.decision import Decisions, Remember
+from groupmilter.moderation.item import Arrival, Terms
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.mailbox import Maildir
+from groupmilter.moderation.terms import terms
+
+
+def ledger(configuration: Configuration, *, timeout: float = 5.0) -> Ledger:
+    """Return the ledger, brought up to this version."""
+    return Ledger.open(f"sqlite:///{configuration.site.state}", timeout=timeout)
+
+
+def mailbox(configuration: Configuration) -> Maildir:
+    """Return the hold mailbox."""
+    return Maildir(configuration.site.hold_mailbox)
+
+
+def decisions(configuration: Configuration, opened: Ledger) -> Decisions:
+    """Return what decides about held mail."""
+    return Decisions(
+        opened,
+        snapshots(configuration),
+        ticket_keys(configuration.keys),
+        configuration.settings,
+        time.time,
+        configuration.site.panel.administrators or "",
+        _remember(configuration),
+    )
+
+
+def _remember(configuration: Configuration) -> Remember | None:
+    """Return how a sender is remembered in the directory; None for an LDIF file, which nobody writes."""
+    if configuration.site.directory.url[0].kind == "ldif":
+        return None
+    return Writer(ldap_settings(configuration), profile(configuration)).add
+
+
+def terms_of(configuration: Configuration) -> Callable[[Arrival], Terms]:
+    """Return what gives an item its terms, as of now."""
+    lookups = snapshots(configuration)
+
+    def of(arrival: Arrival) -> Terms:
+        with lookups.snapshot() as directory:
+            return terms(arrival, directory, configuration.settings, int(time.time()))
+
+    return of

@@ -1,0 +1,130 @@
+"""The parts that a configuration names, one by one: keys, profile, mirror, map, ledger, hold mailbox.
+
+Fails with `ConfigurationError` for what the administrator wrote, `LedgerUnavailable` for a ledger that can't be opened.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from groupmilter.authentication.identity import Trust, trusted_networks
+from groupmilter.config.keys import KeyRing, create_keys, create_secret
+from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
+from groupmilter.config.model import Format, MapType
+from groupmilter.config.reload import Configuration, load
+from groupmilter.config.resources import Kind, resource
+from groupmilter.directory.generatedmap import GeneratedMap
+from groupmilter.directory.ldap_settings import LdapSettings
+from groupmilter.directory.mirror import MirrorSettings
+from groupmilter.directory.profile import Profile, ProfileError
+from groupmilter.directory.snapshot import Reader
+from groupmilter.groups.ticket import Keys
+from groupmilter.log import logger
+from groupmilter.moderation.circle import Lookup
+
+FRESHNESS = 0.01
+"""Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
+
+
+def ticket_keys(ring: KeyRing) -> Keys:
+    """Return the configuration's keys as tickets take them."""
+    return Keys({key.id: key.secret for key in ring.keys}, ring.current.id)
+
+
+def with_keys(configuration: Configuration, log: FilteringBoundLogger) -> Configuration:
+    """Return the configuration with a ticket key and a release secret, made and logged where there was none yet."""
+    secret = configuration.site.service.release.secret_file
+    if not secret.exists():
+        with suppress(FileExistsError):
+            create_secret(secret)
+            log.info("release secret made", path=str(secret))
+    if configuration.keys.keys:
+        return configuration
+    path = configuration.site.service.key_file
+    try:
+        create_keys(path)
+        log.info("ticket key made", path=str(path))
+    except FileExistsError:
+        log.debug("ticket key made by another process", path=str(path))
+    return load(configuration.file)
+
+
+def log_of(configuration: Configuration) -> FilteringBoundLogger:
+    """Return the logger that was configured."""
+    return logger(configuration.site.log.level.value, configuration.site.log.format is Format.JSON)
+
+
+def trust(configuration: Configuration) -> Trust:
+    """Return whom the configuration trusts for what."""
+    networks = trusted_networks(configuration.site.networks)
+    return Trust(networks, configuration.settings.dmarc_is_internal)
+
+
+def profile(configuration: Configuration) -> Profile:
+    """Return the directory profile: a shipped one by name, another by its path."""
+    name = configuration.site.directory.profile
+    path = Path(name) if "/" in name else resource(Kind.PROFILES, f"{name}.yaml")
+    try:
+        return Profile.from_mapping(parse_yaml(read_text(path), str(path)))
+    except ProfileError as error:
+        raise ConfigurationError((Problem(str(path), 0, "", str(error)),)) from error
+
+
+def mirror_settings(configuration: Configuration) -> MirrorSettings:
+    """Return what the mirror is made from."""
+    settings, directory = configuration.settings, configuration.site.directory
+    return MirrorSettings(
+        profile(configuration),
+        directory.base,
+        settings.own_domains,
+        directory.placeholder,
+        settings.bounds.members,
+        settings.bounds.depth,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """The read side of the mirror, for one process (not to be carried over a fork)."""
+
+    reader: Reader
+
+    def snapshot(self) -> AbstractContextManager[Lookup]:
+        """Give the directory as it is now; raises `DirectoryUnknown`."""
+        return self.reader.snapshot(time.time())
+
+
+def snapshots(configuration: Configuration) -> Snapshots:
+    """Return where the configured mirror is read."""
+    site = configuration.site
+    fingerprint = mirror_settings(configuration).fingerprint
+    max_age = float(site.directory.max_age)
+    return Snapshots(Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS))
+
+
+def address_map(configuration: Configuration) -> GeneratedMap:
+    """Return the generated map that the MTA reads."""
+    site = configuration.site
+    kind = None if site.map.type is MapType.AUTO else site.map.type.value
+    return GeneratedMap(site.map.path, kind, site.service.domain)
+
+
+def ldap_settings(configuration: Configuration) -> LdapSettings:
+    """Return how the LDAP server is reached."""
+    directory = configuration.site.directory
+    return LdapSettings(
+        urls=tuple(server.url for server in directory.url),
+        base=directory.base,
+        bind_dn=directory.bind_dn or "",
+        password=configuration.password.get_secret_value() if configuration.password else "",
+        start_tls=directory.start_tls,
+        ca_file=directory.ca_file,
+        verify=directory.verify,
+        page_size=directory.page_size,
+        connect_timeout=float(directory.timeout),
+    )

@@ -1,0 +1,74 @@
+"""What a milter worker asks of the state: how much is held, and whether a release ticket is unspent.
+
+Asked aside (`mta.aside`), so that a database that hangs defers a message and never hangs a callback.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from groupmilter.bootstrap.moderation import ledger
+from groupmilter.config.reload import Configuration
+from groupmilter.moderation.item import Way, Who
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
+from groupmilter.mta.aside import Aside, Remembered
+from groupmilter.mta.collector import ReleaseDoor
+from groupmilter.policy.facts import Waiting
+
+_AUDITED = 60
+"""Rows a minute that one worker writes of tokens that decide nothing: whoever guesses doesn't fill the disk."""
+
+
+@dataclass(slots=True)
+class State:
+    """The state as one worker sees it; the ledger is opened with the first question, in the thread aside."""
+
+    open: Callable[[], Ledger]
+    daemon_name: str
+    login: str
+    aside: Aside = field(default_factory=Aside)
+    _ledger: Ledger | None = None
+    _minute: int = 0
+    _rows: int = 0
+
+    @property
+    def waiting(self) -> Callable[[], Waiting | None]:
+        """Return what tells how much is held; None where nobody can tell."""
+        return Remembered(self._waiting)
+
+    @property
+    def release(self) -> ReleaseDoor:
+        """Return how approved messages come back."""
+        return ReleaseDoor(self.daemon_name, self.login, self._spend)
+
+    def audit(self, action: str, sender: str, client: str) -> None:
+        """Have an audit row written, some time soon; beyond so many a minute none."""
+        minute = int(time.time() // 60)
+        if minute != self._minute:
+            self._minute, self._rows = minute, 0
+        self._rows += 1
+        if self._rows <= _AUDITED:
+            who = Who(sender, Way.MAIL, origin=client)
+            self.aside.tell(lambda: self._opened().note(action, who, int(time.time())))
+
+    def _waiting(self) -> Waiting | None:
+        try:
+            return self.aside.ask(lambda: self._opened().waiting())
+        except (LedgerUnavailable, TimeoutError):
+            return None
+
+    def _spend(self, ticket: str) -> bool:
+        return self.aside.ask(lambda: self._opened().spend(ticket, int(time.time()))) is not None
+
+    def _opened(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = self.open()
+        return self._ledger
+
+
+def state_of(configuration: Configuration) -> State:
+    """Return a worker's view of the state."""
+    release = configuration.site.service.release
+    return State(lambda: ledger(configuration, timeout=4.0), release.daemon_name, release.login)
