@@ -38,7 +38,7 @@ from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Kind, digest
 from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender
 from groupmilter.mail.address import domain_of
-from groupmilter.policy.decide import Deferred, Refused
+from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.rehearsal.case import Case, Message
 from groupmilter.rehearsal.cases import plain

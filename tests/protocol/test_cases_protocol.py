@@ -37,7 +37,7 @@ from tests.support.service import Service
 from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Keys, Ticket, digest
 from groupmilter.mail import action
-from groupmilter.policy.decide import Deferred, Refused
+from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.rehearsal.case import Case, Message
 from groupmilter.rehearsal.case import Outcome as Wanted
 from groupmilter.rehearsal.cases import plain

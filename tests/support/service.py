@@ -104,6 +104,11 @@ class Service:
         self.path.write_text(json.dumps(_merged(self._basis(), options), indent=1), "utf-8")
 
     @property
+    def release_port(self) -> int:
+        """Where Postfix takes approved mail back."""
+        return self._release_port
+
+    @property
     def panel(self) -> str:
         """The panel's URL."""
         return f"http://127.0.0.1:{self._panel_port}"

@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 
 from groupmilter.cli.terminal import plain
 from groupmilter.cli.trace import trace_table
-from groupmilter.policy.decide import (
-    Deferred,
-    Disposition,
-    Expanded,
-    Held,
-    Passed,
-    Refused,
-    Undecided,
-)
+from groupmilter.policy.disposition import Deferred, Disposition, Expanded, Held, Passed, Refused, Undecided
 from groupmilter.policy.facts import Identity, Strength
 
 if TYPE_CHECKING:

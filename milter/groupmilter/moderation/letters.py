@@ -15,6 +15,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage, Message
 from email.utils import format_datetime, make_msgid
 from html import escape
+from textwrap import fill
 from urllib.parse import quote
 
 from groupmilter.mail.reply import Reply
@@ -26,6 +27,7 @@ from groupmilter.moderation.wording import WORDS
 _EXCERPT = 1_000
 _LISTED = 50
 _SUBJECT = 90
+_WIDTH = 76
 _STYLE = {
     "body": "margin:0;padding:16px;font:16px/1.5 sans-serif;color:#1a1a1a;background:#ffffff",
     "main": "max-width:600px;margin:0 auto",
@@ -68,6 +70,7 @@ class _Part:
     labels: tuple[str, str, str] = ("", "", "")
     excerpt: tuple[str, str] = ("", "")
     after: tuple[str, ...] = ()
+    colon: str = ":"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class Letters:
             (words["approve"], words["reject"], words["link-way"]),
             (words["excerpt"], _excerpt(message)),
             after,
+            " :" if language == "fr" else ":",
         )
 
     def summary(self, items: Sequence[Item], to: Addressee, panel: str, now: int) -> EmailMessage:
@@ -286,20 +290,20 @@ def _text(parts: Sequence[_Part]) -> str:
 
 
 def _plain_part(part: _Part) -> str:
-    blocks = list(part.paragraphs)
+    blocks = [fill(text, _WIDTH) for text in part.paragraphs]
     if part.rows:
         width = max(len(label) for label, _ in part.rows)
         blocks.append("\n".join(f"{label:<{width}}  {value}" for label, value in part.rows))
     if part.ways:
         approve, reject, page = part.labels
-        blocks.append(f"{approve}:\n  {part.ways.approve}")
-        blocks.append(f"{reject}:\n  {part.ways.reject}")
+        blocks.append(f"{approve}{part.colon}\n  {part.ways.approve}")
+        blocks.append(f"{reject}{part.colon}\n  {part.ways.reject}")
         if part.ways.link:
-            blocks.append(f"{page}:\n  {part.ways.link}")
-    blocks += part.after
+            blocks.append(f"{page}{part.colon}\n  {part.ways.link}")
+    blocks += [fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False) for text in part.after]
     if part.excerpt[1]:
         quoted = "\n".join(f"| {line}" for line in part.excerpt[1].splitlines())
-        blocks.append(f"{part.excerpt[0]}:\n{quoted}")
+        blocks.append(f"{part.excerpt[0]}{part.colon}\n{quoted}")
     return "\n\n".join(blocks)
 
 

@@ -82,9 +82,8 @@ class Maildir:
         self._path = path
 
     def prepare(self) -> None:
-        """Make the folders, owned as the inbox is."""
-        self._made(self._path)
-        owner = self._path.stat()
+        """Make the mailbox and its folders, owned as the directory above is: by whom the MTA writes."""
+        owner = (self._path if self._path.exists() else self._path.parent).stat()
         for folder in Folder:
             base = self._base(folder)
             for path in (base, *(base / part for part in ("new", "cur", "tmp"))):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from groupmilter.authentication.identity import Network, Proofs
-from groupmilter.policy.decide import Verdict
+from groupmilter.policy.disposition import Verdict
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """When a message is sent that doesn't say: a Monday, so that a calendar's answer doesn't depend on the day."""

@@ -16,7 +16,7 @@ from groupmilter.mail.reply import Reply, Severity
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters, CountsNow
 from groupmilter.policy.counting import counted
-from groupmilter.policy.decide import Decision, Deferred, Expanded, Held, Passed, Refused, Verdict
+from groupmilter.policy.disposition import Decision, Deferred, Expanded, Held, Passed, Refused, Verdict
 from groupmilter.policy.facts import Facts, Strength
 from groupmilter.policy.replies import reply_for
 from groupmilter.rehearsal.case import Case, Difference, Message, Observed, Outcome, Result
