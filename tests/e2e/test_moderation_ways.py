@@ -203,7 +203,8 @@ def fetched(url: str, form: dict[str, str] | None = None, status: int = 200) -> 
             return str(page.read().decode("utf-8"))
     except urllib.error.HTTPError as refused:
         with refused:
-            assert refused.code == status, refused.read()
+            if refused.code != status:
+                pytest.fail(f"{refused.code} {refused.read()!r}")
         return ""
 
 

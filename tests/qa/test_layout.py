@@ -19,11 +19,20 @@ ALLOWED = {
     "yaml": {"config"},
     "pydantic": {"config", "rehearsal"},
     "pydantic_core": {"config"},
-    "structlog": {"mta", "supervision", "log", "bootstrap", "cli"},
+    "structlog": {"mta", "moderation", "supervision", "log", "bootstrap", "cli"},
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
     "sqlite3": {"directory", "mta"},
+    "sqlalchemy": {"moderation"},
+    "alembic": {"moderation"},
+    "watchfiles": {"moderation"},
+    "babel": {"catalogue", "panel"},
+    "fastapi": {"panel"},
+    "starlette": {"panel"},
+    "uvicorn": {"panel"},
+    "jinja2": {"panel"},
+    "markupsafe": {"panel"},
 }
 ONE_FILE = {"yaml": "milter/groupmilter/config/load.py"}
 MAX_FUNCTION = 40

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from groupmilter.groups.directory import Member, Members
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
+from groupmilter.groups.ticket import digest as digest_of
 
 
 @dataclass
@@ -43,6 +44,11 @@ class Paper:
 
     def person_by_login(self, login: str) -> Person | None:
         return next((p for p in self.people.values() if login in p.logins), None)
+
+    def by_digest(self, digest: int) -> Group | Person | None:
+        entries: list[Group | Person] = [*self.groups.values(), *self.people.values()]
+        found = [entry for entry in entries if digest_of(entry.uuid) == digest]
+        return found[0] if len(found) == 1 else None
 
     def group(self, node: Node) -> Group | None:
         return self.groups.get(node)
