@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from groupmilter import bootstrap
 from groupmilter.authentication.identity import Proofs
+from groupmilter.bootstrap import serving
 from groupmilter.config.reload import Configuration
 from groupmilter.mail.action import Action
 from groupmilter.mta import applier, session
@@ -69,7 +69,7 @@ class Stage:
 
 def serve_on_stage(configuration: Path, stage: Stage) -> int:
     """Serve, with the stage in the place of DNS, clock and past; return the exit code."""
-    wired = bootstrap.site
+    wired = serving.site
 
     class StagedCounters(Counters):
         """Counts at the stage's time, whatever the session says."""
@@ -89,17 +89,17 @@ def serve_on_stage(configuration: Path, stage: Stage) -> int:
         return applier.apply(stage.edits(actions), edits, deadline, observe)
 
     with (
-        patch.object(bootstrap, "site", site),
-        patch.object(bootstrap, "Counters", StagedCounters),
+        patch.object(serving, "site", site),
+        patch.object(serving, "Counters", StagedCounters),
         patch.object(session, "apply", staged_apply),
     ):
-        return bootstrap.serve(configuration)
+        return serving.serve(configuration)
 
 
 def main() -> int:
     """Serve until told to stop; return the exit code."""
     configuration, *stage = map(Path, sys.argv[1:])
-    return serve_on_stage(configuration, Stage(stage[0])) if stage else bootstrap.serve(configuration)
+    return serve_on_stage(configuration, Stage(stage[0])) if stage else serving.serve(configuration)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from groupmilter.bootstrap.parts import ldap_settings, profile, snapshots, ticket_keys
 from groupmilter.config.reload import Configuration
-from groupmilter.directory.writer import Writer
 from groupmilter.moderation.decision import Decisions, Remember
 from groupmilter.moderation.item import Arrival, Terms
 from groupmilter.moderation.ledger import Ledger
@@ -45,6 +44,9 @@ def _remember(configuration: Configuration) -> Remember | None:
     """Return how a sender is remembered in the directory; None for an LDIF file, which nobody writes."""
     if configuration.site.directory.url[0].kind == "ldif":
         return None
+    # Only who decides needs it: the LDAP library is slow to import.
+    from groupmilter.directory.writer import Writer
+
     return Writer(ldap_settings(configuration), profile(configuration)).add
 
 

@@ -118,6 +118,7 @@ def _loaded(held: Inventory, generation: int, began: float) -> dict[str, Any]:
 def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
     """Load once, with a bar on a terminal; return what the mirror holds then."""
     from groupmilter import bootstrap
+    from groupmilter.bootstrap.serving import synchroniser
     from groupmilter.cli.progress import reading, watched
     from groupmilter.directory.inventory import inventory
     from groupmilter.log import logger
@@ -129,7 +130,7 @@ def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
         settings = bootstrap.mirror_settings(configuration)
         mirror = watched(tick).open(configuration.site.mirror, settings)
         try:
-            followed = bootstrap.synchroniser(configuration, mirror, log, lambda _: None)
+            followed = synchroniser(configuration, mirror, log, lambda _: None)
             generation = followed.once(force=force)
             bootstrap.address_map(configuration).write(mirror.group_addresses(), force=force)
         finally:

@@ -32,7 +32,7 @@ def serve(
     [bold]groupmilter reload[/]) reads the configuration anew; SIGTERM finishes what has begun and stops.
     """
     call = Call.of(ctx, config, json=json)
-    from groupmilter import bootstrap
+    from groupmilter.bootstrap import serving
 
-    names = tuple(role.value for role in roles) if roles else bootstrap.ROLES
-    raise typer.Exit(bootstrap.serve(call.path, names))
+    names = tuple(role.value for role in roles) if roles else serving.ROLES
+    raise typer.Exit(serving.serve(call.path, names))
