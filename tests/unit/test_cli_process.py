@@ -86,7 +86,7 @@ def answered(config: Path, *arguments: str) -> dict[str, Any]:
 def test_serve_status_sync_reload_stop(config: Path, serving: subprocess.Popen[str]) -> None:
     until(lambda: bool(answered(config, "status")["settled"]), "all roles work")
     children = answered(config, "status")["children"]
-    assert sorted(child["role"] for child in children) == ["directory", "milter"]
+    assert sorted(child["role"] for child in children) == ["desk", "directory", "milter", "panel"]
     assert "milter" in call(config, "status").stdout
 
     synced = answered(config, "directory", "sync")
