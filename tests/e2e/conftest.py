@@ -16,7 +16,7 @@ def whole() -> Iterator[Installation]:
     """Started once for all files; what a test changes in it, the test changes back."""
     with (
         Slapd(content=[OFFICE, MORE]) as slapd,
-        Service(slapd.uri) as service,
+        Service(slapd.uri, desk=False) as service,
         installation(service) as site,
     ):
         yield site

@@ -37,7 +37,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     table = tmp_path_factory.mktemp("people") / "people"
     table.write_text("".join(f"{address} ok\n" for address in PEOPLE), "utf-8")
     with (
-        Service(f"ldif:{OFFICE}") as service,
+        Service(f"ldif:{OFFICE}", desk=False) as service,
         Sink() as sink,
         Postfix(
             sink_port=sink.port, recipient_map=f"texthash:{table}", main=dict.fromkeys(UNSET, "")

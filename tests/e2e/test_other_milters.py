@@ -26,7 +26,7 @@ AT_THE_END = Packet("E", b"")
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri) as running:
+    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri, desk=False) as running:
         yield running
 
 

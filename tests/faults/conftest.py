@@ -22,7 +22,7 @@ def slapd() -> Iterator[Slapd]:
 
 @pytest.fixture(scope="module")
 def service(slapd: Slapd) -> Iterator[Service]:
-    with Service(slapd.uri, options=CALM, staged=True) as running:
+    with Service(slapd.uri, options=CALM, staged=True, desk=False) as running:
         yield running
 
 

@@ -72,7 +72,7 @@ def ldif() -> str:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     file: Path = tmp_path_factory.mktemp("bad") / "bad.ldif"
     file.write_text(ldif(), "utf-8")
-    with Service(f"ldif:{file}") as service, installation(service) as running:
+    with Service(f"ldif:{file}", desk=False) as service, installation(service) as running:
         yield running
 
 

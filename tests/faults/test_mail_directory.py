@@ -140,7 +140,7 @@ def ask(service: Service, to: str) -> str:
 
 
 def test_without_a_mirror_groups_are_deferred_and_persons_served_until_it_is_back() -> None:
-    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri, workers=1) as service:
+    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri, workers=1, desk=False) as service:
         assert ask(service, OPEN).startswith("250")
         slapd.stop()
         for part in service.folder.glob("mirror.db*"):
@@ -157,7 +157,7 @@ def test_without_a_mirror_groups_are_deferred_and_persons_served_until_it_is_bac
 
 def test_a_mirror_too_old_is_as_good_as_none() -> None:
     options = {"directory": {"max_age": "3s", "poll": "1s", "sync": "poll"}}
-    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri, options=options) as service:
+    with Slapd(content=[OFFICE, MORE]) as slapd, Service(slapd.uri, options=options, desk=False) as service:
         slapd.stop()
         service.wait(lambda: ask(service, OPEN).startswith("451 4.4.3"), "a deferral for the group")
         assert ask(service, JEAN).startswith("250")
@@ -169,7 +169,7 @@ def test_at_the_first_start_without_a_directory_own_domains_wait() -> None:
     """No mirror, no map: any address of an own domain may be a group's, and nobody else's mail has to wait."""
     nowhere = "ldap://127.0.0.1:9"
     options = {"own_domains": ["masociete.example"]}
-    with Service(nowhere, options=options, ready=False) as service:
+    with Service(nowhere, options=options, ready=False, desk=False) as service:
         assert ask(service, CONTACT).startswith("451 4.4.3")
         assert ask(service, JEAN).startswith("451 4.4.3")
         assert ask(service, "nobody@elsewhere.example").startswith("250")

@@ -84,7 +84,7 @@ class Setting:
 
     def service(self, url: str) -> Service:
         """A service for these cases, reading its directory from `url`."""
-        return Service(url, self.base, self.service_domain, self.options, staged=True)
+        return Service(url, self.base, self.service_domain, self.options, staged=True, desk=False)
 
 
 def _network(network: Network) -> dict[str, Any]:

@@ -7,6 +7,7 @@
         with installation(service, ...) as site:        (tests.support.installation: Postfix and the sink)
             ...
 
+Without `desk`, nobody looks after the hold mailbox: what the MTA writes there stays where it was written.
 `options` are laid over the configuration that is written, section by section. Entering waits until the workers
 serve, the mirror is loaded and the generated map is there (`ready=False`: until the workers serve); leaving
 stops everything in good order and kills what is left. With `staged`, DKIM, SPF, clock and counters are the
@@ -36,6 +37,7 @@ from typing import Any, Self
 from tests.support.ports import free_port
 
 from groupmilter import bootstrap
+from groupmilter.bootstrap import serving
 from groupmilter.config.keys import read_keys
 from groupmilter.config.reload import load
 from groupmilter.directory.snapshot import Reader
@@ -62,6 +64,7 @@ class Service:
     options: Mapping[str, Any] = field(default_factory=dict)
     workers: int = 2
     staged: bool = False
+    desk: bool = True
     ready: bool = True
     tcp_port: int | None = None
     folder: Path = field(init=False, default=Path())
@@ -121,9 +124,10 @@ class Service:
     def start(self) -> None:
         """Start, and wait until all is ready."""
         stage = [str(self._stage)] if self.staged else []
+        roles = ",".join(self.roles)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.service_program", str(self.path), *stage],
+                [sys.executable, "-m", "tests.support.service_program", roles, str(self.path), *stage],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=_ROOT,
                 env={**os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{_ROOT / 'milter'}"},
             )  # fmt: skip
@@ -168,9 +172,14 @@ class Service:
         return self.folder / "mirror.db"
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """What is served."""
+        return serving.ROLES if self.desk else ("milter", "directory")
+
+    @property
     def control(self) -> Path:
         """The control socket."""
-        return self.folder / "control.sock"
+        return serving.control_path(load(self.path), self.roles)
 
     @property
     def hold(self) -> Path:
@@ -337,7 +346,7 @@ class Service:
             "state": f"sqlite:///{self.folder}/state.db",
             "mirror": str(self.mirror),
             "map": {"type": "hash", "path": f"{self.folder}/map/groups"},
-            "control": str(self.control),
+            "control": f"{self.folder}/control.sock",
             "log": {"format": "json"},
         }
         if os.geteuid() != 0:

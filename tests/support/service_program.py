@@ -1,6 +1,6 @@
 """`groupmilter serve` as a program for the tests: a configuration, and optionally a stage, on the command line.
 
-    python -m tests.support.service_program /path/config.yaml [/path/stage.json]
+    python -m tests.support.service_program milter,directory,desk,panel /path/config.yaml [/path/stage.json]
 
 Without a stage it is the product and nothing else. With one, what the corpus decides instead of DNS, the clock
 and the past comes from that file, read anew for each message: which domains DKIM and SPF prove, what time it
@@ -67,7 +67,7 @@ class Stage:
         return said
 
 
-def serve_on_stage(configuration: Path, stage: Stage) -> int:
+def serve_on_stage(configuration: Path, roles: tuple[str, ...], stage: Stage) -> int:
     """Serve, with the stage in the place of DNS, clock and past; return the exit code."""
     wired = serving.site
 
@@ -93,13 +93,16 @@ def serve_on_stage(configuration: Path, stage: Stage) -> int:
         patch.object(serving, "Counters", StagedCounters),
         patch.object(session, "apply", staged_apply),
     ):
-        return serving.serve(configuration)
+        return serving.serve(configuration, roles)
 
 
 def main() -> int:
     """Serve until told to stop; return the exit code."""
-    configuration, *stage = map(Path, sys.argv[1:])
-    return serve_on_stage(configuration, Stage(stage[0])) if stage else serving.serve(configuration)
+    roles = tuple(sys.argv[1].split(","))
+    configuration, *stage = map(Path, sys.argv[2:])
+    if stage:
+        return serve_on_stage(configuration, roles, Stage(stage[0]))
+    return serving.serve(configuration, roles)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Held mail and who decides about it. The desk comes next; today the hold mailbox only fills."""
+"""Held mail: the hold mailbox, who decides about it, and how it goes back to the MTA."""
