@@ -230,7 +230,7 @@ def test_a_release_ticket_opens_nothing_a_second_time(site: Site) -> None:
     ledger = site.ledger
     assert ledger.change(item.id, Event.APPROVE, DESK, int(time.time())).happened
     site.wait(identity, State.RELEASED)
-    spent = ledger.batches(item.id)[0].ticket
+    spent = ledger.releases.batches(item.id)[0].ticket
     ledger.close()
     login, secret = next(iter(site.service.release_login.items()))
     with SmtpClient(site.service.release_port) as session:

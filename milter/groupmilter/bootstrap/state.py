@@ -60,7 +60,7 @@ class State:
             return None
 
     def _spend(self, ticket: str) -> bool:
-        return self.aside.ask(lambda: self._opened().spend(ticket, int(time.time()))) is not None
+        return self.aside.ask(lambda: self._opened().releases.spend(ticket, int(time.time()))) is not None
 
     def _opened(self) -> Ledger:
         if self._ledger is None:

@@ -61,13 +61,13 @@ class Answers:
             return
         changed = self.decisions.decide(item, event, who, own_text(octets))
         if not changed.happened:
-            self.ledger.plan_letters((letter("decided", item.id, person, int(self.clock())),))
+            self.ledger.letters.plan((letter("decided", item.id, person, int(self.clock())),))
             self.ledger.note("decided-before", who, int(self.clock()), item_id=item.id)
 
     def _invalid(self, problem: Problem, person: Person, who: Who) -> None:
         now = int(self.clock())
         self.decisions.refused(problem, who)
-        self.ledger.plan_letters((letter("invalid", 0, person, now, problem.value),))
+        self.ledger.letters.plan((letter("invalid", 0, person, now, problem.value),))
 
     def _note(self, action: str, who: Who) -> None:
         self.ledger.note(action, who, int(self.clock()))

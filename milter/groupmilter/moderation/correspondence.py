@@ -74,11 +74,11 @@ class Correspondence:
             address = self.contact(item.terms.group_address)
             planned = [Letter(0, item.id, kind, address, "", "", "", 0, now, "")]
             self.log.warning("no moderator can be reached", item=item.name, contact=address)
-        self.ledger.plan_letters(planned)
+        self.ledger.letters.plan(planned)
 
     def send_due(self) -> bool:
         """Send what is due; tell whether there was anything."""
-        due = self.ledger.due_letters(int(self._now()))
+        due = self.ledger.letters.due(int(self._now()))
         by_address: dict[str, list[Letter]] = defaultdict(list)
         for one in due:
             by_address[one.address].append(one)
@@ -91,7 +91,7 @@ class Correspondence:
         for one in waiting:
             if one.kind not in ASKING:
                 self._single(one)
-        sent = self.ledger.letters_sent_since(address, int(self._now()) - _HOUR)
+        sent = self.ledger.letters.sent_since(address, int(self._now()) - _HOUR)
         single, rest = asking[: max(0, self.per_hour - sent)], asking[max(0, self.per_hour - sent) :]
         for one in single:
             self._single(one)
@@ -103,7 +103,7 @@ class Correspondence:
     def _single(self, one: Letter) -> None:
         item = self.ledger.item(one.item_id) if one.item_id else None
         if one.kind in ASKING and (item is None or item.state is not State.HELD):
-            self.ledger.drop_letters(one.item_id, ASKING)
+            self.ledger.letters.drop(one.item_id, ASKING)
             return
         try:
             composed = self._compose(one, item)
@@ -151,7 +151,7 @@ class Correspondence:
         items = [item for item in found if item is not None and item.state is State.HELD]
         first = rest[0]
         if not items:
-            self.ledger.letter_sent([one.id for one in rest], int(self._now()))
+            self.ledger.letters.sent([one.id for one in rest], int(self._now()))
             return
         to = Addressee(first.address, first.name, first.language, first.uuid)
         self._submit(rest, self.letters.summary(items, to, self.panel, int(self._now())), items[0])
@@ -164,7 +164,7 @@ class Correspondence:
         except NotSubmitted as failure:
             self._failed(sent, failure)
             return
-        self.ledger.letter_sent([one.id for one in sent], now)
+        self.ledger.letters.sent([one.id for one in sent], now)
         for one in sent:
             if one.item_id and one.kind in ASKING:
                 self._asked(one, now)
@@ -191,7 +191,7 @@ class Correspondence:
         now = int(self._now())
         for one in letters:
             later = min(_LONGEST, 60 * 2 ** min(one.attempts, 10)) if one.attempts else 30
-            self.ledger.letter_failed(one.id, now + (_LATER if why.startswith("more") else later), why)
+            self.ledger.letters.failed(one.id, now + (_LATER if why.startswith("more") else later), why)
 
     def _now(self) -> float:
         return self.clock()

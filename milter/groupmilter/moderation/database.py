@@ -1,6 +1,8 @@
 """The database under the ledger: one engine, transactions, and one kind of failure.
 
-Raises `LedgerUnavailable` for whatever goes wrong below; nothing is half done then.
+A file of SQLite that is deleted or replaced while it is open is noticed before the next transaction: nothing is ever
+written into a file that nobody will find again. Raises `LedgerUnavailable` for whatever goes wrong below; nothing is
+half done then.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 
-from groupmilter.moderation.migrations.apply import NewerLedger, upgrade
+from groupmilter.moderation.migrations.apply import HEAD, NewerLedger, revision, upgrade
 
 
 class LedgerUnavailable(Exception):
@@ -47,40 +50,91 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
+    def migrate(self) -> None:
+        """Bring the tables up to this version; several programs may do so at once.
 
-def open_database(url: str, *, migrate: bool, timeout: float) -> Database:
+        :raises LedgerUnavailable: also where a later version made them.
+        """
+        with self.reading() as connection:
+            if revision(connection) == HEAD:
+                return
+        try:
+            with self.writing() as connection:
+                upgrade(connection)
+        except NewerLedger as newer:
+            raise LedgerUnavailable(str(newer)) from newer
+
+
+def open_database(url: str, *, timeout: float) -> Database:
     """Return the database at a URL, with its tables.
 
     :param timeout: seconds to wait for another writer.
     :raises LedgerUnavailable: where it can't be opened, or a later version made it.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        _private(Path(parsed.database or ""))
-        engine = create_engine(url, connect_args={"timeout": timeout, "check_same_thread": False})
-        event.listen(engine, "connect", _settle)
-    else:
-        engine = create_engine(url, pool_timeout=timeout)
-    database = Database(engine)
-    if migrate:
-        try:
-            with database.writing() as connection:
-                upgrade(connection)
-        except (NewerLedger, LedgerUnavailable) as error:
-            database.close()
-            raise LedgerUnavailable(f"{parsed.database}: {error}") from error
+    name = parsed.database or ""
+    database = Database(
+        _file(Path(name), timeout) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+    )
+    try:
+        database.migrate()
+    except LedgerUnavailable as error:
+        database.close()
+        raise LedgerUnavailable(f"{name}: {error}") from error
     return database
 
 
+def _file(path: Path, timeout: float) -> Engine:
+    """Return the engine of a file; `mode=rw`, for SQLite would make a file that is gone anew, for everybody to read."""
+    _private(path)
+    url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
+    engine = create_engine(
+        url, connect_args={"timeout": timeout, "check_same_thread": False}, pool_timeout=timeout
+    )
+
+    def connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's and the pool's own
+        _settle(connection)
+        record.info["file"] = _identity(path)
+
+    def lent(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's own
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError(f"{path} was replaced")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "checkout", lent)
+    return engine
+
+
+def _server(url: URL) -> Engine:
+    return create_engine(url, pool_pre_ping=True)
+
+
 def _private(path: Path) -> None:
-    """Make the file for its owner alone."""
+    """Make the file for its owner alone; made by root it belongs to whom the directory does."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
     except OSError as error:
         raise LedgerUnavailable(f"{path}: {error.strerror}") from error
+    try:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(made, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(made)
 
 
-def _settle(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of the file; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a third of Path.stat's time, and asked at every transaction
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _settle(connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
     # The driver begins no transaction by itself: `writing` does, so that DDL is part of one too.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):

@@ -185,7 +185,7 @@ class Desk:
 
     def _settle(self, item: Item) -> None:
         if item.state is not State.HELD:
-            self.ledger.drop_letters(item.id, ASKING)
+            self.ledger.letters.drop(item.id, ASKING)
         if item.state in _TOLD and item.arrival.kind is Kind.HOLD:
             self._tell(item, _TOLD[item.state])
         try:
@@ -205,7 +205,7 @@ class Desk:
             return
         language = getattr(person, "language", "")
         planned = Letter(0, item.id, kind, address, "", language, "", 0, int(self.clock()), "")
-        self.ledger.plan_letters((planned,))
+        self.ledger.letters.plan((planned,))
 
     def _tidy(self) -> bool:
         now = int(self.clock())

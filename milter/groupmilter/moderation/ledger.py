@@ -6,7 +6,7 @@ never changed. Raises `LedgerUnavailable` for anything wrong with the database: 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
@@ -36,20 +36,25 @@ __all__ = [
 _FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
 
 
-class Ledger(LetterQueue, ReleaseBook):
-    """One ledger; may be used by several threads, but not be carried over a fork."""
+class Ledger:
+    """One ledger; may be used by several threads, but not be carried over a fork.
+
+    ``letters`` are what is written to people, ``releases`` what may come back through the MTA.
+    """
 
     def __init__(self, database: Database) -> None:
-        LetterQueue.__init__(self, database)
+        self._database = database
+        self.letters = LetterQueue(database)
+        self.releases = ReleaseBook(database)
 
     @classmethod
-    def open(cls, url: str, *, migrate: bool = True, timeout: float = 5.0) -> Ledger:
+    def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:
         """Return the ledger at a URL, made or brought up to this version where need be.
 
         :param url: ``sqlite:////path``. ``timeout``: seconds to wait for another writer.
         :raises LedgerUnavailable: where it can't be opened, or a later version made it.
         """
-        return cls(open_database(url, migrate=migrate, timeout=timeout))
+        return cls(open_database(url, timeout=timeout))
 
     def close(self) -> None:
         """Close every connection."""
@@ -74,8 +79,7 @@ class Ledger(LetterQueue, ReleaseBook):
                 "note": note, "purged": False,
             }  # fmt: skip
             connection.execute(insert(ITEM).values(**values))
-            item = self._one(connection, ITEM.c.key == key)
-            assert item is not None
+            item = item_of(connection.execute(select(ITEM).where(ITEM.c.key == key)).mappings().one())
             _note(connection, "record", DESK, now, item=item, after=state.value, detail=note)
             return Recorded(item, Outcome.NEW)
 
@@ -86,23 +90,38 @@ class Ledger(LetterQueue, ReleaseBook):
 
         :raises LookupError: for an item that there is none of.
         """
+        return self.change_each((item_id,), event, who, now, comment=comment, note=note)[0]
+
+    def change_each(
+        self, item_ids: Iterable[int], event: Event, who: Who, now: int, *, comment: str = "", note: str = ""
+    ) -> tuple[Changed, ...]:
+        """Let the same happen to several items in one transaction: written to disk once, not once for each.
+
+        :raises LookupError: for an item that there is none of; nothing is changed then.
+        """
         with self._database.writing() as connection:
-            item = self._one(connection, ITEM.c.id == item_id)
-            if item is None:
-                raise LookupError(f"no item {item_id}")
-            target = after(item.state, event)
-            if target is None:
-                return Changed(item, happened=False)
-            values = _changes(event, target, who, now, comment, note)
-            same = (ITEM.c.id == item_id, ITEM.c.state == item.state.value)
-            if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
-                return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=False)
-            _note(
-                connection, event.value, who, now, item=item, before=item.state.value, after=target.value,
-                detail=comment or note,
-            )  # fmt: skip
-            changed = self._one(connection, ITEM.c.id == item_id)
-            return Changed(changed or item, happened=True)
+            return tuple(
+                self._change(connection, item_id, event, who, now, comment, note) for item_id in item_ids
+            )
+
+    def _change(
+        self, connection: Connection, item_id: int, event: Event, who: Who, now: int, comment: str, note: str
+    ) -> Changed:
+        item = self._one(connection, ITEM.c.id == item_id)
+        if item is None:
+            raise LookupError(f"no item {item_id}")
+        target = after(item.state, event)
+        if target is None:
+            return Changed(item, happened=False)
+        values = _changes(event, target, who, now, comment, note)
+        same = (ITEM.c.id == item_id, ITEM.c.state == item.state.value)
+        if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
+            return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=False)
+        _note(
+            connection, event.value, who, now, item=item, before=item.state.value, after=target.value,
+            detail=comment or note,
+        )  # fmt: skip
+        return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=True)
 
     def item(self, item_id: int) -> Item | None:
         """Return an item by its number."""
@@ -246,9 +265,4 @@ def _note(
         "item": item.name if item else "", "group": item.terms.group_address if item else group,
         "before": before, "after": after, "detail": detail,
     }  # fmt: skip
-    clean = {
-        k: v.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-        if isinstance(v, str) else v
-        for k, v in values.items()
-    }  # fmt: skip
-    connection.execute(insert(AUDIT).values(**clean))
+    connection.execute(insert(AUDIT).values(**values))

@@ -20,7 +20,7 @@ class LetterQueue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def plan_letters(self, letters: Iterable[Letter]) -> int:
+    def plan(self, letters: Iterable[Letter]) -> int:
         """Plan letters, each once for an item, kind and address; return how many are new.
 
         What is about no item (``item_id`` 0) is planned each time.
@@ -42,7 +42,7 @@ class LetterQueue:
                 new += 1
         return new
 
-    def due_letters(self, now: int, limit: int = 200) -> tuple[Letter, ...]:
+    def due(self, now: int, limit: int = 200) -> tuple[Letter, ...]:
         """Return letters that may be tried now, the oldest first."""
         wanted = (
             select(*_COLUMNS)
@@ -53,19 +53,19 @@ class LetterQueue:
         with self._database.reading() as connection:
             return tuple(Letter(**row) for row in connection.execute(wanted).mappings())
 
-    def letter_sent(self, ids: Collection[int], now: int) -> None:
+    def sent(self, ids: Collection[int], now: int) -> None:
         """Note letters as sent, those of one call as one piece of mail."""
         with self._database.writing() as connection:
             values = {"sent": now, "bundle": min(ids, default=0)}
             connection.execute(update(LETTER).where(LETTER.c.id.in_(ids)).values(**values))
 
-    def letter_failed(self, letter_id: int, next_attempt: int, why: str) -> None:
+    def failed(self, letter_id: int, next_attempt: int, why: str) -> None:
         """Note that a letter could not be sent, and when it is tried again."""
         values = {"next_attempt": next_attempt, "why": why, "attempts": LETTER.c.attempts + 1}
         with self._database.writing() as connection:
             connection.execute(update(LETTER).where(LETTER.c.id == letter_id).values(**values))
 
-    def drop_letters(self, item_id: int, kinds: Collection[str]) -> int:
+    def drop(self, item_id: int, kinds: Collection[str]) -> int:
         """Forget letters about an item that were not sent; return how many."""
         unsent = (LETTER.c.item_id == item_id, LETTER.c.kind.in_(kinds), LETTER.c.sent == 0)
         with self._database.reading() as connection:
@@ -74,7 +74,7 @@ class LetterQueue:
         with self._database.writing() as connection:
             return connection.execute(delete(LETTER).where(*unsent)).rowcount
 
-    def letters_sent_since(self, address: str, since: int) -> int:
+    def sent_since(self, address: str, since: int) -> int:
         """Return how many pieces of mail asked somebody to decide since a time; a summary is one."""
         asking = LETTER.c.kind.in_(("request", "reminder"))
         wanted = select(func.count(LETTER.c.bundle.distinct())).where(

@@ -53,19 +53,19 @@ class Releases:
         return self._submit(item, message, digest)
 
     def _submit(self, item: Item, message: bytes, digest: bytes) -> str:
-        before = next((batch.spent for batch in self.ledger.batches(item.id) if batch.spent), 0)
+        before = next((batch.spent for batch in self.ledger.releases.batches(item.id) if batch.spent), 0)
         if before:
             self.log.warning("may be delivered twice", item=item.name, spent=before)
             self.ledger.note("release-again", DESK, int(self.clock()), item_id=item.id)
         ticket = seal(self._ticket(item.arrival), self.keys, digest)
-        self.ledger.prepare(item.id, ticket)
+        self.ledger.releases.prepare(item.id, ticket)
         envelope = Envelope(
             item.arrival.return_path,
             ((f"{RELEASE}@{self.service_domain}", f"ORCPT=rfc822;{ticket}"),),
             item.arrival.smtputf8,
         )
         queue_id = self.submitter.submit(envelope, message)
-        self.ledger.accepted(item.id, 0, int(self.clock()))
+        self.ledger.releases.accepted(item.id, 0, int(self.clock()))
         return queue_id
 
     def _ticket(self, arrival: Arrival) -> Ticket:

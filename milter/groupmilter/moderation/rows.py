@@ -111,16 +111,9 @@ def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
     """Return the columns of what is recorded of an item at first."""
     columns: dict[str, Any] = {name: getattr(arrival, name) for name in _ARRIVAL}
     columns["kind"] = None if arrival.kind is None else int(arrival.kind)
-    columns |= {name: _stored(getattr(terms, name)) for name in _TERMS}
+    columns |= {name: getattr(terms, name) for name in _TERMS}
     columns["moderators"] = json.dumps(terms.moderators)
-    return {name: _stored(value) for name, value in columns.items()}
-
-
-def _stored(value: Any) -> Any:  # noqa: ANN401 - a column of any type
-    """Return text without what no database stores: lone surrogates and NUL."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return columns
 
 
 def members_of(text: str) -> tuple[Member, ...]:

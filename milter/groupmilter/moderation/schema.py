@@ -1,14 +1,41 @@
 """The ledger's tables, in types that SQLite and PostgreSQL both have. Times are seconds since 1970, UTC.
 
-What stands here is what the newest migration makes; a test compares the two.
+What stands here is what the migrations make; a test compares the two. Text that no database stores (NUL, lone
+surrogates) is stored with U+FFFD in its place, and looked for in the same way.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+import re
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
 
 METADATA = MetaData()
 _ID = BigInteger().with_variant(Integer, "sqlite")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
+        """Return the text as it is stored."""
+        return value if value is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def _number(name: str) -> Column[int]:
@@ -16,14 +43,14 @@ def _number(name: str) -> Column[int]:
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default="")
+    return Column(name, Words, nullable=False, server_default="")
 
 
 ITEM = Table(
     "item",
     METADATA,
     Column("id", _ID, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),
+    Column("key", Words, nullable=False, unique=True),
     Column("digest", BigInteger, nullable=False, unique=True),
     _text("name"),
     _text("state"),
@@ -67,6 +94,7 @@ ITEM = Table(
     Index("item_state", "state", "next_attempt"),
     Index("item_waiting", "state", "group"),
     Index("item_expires", "state", "expires"),
+    Index("item_remind", "state", "reminded", "remind"),
     Index("item_name", "name"),
     Index("item_message", "message_id"),
     Index("item_queue", "queue_id"),
@@ -118,7 +146,7 @@ BATCH = Table(
     METADATA,
     Column("item_id", _ID, ForeignKey("item.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("members", Text, nullable=False),
+    Column("members", Words, nullable=False),
     _number("spent"),
     _number("accepted"),
 )
@@ -126,7 +154,7 @@ BATCH = Table(
 RELEASE = Table(
     "release",
     METADATA,
-    Column("ticket", Text, primary_key=True),
+    Column("ticket", Words, primary_key=True),
     Column("item_id", _ID, ForeignKey("item.id"), nullable=False),
     Column("number", Integer, nullable=False),
     _number("spent"),

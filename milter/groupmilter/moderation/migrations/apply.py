@@ -18,36 +18,28 @@ class NewerLedger(Exception):
 
 
 def revision(connection: Connection) -> str:
-    """Return the revision that a ledger has; empty for a new file."""
+    """Return the revision that a ledger has; empty for a new one."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing, within the connection's transaction.
+    """Run what is missing, within the connection's transaction; nothing, if another program was faster.
 
     :raises NewerLedger: where the ledger's revision is unknown here.
     """
-    if revision(connection) == HEAD:
-        return
+    # Only a new or an older ledger needs Alembic; nobody else waits for its import.
+    from alembic.command import upgrade as run
     from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    scripts = ScriptDirectory.from_config(config)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     try:
-        with EnvironmentContext(
-            config,
-            scripts,
-            fn=lambda current, _: scripts._upgrade_revs("head", current),
-        ) as environment:
-            environment.configure(connection=connection)
-            environment.run_migrations()
+        run(config, "head")
     except CommandError as error:
+        known = revision(connection)
         raise NewerLedger(
-            f"revision {revision(connection)}: a later version of groupmilter made it"
+            f"made by a later version of groupmilter (revision {known}; this one knows {HEAD})"
         ) from error
