@@ -67,7 +67,7 @@ def _audit() -> None:
     op.create_table("audit", _key(), _number("at"), *map(_text, words))
     op.create_index("audit_item", "audit", ["item"])
     op.create_index("audit_at", "audit", ["at"])
-    if op.get_bind().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "sqlite":
         for change in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "

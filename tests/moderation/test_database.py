@@ -1,0 +1,112 @@
+"""The file under the ledger: whose it is, what happens when it is locked, foreign, deleted or replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.moderation.ledgers import NOW, recorded, url
+
+from groupmilter.moderation.item import DESK, Event, State
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        shutil.chown(tmp_path, "nobody", "nogroup")
+    ledger = Ledger.open(url(tmp_path))
+    recorded(ledger)
+    owner = tmp_path.stat()
+    files = sorted(tmp_path.glob("state.db*"))
+    assert [file.name for file in files] == ["state.db", "state.db-shm", "state.db-wal"]
+    for file in files:
+        status = file.stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (owner.st_uid, owner.st_gid, 0o600)
+    ledger.close()
+
+
+@pytest.mark.parametrize("name", ["with space", "100%", "a?b=c&d", "sharp#", "été"])
+def test_its_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    ledger = Ledger.open(f"sqlite:///{str(folder / 'state.db').replace('%', '%25').replace('?', '%3F')}")
+    recorded(ledger)
+    ledger.close()
+    assert (folder / "state.db").stat().st_size > 0
+
+
+def test_no_folder_no_file_and_a_sentence_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="No such file or directory"):
+        Ledger.open(url(tmp_path / "nowhere"))
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    file.write_text("a letter to somebody " * 100, "utf-8")
+    with pytest.raises(LedgerUnavailable, match="not a database"):
+        Ledger.open(url(tmp_path))
+    assert file.read_text("utf-8").startswith("a letter to somebody")
+
+
+def test_while_another_writes_for_too_long_nothing_is_changed(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path), timeout=0.2)
+    item = recorded(ledger)
+    with closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="locked"):
+            ledger.change(item.id, Event.APPROVE, DESK, NOW)
+        reading = ledger.item(item.id)
+        assert reading is not None, "readers don't wait for writers"
+        other.execute("ROLLBACK")
+    assert ledger.change(item.id, Event.APPROVE, DESK, NOW).happened
+    ledger.close()
+
+
+def test_a_deleted_file_is_noticed_and_nothing_is_written_where_nobody_finds_it(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path))
+    item = recorded(ledger)
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    with pytest.raises(LedgerUnavailable):
+        ledger.change(item.id, Event.APPROVE, DESK, NOW)
+    with pytest.raises(LedgerUnavailable):
+        ledger.newest()
+    assert not (tmp_path / "state.db").exists()
+    ledger.close()
+
+
+def test_a_file_put_in_its_place_is_read_and_written_from_then_on(tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    copy = Ledger.open(url(tmp_path / "copy"))
+    kept = recorded(copy, 7, State.APPROVED)
+    copy.close()
+    ledger = Ledger.open(url(tmp_path))
+    recorded(ledger)
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    (tmp_path / "copy" / "state.db").rename(tmp_path / "state.db")
+    assert [item.name for item in ledger.items(set(State))] == [kept.name]
+    assert ledger.change(kept.id, Event.RELEASE, DESK, NOW).happened
+    ledger.close()
+    again = Ledger.open(url(tmp_path))
+    assert [item.state for item in again.items(set(State))] == [State.RELEASED]
+    again.close()
+
+
+def test_threads_share_it(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path), timeout=30.0)
+    threads = [
+        threading.Thread(target=lambda first=first: [recorded(ledger, first + n) for n in range(10)])
+        for first in range(0, 80, 10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ledger.items({State.HELD})) == 80
+    ledger.close()
