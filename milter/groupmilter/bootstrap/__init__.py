@@ -6,7 +6,7 @@ Fails with `ConfigurationError` for what the administrator wrote, `MirrorError` 
 
 from __future__ import annotations
 
-from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, terms_of
+from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, rebuilding, terms_of
 from groupmilter.bootstrap.parts import (
     FRESHNESS,
     Snapshots,
@@ -32,6 +32,7 @@ __all__ = [
     "mailbox",
     "mirror_settings",
     "profile",
+    "rebuilding",
     "snapshots",
     "terms_of",
     "ticket_keys",

@@ -12,7 +12,7 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
+from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import ticket_keys
 from groupmilter.catalogue import catalogue
 from groupmilter.config.fields import host_and_port
@@ -104,10 +104,12 @@ class _Wiring:
             self.opened, box, lookups, releases, letters, submitter, settings,
             lambda number: reason(number, settings.rules), socket.getfqdn(), time.time, self.log,
         )  # fmt: skip
-        made.append(
-            Desk(box, self.opened, lookups, intake, correspondence, outgoing, settings, time.time, self.log)
-        )
-        return made[0]
+        worked = Desk(
+            box, self.opened, lookups, intake, correspondence, outgoing,
+            rebuilding(configuration, self.opened, self.log), settings, time.time, self.log,
+        )  # fmt: skip
+        made.append(worked)
+        return worked
 
     def _letters(self) -> Letters:
         settings = self.configuration.settings

@@ -8,12 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from structlog.typing import FilteringBoundLogger
+
 from groupmilter.bootstrap.parts import ldap_settings, profile, snapshots, ticket_keys
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.decision import Decisions, Remember
-from groupmilter.moderation.item import Arrival, Terms
+from groupmilter.moderation.item import DESK, Arrival, Terms, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Maildir
+from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.terms import terms
 
 
@@ -37,6 +40,22 @@ def decisions(configuration: Configuration, opened: Ledger) -> Decisions:
         time.time,
         configuration.site.panel.administrators or "",
         _remember(configuration),
+    )
+
+
+def rebuilding(
+    configuration: Configuration, opened: Ledger, log: FilteringBoundLogger, who: Who = DESK
+) -> Rebuilding:
+    """Return what records anew what the ledger doesn't know."""
+    return Rebuilding(
+        mailbox(configuration),
+        opened,
+        snapshots(configuration),
+        ticket_keys(configuration.keys),
+        configuration.settings,
+        time.time,
+        log,
+        who,
     )
 
 

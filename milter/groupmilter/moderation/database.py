@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -49,6 +49,32 @@ class Database:
                 # Taken at once: two writers that have both read can't both go on.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @property
+    def file(self) -> Path:
+        """The file in which SQLite keeps it."""
+        name = self._engine.url.database or ""
+        return Path(unquote(name.removeprefix("file:")))
+
+    def revision(self) -> str:
+        """Return which version of the tables it has."""
+        with self.reading() as connection:
+            return revision(connection)
+
+    def copy_to(self, path: Path) -> None:
+        """Write what it holds at one moment into a new file, while others go on reading and writing.
+
+        Source: SQLite, VACUUM INTO.
+        """
+        with self.reading() as connection:
+            connection.exec_driver_sql("VACUUM INTO ?", (str(path),))
+
+    def check(self) -> None:
+        """Raise `LedgerUnavailable` where the file is damaged. Source: SQLite, PRAGMA quick_check."""
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise LedgerUnavailable(f"{self.file}: damaged: {found}")
 
     def migrate(self) -> None:
         """Bring the tables up to this version; several programs may do so at once.

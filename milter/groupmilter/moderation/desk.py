@@ -24,6 +24,7 @@ from groupmilter.moderation.item import DESK, Event, Item, State
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Letter
 from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_of
 from groupmilter.moderation.outgoing import Outgoing
+from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.terms import told
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.settings import Expiry, Settings
@@ -39,7 +40,6 @@ _DAY = 24 * 3600
 
 _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
-_ALL = 1_000_000_000
 _TROUBLE = (LedgerUnavailable, DirectoryUnknown, OSError)
 
 
@@ -56,9 +56,11 @@ class Desk:
     intake: Intake
     correspondence: Correspondence
     outgoing: Outgoing
+    rebuilding: Rebuilding
     settings: Settings
     clock: Callable[[], float]
     log: FilteringBoundLogger
+    _begun: bool = False
     _seen: int = 0
     _tidied: int = 0
     _troubles: dict[str, str] = field(default_factory=dict)
@@ -68,7 +70,6 @@ class Desk:
         came = threading.Event()
         watching = threading.Thread(target=self._watch, args=(stop, came), name="hold mailbox", daemon=True)
         self._step("prepare", self.mailbox.prepare)
-        self._step("settle all", self.settle_all)
         watching.start()
         while not stop.is_set():
             came.clear()
@@ -81,6 +82,7 @@ class Desk:
         """Do everything that is due, once; tell whether there may be more of it."""
         busy = False
         steps: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("begin", self._begin),
             ("take in", self._take_in),
             ("expire", self._expire),
             ("send out", self.outgoing.send_due),
@@ -166,22 +168,53 @@ class Desk:
     def _settle_changed(self) -> bool:
         """Follow the audit rows: what was decided gets its folder, and its sender learns of it."""
         rows = self.ledger.audit(after=self._seen, limit=500)
+        anew = {row.item for row in rows if row.action == "rebuild"}
         for name in dict.fromkeys(row.item for row in rows if row.item):
             item = self.ledger.by_name(name)
             if item is not None:
                 self._settle(item)
+                if name in anew and item.state is State.HELD:
+                    self.held(item)
         self._seen = rows[-1].id if rows else self._seen
         return len(rows) == 500
 
-    def settle_all(self) -> None:
-        """Bring every file into the folder of its item, once at the start: a crash may have come between."""
+    def _begin(self) -> bool:
+        """Bring ledger and folders in step, once at the start; what doesn't work then is tried at the next turn."""
+        self._begun = self._begun or self.settle_all()
+        return False
+
+    def settle_all(self) -> bool:
+        """Bring every file into the folder of its item, and record what the ledger doesn't know.
+
+        A crash may have come between, or the ledger been lost. Tell whether all of it could be done.
+        """
         self._seen = self.ledger.newest()
-        waiting = {*self.mailbox.names(Folder.HELD), *self.mailbox.names(Folder.INBOX)}
-        for item in self.ledger.items(_SETTLED, limit=_ALL) if waiting else ():
-            if item.arrival.file in waiting:
-                self._settle(item)
-        for item in self.ledger.items({State.HELD}, limit=_ALL):
+        for folder in (Folder.HELD, Folder.INBOX):
+            for item in self.rebuilding.known(folder):
+                if item.state in _SETTLED:
+                    self._settle(item)
+        done = [
+            self._step(f"record {name}", partial(self._record_anew, name, folder))
+            for folder in (Folder.SHUNTED, Folder.HELD)
+            for name in self.rebuilding.unknown(folder)
+        ]
+        for item in self.ledger.search.unasked():
             self.held(item)
+        self._tell_unknown()
+        return all(done)
+
+    def _record_anew(self, name: str, folder: Folder) -> bool:
+        self.rebuilding.take(name, folder)
+        return True
+
+    def _tell_unknown(self) -> None:
+        """Say whether kept mail is unknown to the ledger: that hurries nobody, but it is never purged."""
+        kept = (Folder.APPROVED, Folder.REJECTED, Folder.EXPIRED)
+        count = sum(1 for folder in kept for _ in self.rebuilding.unknown(folder))
+        if count:
+            self.log.warning(
+                "the ledger doesn't know all kept mail; see groupmilter held rebuild", files=count
+            )
 
     def _settle(self, item: Item) -> None:
         if item.state is not State.HELD:

@@ -21,16 +21,19 @@ from groupmilter.moderation.rows import (
     Changed,
     Letter,
     Outcome,
+    Past,
     Recorded,
     columns_of,
     item_of,
 )
 from groupmilter.moderation.schema import AUDIT, ITEM
+from groupmilter.moderation.search import Search
 from groupmilter.moderation.transitions import DECISIONS, WAITING, after
 from groupmilter.policy.facts import Waiting
 
 __all__ = [
-    "AuditRow", "Batch", "Changed", "Ledger", "LedgerUnavailable", "Letter", "Outcome", "Recorded",
+    "AuditRow", "Batch", "Changed", "Ledger", "LedgerUnavailable", "Letter", "Outcome", "Past",
+    "Recorded",
 ]  # fmt: skip
 
 _FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
@@ -39,11 +42,12 @@ _FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPO
 class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
-    ``letters`` are what is written to people, ``releases`` what may come back through the MTA.
+    ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``search`` finds items.
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = self.database = database
+        self.search = Search(database)
         self.letters = LetterQueue(database)
         self.releases = ReleaseBook(database)
 
@@ -62,10 +66,19 @@ class Ledger:
 
     # items
 
-    def record(self, arrival: Arrival, terms: Terms, state: State, now: int, note: str = "") -> Recorded:
+    def record(
+        self,
+        arrival: Arrival,
+        terms: Terms,
+        state: State,
+        now: int,
+        note: str = "",
+        past: Past | None = None,
+    ) -> Recorded:
         """Record an arrival; the same one again changes nothing.
 
         :param state: where it begins.
+        :param past: what is known of one that was recorded before, in a ledger that is lost.
         """
         key = arrival.ticket or arrival.content
         with self._database.writing() as connection:
@@ -78,9 +91,12 @@ class Ledger:
                 "key": key, "digest": short, "name": name_of(short), "state": state.value, "recorded": now,
                 "note": note, "purged": False,
             }  # fmt: skip
+            if past is not None:
+                values |= {"recorded": past.recorded, "finished": past.finished, "decided": past.finished}
             connection.execute(insert(ITEM).values(**values))
             item = item_of(connection.execute(select(ITEM).where(ITEM.c.key == key)).mappings().one())
-            _note(connection, "record", DESK, now, item=item, after=state.value, detail=note)
+            action, who = ("record", DESK) if past is None else ("rebuild", past.who)
+            _note(connection, action, who, now, item=item, after=state.value, detail=note)
             return Recorded(item, Outcome.NEW)
 
     def change(

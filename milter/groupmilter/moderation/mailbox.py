@@ -48,6 +48,11 @@ _FOLDERS = {
 }
 
 
+_ON_ITS_WAY = (
+    Folder.INBOX, Folder.SHUNTED, Folder.HELD, Folder.APPROVED, Folder.REJECTED, Folder.EXPIRED,
+)  # fmt: skip
+
+
 def folder_of(state: State) -> Folder:
     """Return where an item's file belongs; an approved one stays among the held until it is out."""
     return _FOLDERS[state]
@@ -65,6 +70,9 @@ class HoldMailbox(Protocol):
     def read(self, name: str) -> bytes:
         """Return a file's octets, wherever it stands; raises `Missing`, OSError."""
 
+    def time(self, name: str) -> int:
+        """Return when a file came where it stands, seconds since 1970, UTC; raises `Missing`."""
+
     def move(self, name: str, folder: Folder) -> None:
         """Bring a file into a folder, for good; does nothing where it is there; raises `Missing`."""
 
@@ -80,6 +88,20 @@ class Maildir:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @property
+    def path(self) -> Path:
+        """The mailbox itself."""
+        return self._path
+
+    def files(self) -> Iterator[Path]:
+        """Yield every file, the folders in the order in which mail goes through them."""
+        for folder in _ON_ITS_WAY:
+            for part in ("new", "cur"):
+                with suppress(FileNotFoundError):
+                    for found in sorted((self._base(folder) / part).iterdir()):
+                        if not found.name.startswith("."):
+                            yield found
 
     def prepare(self) -> None:
         """Make the mailbox and its folders, owned as the directory above is: by whom the MTA writes."""
@@ -100,26 +122,34 @@ class Maildir:
 
     def read(self, name: str) -> bytes:
         """Return a file's octets; a link is not followed."""
-        descriptor = os.open(self._find(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(self.find(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(f"{name} is no regular file")
             return file.read()
 
+    def time(self, name: str) -> int:
+        """Return when a file was written or renamed, whatever came last."""
+        status = self.find(name).lstat()
+        return int(max(status.st_mtime, status.st_ctime))
+
     def move(self, name: str, folder: Folder) -> None:
         """Rename a file into a folder and see it on disk."""
-        there = self._find(name)
+        there = self.find(name)
         target = self._base(folder) / "cur"
         if there.parent == target:
             return
-        there.rename(target / f"{name}:2,S")
+        try:
+            there.rename(target / f"{name}:2,S")
+        except FileNotFoundError as error:
+            raise Missing(name) from error
         _sync(target)
         _sync(there.parent)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
         with suppress(Missing):
-            self._find(name).unlink(missing_ok=True)
+            self.find(name).unlink(missing_ok=True)
 
     def wait(self, stop: threading.Event, timeout: float) -> bool:
         """Wait for the inbox (inotify); a file that came before is seen, too."""
@@ -142,7 +172,8 @@ class Maildir:
     def _base(self, folder: Folder) -> Path:
         return self._path / f".{folder.value}" if folder.value else self._path
 
-    def _find(self, name: str) -> Path:
+    def find(self, name: str) -> Path:
+        """Return where a file stands now; raises `Missing`."""
         if not name or name.startswith(".") or "/" in name or "\0" in name or ":" in name:
             raise Missing(name)
         for folder in Folder:

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 from groupmilter.groups.directory import Member
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Kind
-from groupmilter.moderation.item import Arrival, Item, State, Terms
+from groupmilter.moderation.item import Arrival, Item, State, Terms, Who
 
 _ARRIVAL = [field.name for field in fields(Arrival)]
 _TERMS = [field.name for field in fields(Terms)]
@@ -79,6 +79,36 @@ class Letter:
     attempts: int
     planned: int
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one letter.
+
+    :param sent: when the MTA took it; 0 while it waits. ``next_attempt``: not before then; ``why`` it wasn't taken.
+    """
+
+    kind: str
+    address: str
+    name: str
+    planned: int
+    attempts: int
+    next_attempt: int
+    sent: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of an item that is recorded anew, from the hold mailbox alone.
+
+    :param recorded: when it came; ``finished``: when it ended, 0 while it is open; seconds since 1970, UTC.
+    :param who: on whose behalf it is recorded.
+    """
+
+    recorded: int
+    finished: int
+    who: Who
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ ITEM = Table(
     Index("item_expires", "state", "expires"),
     Index("item_remind", "state", "reminded", "remind"),
     Index("item_name", "name"),
+    Index("item_file", "file"),
     Index("item_message", "message_id"),
     Index("item_queue", "queue_id"),
     Index("item_finished", "purged", "finished"),

@@ -57,6 +57,7 @@ def _items() -> None:
     op.create_index("item_expires", "item", ["state", "expires"])
     op.create_index("item_remind", "item", ["state", "reminded", "remind"])
     op.create_index("item_name", "item", ["name"])
+    op.create_index("item_file", "item", ["file"])
     op.create_index("item_message", "item", ["message_id"])
     op.create_index("item_queue", "item", ["queue_id"])
     op.create_index("item_finished", "item", ["purged", "finished"])
