@@ -15,6 +15,7 @@ from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token, u
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.item import Event, State, Way, Who
 from groupmilter.moderation.mailbox import Folder
+from groupmilter.moderation.rebuilding import ORDER
 from groupmilter.moderation.terms import terms
 
 HOUR = 3600
@@ -56,9 +57,9 @@ def test_the_folder_tells_the_state(
 
 
 def test_done_again_it_changes_nothing(hold: Holding) -> None:
-    for number, folder in enumerate(Folder):
+    for number, folder in enumerate(ORDER):
         hold.delivered(hold.ticket(number), folder)
-    assert hold.rebuild() == ["recorded"] * len(Folder)
+    assert hold.rebuild() == ["recorded"] * len(ORDER)
     before, newest = hold.items(), hold.ledger.newest()
     assert hold.rebuild() == []
     assert (hold.items(), hold.ledger.newest()) == (before, newest)

@@ -1,8 +1,12 @@
 """The hold mailbox: a Maildir that the MTA writes and the desk files away, with Maildir++ folders.
 
 Behind `HoldMailbox`, so that an IMAP mailbox can take its place. A name is the file's without its flags, and stays
-the same from folder to folder. Fails with `Missing` for a name that isn't there (any more), else with OSError for
-that one file. Sources: maildir(5), Courier's Maildir++ description, virtual(8).
+the same from folder to folder, whatever mail program gives it flags or moves it meanwhile. Fails with `Missing` for a
+name that isn't there (any more), else with OSError for that one file.
+
+Files are renamed, which a journalling file system does wholly or not at all. That isn't waited for: the ledger alone
+says where an item stands, a file is found in any folder, and the desk's next start brings it where it belongs.
+Sources: maildir(5), Courier's Maildir++ description, virtual(8).
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +24,9 @@ from typing import Protocol
 from groupmilter.moderation.item import State
 
 _MODE = 0o700
-_BEFORE_WATCHING_MS = 250
+_MOVED_OFTEN = 5
+_LOOK_MS = 1000
+_STEP_MS = 20
 
 
 class Missing(Exception):
@@ -35,6 +42,7 @@ class Folder(StrEnum):
     REJECTED = "Rejected"
     EXPIRED = "Expired"
     SHUNTED = "Shunted"
+    REPORTS = "Reports"
 
 
 _FOLDERS = {
@@ -50,6 +58,7 @@ _FOLDERS = {
 
 _ON_ITS_WAY = (
     Folder.INBOX, Folder.SHUNTED, Folder.HELD, Folder.APPROVED, Folder.REJECTED, Folder.EXPIRED,
+    Folder.REPORTS,
 )  # fmt: skip
 
 
@@ -67,6 +76,12 @@ class HoldMailbox(Protocol):
     def names(self, folder: Folder) -> Iterator[str]:
         """Yield the names in a folder."""
 
+    def aged(self, folder: Folder, before: int) -> Iterator[str]:
+        """Yield the names in a folder that were delivered before a time, seconds since 1970."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is there, in any folder."""
+
     def read(self, name: str) -> bytes:
         """Return a file's octets, wherever it stands; raises `Missing`, OSError."""
 
@@ -74,20 +89,24 @@ class HoldMailbox(Protocol):
         """Return when a file came where it stands, seconds since 1970, UTC; raises `Missing`."""
 
     def move(self, name: str, folder: Folder) -> None:
-        """Bring a file into a folder, for good; does nothing where it is there; raises `Missing`."""
+        """Bring a file into a folder; does nothing where it is there; raises `Missing`, OSError."""
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
 
     def wait(self, stop: threading.Event, timeout: float) -> bool:
-        """Tell as soon as something has come into the inbox, at the latest after ``timeout`` seconds."""
+        """Tell as soon as something new is in the inbox, at the latest after ``timeout`` seconds; raises OSError."""
 
 
 class Maildir:
-    """A Maildir on this host."""
+    """A Maildir on this host. `wait` is for one thread at a time, which needn't be that of the rest."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._flagged: dict[str, Path] = {}
+        self._seen: frozenset[str] = frozenset()
+        self._changes: Generator[object, None, None] | None = None
+        self._watched = (0, 0)
 
     @property
     def path(self) -> Path:
@@ -109,24 +128,44 @@ class Maildir:
         for folder in Folder:
             base = self._base(folder)
             for path in (base, *(base / part for part in ("new", "cur", "tmp"))):
-                if self._made(path) and os.geteuid() == 0:
-                    os.chown(path, owner.st_uid, owner.st_gid)
+                if _made(path):
+                    _give(path, owner)
+            mark = base / "maildirfolder"
+            if folder is not Folder.INBOX and not mark.exists():
+                mark.touch(0o600)
+                _give(mark, owner)
 
     def names(self, folder: Folder) -> Iterator[str]:
         """Yield the names in a folder, the oldest first as far as Maildir names tell."""
         for part in ("new", "cur"):
-            with suppress(FileNotFoundError):
-                for found in sorted(path.name for path in (self._base(folder) / part).iterdir()):
-                    if not found.startswith("."):
-                        yield found.partition(":")[0]
+            for name in sorted(_listed(self._base(folder) / part)):
+                yield name.partition(":")[0]
+
+    def aged(self, folder: Folder, before: int) -> Iterator[str]:
+        """Yield the names in a folder that the MTA wrote before a time, seconds since 1970."""
+        for part in ("new", "cur"):
+            directory = self._base(folder) / part
+            for name in sorted(_listed(directory)):
+                with suppress(FileNotFoundError):
+                    if (directory / name).lstat().st_mtime < before:
+                        yield name.partition(":")[0]
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is there, in any folder."""
+        try:
+            self.find(name)
+        except Missing:
+            return False
+        return True
 
     def read(self, name: str) -> bytes:
-        """Return a file's octets; a link is not followed."""
-        descriptor = os.open(self.find(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{name} is no regular file")
-            return file.read()
+        """Return a file's octets; a link is not followed, a device not waited for."""
+        if not _usable(name):
+            raise OSError(f"{name!a} is no name that an MTA gives")
+        for _ in range(_MOVED_OFTEN):
+            with suppress(FileNotFoundError):
+                return _octets(self.find(name), name)
+        raise Missing(name)
 
     def time(self, name: str) -> int:
         """Return when a file was written or renamed, whatever came last."""
@@ -134,17 +173,18 @@ class Maildir:
         return int(max(status.st_mtime, status.st_ctime))
 
     def move(self, name: str, folder: Folder) -> None:
-        """Rename a file into a folder and see it on disk."""
-        there = self.find(name)
+        """Rename a file into a folder; one of its name that is there already is never overwritten."""
         target = self._base(folder) / "cur"
-        if there.parent == target:
-            return
-        try:
-            there.rename(target / f"{name}:2,S")
-        except FileNotFoundError as error:
-            raise Missing(name) from error
-        _sync(target)
-        _sync(there.parent)
+        for _ in range(_MOVED_OFTEN):
+            there = self.find(name)
+            if there.parent == target:
+                return
+            with suppress(FileNotFoundError):
+                _rename(there, target / f"{name}:2,S")
+                return
+            # Somebody has moved it meanwhile, or deleted the folder.
+            self.prepare()
+        raise Missing(name)
 
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
@@ -152,53 +192,111 @@ class Maildir:
             self.find(name).unlink(missing_ok=True)
 
     def wait(self, stop: threading.Event, timeout: float) -> bool:
-        """Wait for the inbox (inotify); a file that came before is seen, too."""
-        from watchfiles import watch
+        """Wait for a name in the inbox that was not there at the last call (inotify).
 
+        Watching goes on between the calls, so nothing is missed; where inotify sees nothing (NFS), or had not begun,
+        the directory itself is looked at each second.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            there = frozenset(self.names(Folder.INBOX))
+            fresh, self._seen = there - self._seen, there
+            if fresh or stop.is_set() or time.monotonic() >= end:
+                return bool(fresh)
+            self._next_change(stop)
+
+    def _next_change(self, stop: threading.Event) -> None:
+        """Return when something happens in the inbox, or after a second."""
         new = self._path / "new"
-        watching = watch(
-            new, stop_event=stop, rust_timeout=_BEFORE_WATCHING_MS, yield_on_timeout=True, debounce=20,
-            step=10, recursive=False, raise_interrupt=False,
-        )  # fmt: skip
-        left = timeout * 1000
-        for changes in watching:
-            if changes or next(self.names(Folder.INBOX), None) is not None:
-                return True
-            left -= _BEFORE_WATCHING_MS
-            if left <= 0:
-                return False
-        return False
+        status = new.stat()
+        if self._changes is None or self._watched != (status.st_dev, status.st_ino):
+            self._watched = (status.st_dev, status.st_ino)
+            self._changes = _changes(new, stop)
+        try:
+            if next(self._changes, None) is None:
+                self._changes = None
+        except RuntimeError as error:
+            self._changes = None
+            raise OSError(f"{new} can't be watched: {error}") from error
 
     def _base(self, folder: Folder) -> Path:
         return self._path / f".{folder.value}" if folder.value else self._path
 
     def find(self, name: str) -> Path:
         """Return where a file stands now; raises `Missing`."""
-        if not name or name.startswith(".") or "/" in name or "\0" in name or ":" in name:
+        if not _usable(name):
             raise Missing(name)
         for folder in Folder:
-            for path in (self._base(folder) / "new" / name, self._base(folder) / "cur" / f"{name}:2,S"):
-                if path.is_symlink() or path.exists():
-                    return path
+            base = self._base(folder)
+            for path in (f"{base}/new/{name}", f"{base}/cur/{name}:2,S"):
+                if os.path.lexists(path):
+                    return Path(path)
         # Some mail program may have given it other flags.
-        for folder in Folder:
-            with suppress(FileNotFoundError):
-                for found in (self._base(folder) / "cur").iterdir():
-                    if found.name.partition(":")[0] == name:
-                        return found
-        raise Missing(name)
+        known = self._flagged.get(name)
+        if known is None or not os.path.lexists(known):
+            self._flagged = {
+                found.partition(":")[0]: self._base(folder) / part / found
+                for folder in Folder
+                for part in ("new", "cur")
+                for found in _listed(self._base(folder) / part)
+            }
+            known = self._flagged.get(name)
+        if known is None:
+            raise Missing(name)
+        return known
 
-    def _made(self, path: Path) -> bool:
-        try:
-            path.mkdir(_MODE)
-        except FileExistsError:
-            return False
-        return True
+
+def _changes(directory: Path, stop: threading.Event) -> Generator[object, None, None]:
+    """Yield whenever something happens in a directory, and each second; end with ``stop``."""
+    from watchfiles import watch
+
+    yield from watch(
+        directory, watch_filter=None, stop_event=stop, rust_timeout=_LOOK_MS, yield_on_timeout=True,
+        debounce=2 * _STEP_MS, step=_STEP_MS, recursive=False, raise_interrupt=False,
+    )  # fmt: skip
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def _listed(directory: Path) -> Iterable[str]:
+    with suppress(FileNotFoundError):
+        return [name for name in os.listdir(directory) if not name.startswith(".")]  # noqa: PTH208 - names, not paths
+    return ()
+
+
+def _usable(name: str) -> bool:
+    """Tell whether the MTA may have made a name: printable ASCII, and nothing that leads out of a folder."""
+    return (
+        name.isascii() and name.isprintable() and bool(name) and name[0] != "." and not set(name) & {"/", ":"}
+    )
+
+
+def _octets(path: Path, name: str) -> bytes:
     try:
-        os.fsync(descriptor)
-    finally:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"{name} can't be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
+        raise OSError(f"{name} is no regular file")
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def _rename(there: Path, target: Path) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target} is there already, and {there} too")
+    there.rename(target)
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir(_MODE)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _give(path: Path, owner: os.stat_result) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
