@@ -58,6 +58,14 @@ def test_people_come_and_go(path: Path) -> None:
         assert Kind.EMPTY in kinds(mirror, "sales@example.org")
 
 
+def test_a_group_whose_last_member_leaves_the_directory_has_changed(path: Path) -> None:
+    with opened(path, OWNER, seller("anna"), Put(group("sales", memberURL=SALES))) as mirror:
+        generation = mirror.apply([Remove("person-anna")], now=NOW)
+        assert kinds(mirror, "sales@example.org") == {Kind.EMPTY}
+        with looking(path) as seen:
+            assert found_group(seen, "sales").version == generation
+
+
 def test_the_order_of_arrival_does_not_matter(path: Path) -> None:
     with opened(path, Put(group("sales", memberURL=SALES)), OWNER) as mirror:
         mirror.apply([seller("anna")], now=NOW)
@@ -158,6 +166,15 @@ def test_what_the_mirror_cannot_evaluate_is_searched(path: Path) -> None:
         assert Kind.EMPTY not in kinds(mirror, "sales@example.org")
         assert searched(mirror) == before + 2
         assert Kind.EMPTY in kinds(mirror, "sales@example.org")
+
+
+def test_a_group_whose_last_searched_member_leaves_the_directory_has_changed(path: Path) -> None:
+    with opened(path, OWNER, seller("anna"), Put(group("sales", memberURL=SEARCHED))) as mirror:
+        searched(mirror, "person-anna")
+        generation = mirror.apply([Remove("person-anna")], now=NOW)
+        assert kinds(mirror, "sales@example.org") == {Kind.EMPTY}
+        with looking(path) as seen:
+            assert found_group(seen, "sales").version == generation
 
 
 def test_searched_members_survive_changes_and_restarts(path: Path) -> None:

@@ -203,8 +203,9 @@ class Findings:
         found = components(inside)
         for ring in found:
             if len(ring) > 1 or ring[0] in inside.get(ring[0], ()):
-                named = sorted((self._subject(node)[0], node) for node in ring)
-                groups = _some([name for name, _ in named])
+                # By name, then DN: a node's number tells only when the mirror first met it.
+                named = sorted((self._subject(node), node) for node in ring)
+                groups = _some([name for (name, _), _ in named])
                 self._add(named[0][1], Kind.CYCLE, 0, groups=groups, count=str(len(ring)))
         for node, depth in deepest(inside, found).items():
             if depth > self._max_depth:
@@ -231,7 +232,7 @@ class Findings:
         for (node, kind), names in linked.items():
             facts = {"count": str(len(names)), "names": _some(names)}
             found.append(finding(Kind(kind), *self._subject(node), facts))
-        return tuple(sorted(found, key=lambda one: (one.subject, one.kind, one.text)))
+        return tuple(sorted(found, key=lambda one: (one.subject, one.kind, one.text, one.dn)))
 
 
 def _some(names: list[str]) -> str:

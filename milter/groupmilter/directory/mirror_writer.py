@@ -348,21 +348,19 @@ class Writer:
             self._drop(old)
 
     def _drop(self, old: _Held) -> None:
-        """Take an entry out; links of others to its name stay, dangling."""
+        """Take an entry out; links of others to its name stay, dangling, and dynamic ones for `mirror_dynamic`."""
         self.changed.note(old.node, group=old.group, delivery=True)
         if old.group:
             self.changed.urls.add(old.node)
         self._unclaim(old)
         self._touch_reverse(old.node)
+        self.changed.groups.update(self._searched(old.node))
         execute = self._connection.execute
         execute("DELETE FROM entry WHERE node = ?", (old.node,))
         execute("DELETE FROM detail WHERE node = ?", (old.node,))
         execute("DELETE FROM finding WHERE node = ?", (old.node,))
         execute("DELETE FROM link WHERE source = ? AND field <> ?", (old.node, REVERSE))
-        execute(
-            "DELETE FROM link WHERE target = ? AND field IN (?, ?, ?)",
-            (old.node, REVERSE, DYNAMIC, SEARCHED),
-        )
+        execute("DELETE FROM link WHERE target = ? AND field IN (?, ?)", (old.node, REVERSE, SEARCHED))
 
     def _touch_reverse(self, node: int) -> None:
         self.changed.groups.update(self._sources(node, REVERSE))
