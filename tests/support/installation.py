@@ -129,7 +129,7 @@ def installation(
     """Set Postfix and a sink up around a running service.
 
     `before` and `after`: other milters' addresses; `main`: settings that win over what the command prints;
-    `logins`: people who may log in, beside the desk.
+    `logins`: people who may log in; the desk needs no entry, Postfix asks groupmilter about it.
     """
     with Sink() as sink, Postfix(
         sink_port=sink.port,
@@ -137,7 +137,7 @@ def installation(
         local_domains=tuple(local_domains),
         service_domain=service.service_domain,
         mailbox_user=MAILBOX_USER,
-        logins=service.release_login | dict(logins or {}),
+        logins=dict(logins or {}),
         main=dict.fromkeys(_UNSET, ""),
     ) as postfix:  # fmt: skip
         _set_up(postfix, service, after, main or {})

@@ -199,9 +199,7 @@ class Postfix:
 
     def _create_logins(self) -> None:
         passwords = self.layout.sasl / "sasldb2"
-        # `groupmilter postfix` gives its listener a SASL application of its own; here both know the same people.
-        for application in ("smtpd", "groupmilter-release"):
-            (self.layout.sasl / f"{application}.conf").write_text(sasl_conf(passwords), "utf-8")
+        (self.layout.sasl / "smtpd.conf").write_text(sasl_conf(passwords), "utf-8")
         for login, password in self.logins.items():
             name, _, realm = login.partition("@")
             command = ("saslpasswd2", "-p", "-c", "-f", str(passwords), "-u", realm or self.hostname, name)

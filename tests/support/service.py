@@ -339,7 +339,11 @@ class Service:
             "service": {
                 "domain": self.service_domain,
                 "key_file": f"{self.folder}/ticket.key",
-                "release": {"port": self._release_port, "secret_file": f"{self.folder}/release.secret"},
+                "release": {
+                    "port": self._release_port,
+                    "secret_file": f"{self.folder}/release.secret",
+                    "socket": f"{self.folder}/release.sock",
+                },
             },
             "panel": {"listen": f"127.0.0.1:{self._panel_port}"},
             "hold_mailbox": f"maildir:{self.hold}",

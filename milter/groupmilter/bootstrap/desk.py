@@ -19,6 +19,7 @@ from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.answers import Answers
+from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.desk import Desk
 from groupmilter.moderation.intake import Intake
@@ -36,9 +37,14 @@ from groupmilter.policy.settings import Expiry
 from groupmilter.supervision.channel import Channel
 
 
-def moderating(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
-    """Return what runs the desk."""
-    return _Moderating(configuration, log).run
+def moderating(
+    configuration: Configuration, logins: socket.socket, log: FilteringBoundLogger
+) -> Callable[[Channel], int]:
+    """Return what runs the desk.
+
+    :param logins: the listening socket at which the MTA asks whether a login is ours.
+    """
+    return _Moderating(configuration, asked, log).run
 
 
 def desk(configuration: Configuration, opened: Ledger, log: FilteringBoundLogger) -> Desk:
@@ -49,6 +55,7 @@ def desk(configuration: Configuration, opened: Ledger, log: FilteringBoundLogger
 @dataclass(frozen=True, slots=True)
 class _Moderating:
     configuration: Configuration
+    logins: socket.socket
     log: FilteringBoundLogger
 
     def run(self, channel: Channel) -> int:
@@ -56,16 +63,29 @@ class _Moderating:
         opened = ledger(self.configuration)
         worked = desk(self.configuration, opened, self.log)
         stop = threading.Event()
+        logins = self._answer_logins()
         thread = threading.Thread(target=worked.run, args=(stop,), name="desk", daemon=True)
         thread.start()
         channel.ready()
-        while thread.is_alive() and channel.wait(1.0) is None:
+        while thread.is_alive() and logins.is_alive() and channel.wait(1.0) is None:
             channel.alive()
         channel.draining()
         stop.set()
         thread.join(20.0)
         opened.close()
         return 0
+
+    def _answer_logins(self) -> threading.Thread:
+        """Answer the MTA for as long as this process lives: the desk may still be sending while it drains."""
+        release = self.configuration.site.service.release
+        authenticator = Authenticator(
+            self.logins, release.login, lambda: read_secret(release.secret_file), self.log
+        )
+        thread = threading.Thread(
+            target=authenticator.run, args=(threading.Event(),), name="logins", daemon=True
+        )
+        thread.start()
+        return thread
 
 
 @dataclass(frozen=True, slots=True)

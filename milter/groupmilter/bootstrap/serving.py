@@ -32,7 +32,7 @@ from groupmilter.bootstrap.parts import (
 )
 from groupmilter.bootstrap.state import state_of
 from groupmilter.config.model import Mode
-from groupmilter.config.places import Server
+from groupmilter.config.places import Listen, Server
 from groupmilter.config.reload import Configuration, load, reload
 from groupmilter.directory.addressmap import MapError
 from groupmilter.directory.generatedmap import GeneratedMap
@@ -193,6 +193,7 @@ class _Serving:
     counters: Counters
     configuration: Configuration
     listener: Listener | None = None
+    logins: Listener | None = None
 
     def run(self) -> int:
         """Open the sockets and supervise."""
@@ -200,6 +201,7 @@ class _Serving:
         control = Listener(open_unix(path, mode=0o600), path)
         try:
             self.listener = self._listener() if "milter" in self.names else None
+            self.logins = self._logins() if "desk" in self.names else None
             supervisor = Supervisor(
                 self.roles(self.configuration),
                 self.reload,
@@ -211,6 +213,8 @@ class _Serving:
             return supervisor.run()
         finally:
             self.close()
+            if self.logins is not None:
+                self.logins.close()
             control.close()
 
     def close(self) -> None:
@@ -228,9 +232,11 @@ class _Serving:
         if "directory" in self.names:
             following = _Following(configuration, self.log)
             roles.append(Role("directory", 1, following.run, alone=True, drain_within=30.0))
-        if "desk" in self.names:
-            desk = moderating(configuration, self.log)
-            roles.append(Role("desk", 1, desk, alone=True, stall_after=0, drain_within=30.0))
+        if self.logins is not None:
+            desk, descriptors = moderating(configuration, self.logins.socket, self.log), {self.logins.fileno()}
+            roles.append(
+                Role("desk", 1, desk, frozenset(descriptors), alone=True, stall_after=0, drain_within=30.0)
+            )
         if "panel" in self.names:
             panel = panelling(configuration, self.log)
             roles.append(Role("panel", 1, panel, alone=True, drain_within=10.0))
@@ -248,6 +254,12 @@ class _Serving:
         self.configuration = with_keys(fresh, self.log)
         return Accepted(self.roles(self.configuration))
 
+    def _logins(self) -> Listener:
+        """Open the socket at which the MTA asks about logins; held here, it outlives each desk."""
+        site = self.configuration.site
+        where = Listen("unix", path=site.release_socket)
+        return open_listener(where, mode=site.socket.mode, group=site.socket.group)
+
     def _listener(self) -> Listener:
         inherited = inherited_listener(os.environ, os.getpid())
         site = self.configuration.site
@@ -257,7 +269,12 @@ class _Serving:
 def _fixed(configuration: Configuration) -> set[tuple[str, str]]:
     """Return the options that a running service can't change."""
     site = configuration.site
-    return {("listen", str(site.listen)), ("socket", str(site.socket)), ("control", str(site.control))}
+    return {
+        ("listen", str(site.listen)),
+        ("socket", str(site.socket)),
+        ("control", str(site.control)),
+        ("service.release.socket", str(site.release_socket)),
+    }
 
 
 @dataclass(frozen=True, slots=True)

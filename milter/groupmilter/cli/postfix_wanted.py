@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 
 HOLD_SERVICE = "groupmilter-hold"
 QUEUE_DIRECTORY = "/var/spool/postfix"
+_RELEASE_OPTIONS = (
+    "smtpd_sasl_security_options=noanonymous",
+    "smtpd_sasl_authenticated_header=no",
+    "smtpd_tls_security_level=none",
+    "smtpd_tls_auth_only=no",
+    "smtpd_client_restrictions=",
+    "smtpd_helo_restrictions=",
+    "smtpd_sender_restrictions=",
+    "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
+    "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
+    "smtpd_data_restrictions=",
+    "smtpd_end_of_data_restrictions=",
+    "smtpd_reject_unlisted_sender=no",
+    "smtpd_client_event_limit_exceptions=127.0.0.0/8,[::1]/128",
+    "smtpd_discard_ehlo_keywords=",
+    "local_header_rewrite_clients=",
+    "receive_override_options=no_header_body_checks",
+    "content_filter=",
+)
 DEFAULTS = {
     "queue_directory": QUEUE_DIRECTORY,
     "virtual_alias_maps": "$virtual_maps",
@@ -65,12 +84,17 @@ class Owner:
 def milter_address(listen: Listen, queue_directory: str) -> str:
     """Return our socket as Postfix names it; below the queue directory relative, so that a chroot finds it."""
     if listen.kind == "unix":
-        path, queue = listen.path, Path(queue_directory)
-        return f"unix:{path.relative_to(queue) if path.is_relative_to(queue) else path}"
+        return f"unix:{below(listen.path, queue_directory)}"
     if listen.kind == "fd":
         return "unix:groupmilter/milter.sock"
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return f"inet:{host}:{listen.port}"
+
+
+def below(path: Path, queue_directory: str) -> Path:
+    """Return a path as Postfix finds it with or without a chroot: below its queue directory relative to that."""
+    queue = Path(queue_directory)
+    return path.relative_to(queue) if path.is_relative_to(queue) else path
 
 
 def addresses(listen: Listen, queue_directory: str) -> frozenset[str]:
@@ -202,16 +226,11 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
             f"milter_macro_daemon_name={release.daemon_name}",
             f"smtpd_milters={milter_address(site.listen, queue)}",
             "smtpd_sasl_auth_enable=yes",
-            "smtpd_sasl_type=cyrus",
-            "smtpd_sasl_path=groupmilter-release",
-            "smtpd_sasl_security_options=noanonymous",
-            "smtpd_tls_security_level=none",
-            "smtpd_client_restrictions=",
-            "smtpd_helo_restrictions=",
-            "smtpd_sender_restrictions=",
-            "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
-            "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
-            "smtpd_discard_ehlo_keywords=",
+            "smtpd_sasl_type=dovecot",
+            f"smtpd_sasl_path={below(site.release_socket, queue)}",
+            *_RELEASE_OPTIONS,
         ),
-        "Takes approved mail back, from whoever knows our credential only: every local account can reach a port.",
+        "Takes approved mail back and sends letters to moderators, for whoever knows our password only: every local"
+        " account can reach a port. Postfix asks groupmilter itself about it, so there is no password to set up. The"
+        " rest keeps main.cf's checks from what has passed them, and the message as it was sent.",
     )

@@ -42,6 +42,7 @@ from groupmilter.config.places import (
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.address import canonical_domain
 
+_MILTER = Path("/var/spool/postfix/groupmilter/milter.sock")
 _COMPONENT = re.compile(r"dc\s*=\s*([^,+\\]+)", re.IGNORECASE)
 
 
@@ -166,6 +167,7 @@ class Release(_Section):
     """The MTA's listener on loopback that takes approved messages back, and the credential that it asks for.
 
     :param login: the name we authenticate with; ``secret_file`` holds the password, and is made when there is none.
+    :param socket: where the MTA asks us whether a login is ours; see `Site.release_socket`.
     """
 
     host: Line = "127.0.0.1"
@@ -173,6 +175,7 @@ class Release(_Section):
     daemon_name: Line = "groupmilter-release"
     login: Line = "groupmilter-release"
     secret_file: FilePath = Path("/var/lib/groupmilter/release.secret")
+    socket: FilePath | None = None
 
 
 class Service(_Section):
@@ -240,7 +243,7 @@ class Site(_Section):
     :param group_policies: policy files that only groups naming them (``dgPolicy``) obey.
     """
 
-    listen: ListenAt = Listen("unix", path=Path("/var/spool/postfix/groupmilter/milter.sock"))
+    listen: ListenAt = Listen("unix", path=_MILTER)
     socket: Socket = Socket()
     workers: Annotated[int, BeforeValidator(_workers)] = 0
     mode: Annotated[Mode, Field(strict=False)] = Mode.ENFORCE
@@ -271,6 +274,12 @@ class Site(_Section):
     def worker_count(self) -> int:
         """How many milter processes run: as configured, or one for each CPU that may be used."""
         return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def release_socket(self) -> Path:
+        """Where the MTA asks about logins on the release listener: as configured, or beside the milter's socket."""
+        beside = self.listen.path if self.listen.kind == "unix" else _MILTER
+        return self.service.release.socket or beside.with_name("release.sock")
 
     def domains(self) -> frozenset[str]:
         """Return the organisation's domains as far as the configuration tells.
