@@ -44,7 +44,7 @@ def moderating(
 
     :param logins: the listening socket at which the MTA asks whether a login is ours.
     """
-    return _Moderating(configuration, asked, log).run
+    return _Moderating(configuration, logins, log).run
 
 
 def desk(configuration: Configuration, opened: Ledger, log: FilteringBoundLogger) -> Desk:

@@ -233,10 +233,9 @@ class _Serving:
             following = _Following(configuration, self.log)
             roles.append(Role("directory", 1, following.run, alone=True, drain_within=30.0))
         if self.logins is not None:
-            desk, descriptors = moderating(configuration, self.logins.socket, self.log), {self.logins.fileno()}
-            roles.append(
-                Role("desk", 1, desk, frozenset(descriptors), alone=True, stall_after=0, drain_within=30.0)
-            )
+            desk = moderating(configuration, self.logins.socket, self.log)
+            needs = frozenset({self.logins.fileno()})
+            roles.append(Role("desk", 1, desk, needs, alone=True, stall_after=0, drain_within=30.0))
         if "panel" in self.names:
             panel = panelling(configuration, self.log)
             roles.append(Role("panel", 1, panel, alone=True, drain_within=10.0))
