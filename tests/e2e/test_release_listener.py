@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.support.certificates import Authority
 from tests.support.installation import Installation, installation, recipients
 from tests.support.office import BOB, COMMERCIAL, JEAN, OFFICE, PIERRE, identity
 from tests.support.service import Service
+from tests.support.serving import Serving
 from tests.support.sink import SunkMessage
 from tests.support.smtp_client import SmtpClient
 
@@ -69,6 +71,10 @@ def copies(site: Installation, mark: str) -> list[SunkMessage]:
     return [message for message in site.delivered(mark) if message.sender]
 
 
+def wait_for_both(site: Installation, mark: str) -> None:
+    until(site, lambda: len(recipients(copies(site, mark))) == 2, "both copies")
+
+
 def held_and_approved(site: Installation, client: str) -> str:
     """A message that was held, and approved by command as it were; its mark."""
     mark = identity()
@@ -86,7 +92,7 @@ def test_released_mail_is_as_it_was_sent_whatever_main_cf_says(site: Installatio
     # Twice: the second one would meet the rate limit.
     for client in ("203.0.113.9", "203.0.113.10"):
         mark = held_and_approved(site, client)
-        until(site, lambda mark=mark: len(recipients(copies(site, mark))) == 2, "both copies")
+        wait_for_both(site, mark)
         assert recipients(copies(site, mark)) == [BOB, PIERRE]
         for copy in copies(site, mark):
             lines = copy.content.split(b"\r\n")
@@ -121,7 +127,23 @@ def test_a_new_password_needs_no_restart_and_nothing_in_postfix(site: Installati
         assert session.login(*before).code == 535
         assert session.login(*next(iter(site.service.release_login.items()))).code == 235
     mark = held_and_approved(site, "203.0.113.11")
-    until(site, lambda: len(recipients(copies(site, mark))) == 2, "both copies")
+    wait_for_both(site, mark)
+
+
+def checked(site: Installation) -> dict[str, str]:
+    """What `groupmilter check` says of moderation, by level and text."""
+    where = ("--postfix-config", str(site.postfix.config_directory))
+    command = Serving(site.service.folder, "", site.service.control)
+    found = json.loads(command.run("--json", "check", "--no-directory", *where).stdout)["checks"]
+    return {one["text"]: one["level"] for one in found if one["area"] == "moderation"}
+
+
+def test_check_tries_the_log_in(site: Installation) -> None:
+    assert checked(site)["the release listener takes our log-in."] == "ok"
+    site.postfix.stop()
+    [refused] = [text for text, level in checked(site).items() if level == "error"]
+    assert "Connection refused" in refused
+    site.postfix.start()
 
 
 def test_while_the_desk_is_down_a_login_is_put_off_and_works_when_it_is_back(site: Installation) -> None:
@@ -136,4 +158,4 @@ def test_while_the_desk_is_down_a_login_is_put_off_and_works_when_it_is_back(sit
         assert session.login(login, secret).code == 454
     site.service.start()
     mark = held_and_approved(site, "203.0.113.12")
-    until(site, lambda: len(recipients(copies(site, mark))) == 2, "both copies")
+    wait_for_both(site, mark)

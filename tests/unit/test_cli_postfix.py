@@ -37,17 +37,7 @@ GOOD = {
     "smtpd_discard_ehlo_keywords": "silent-discard, dsn",
     "receive_override_options": "",
 }
-RELEASE = Service(
-    "127.0.0.1:10027",
-    "inet",
-    "smtpd",
-    {
-        "milter_macro_daemon_name": "groupmilter-release",
-        "smtpd_milters": SOCKET,
-        "smtpd_sasl_auth_enable": "yes",
-        "smtpd_discard_ehlo_keywords": "",
-    },
-)
+RELEASE = Service("127.0.0.1:10027", "inet", "smtpd", {"smtpd_milters": SOCKET})
 SMTP = Service("smtp", "inet", "smtpd")
 
 
@@ -144,18 +134,6 @@ def test_the_service_domain_belongs_somewhere_once() -> None:
     assert advice(relay_domains="")["service domain"].level is Level.ERROR
     assert advice(mydestination="groups.example.org")["service domain"].level is Level.WARNING
     assert advice(relay_domains="", virtual_mailbox_domains="groups.example.org") == {}
-
-
-def test_the_release_listener() -> None:
-    assert "can't come back" in advice(services=(SMTP,))["release listener"].text
-    outside = Service("10027", "inet", "smtpd", RELEASE.overrides)
-    assert "from outside" in advice(services=(SMTP, outside))["master.cf 10027"].text
-    trusting = {**RELEASE.overrides, "smtpd_sasl_auth_enable": "no"}
-    found = advice(services=(SMTP, Service(RELEASE.name, "inet", "smtpd", trusting)))
-    assert "no credential" in found["master.cf 127.0.0.1:10027"].text
-    hiding = {key: v for key, v in RELEASE.overrides.items() if key != "smtpd_discard_ehlo_keywords"}
-    found = advice(services=(SMTP, Service(RELEASE.name, "inet", "smtpd", hiding)))
-    assert "hides DSN" in found["master.cf 127.0.0.1:10027"].text
 
 
 def test_lists_keep_what_stands_in_braces() -> None:

@@ -6,7 +6,7 @@ Fails with `ConfigurationError` for what the administrator wrote, `MirrorError` 
 
 from __future__ import annotations
 
-from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, rebuilding, terms_of
+from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding, terms_of
 from groupmilter.bootstrap.parts import (
     FRESHNESS,
     Snapshots,
@@ -26,6 +26,7 @@ __all__ = [
     "Snapshots",
     "address_map",
     "decisions",
+    "door",
     "ldap_settings",
     "ledger",
     "log_of",

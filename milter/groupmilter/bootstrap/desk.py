@@ -12,7 +12,7 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.moderation import decisions, ledger, mailbox, rebuilding
+from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import ticket_keys
 from groupmilter.catalogue import catalogue
 from groupmilter.config.fields import host_and_port
@@ -28,7 +28,7 @@ from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
-from groupmilter.moderation.submission import Door, Submitter
+from groupmilter.moderation.submission import Submitter
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.server import serve
 from groupmilter.policy.reasons import reason
@@ -109,7 +109,7 @@ class _Wiring:
         intake = Intake(
             box, self.opened, lookups, keys, settings, answers.take, held, time.time, self.log
         )  # fmt: skip
-        submitter = Submitter(self._door())
+        submitter = Submitter(door(configuration))
         panel = configuration.site.panel.url or f"http://{configuration.site.panel.listen}"
         correspondence = Correspondence(
             self.opened, box, lookups, decided, letters, submitter, keys, settings.service_domain,
@@ -136,10 +136,6 @@ class _Wiring:
         moderation, language = settings.moderation, settings.texts.language
         releases = moderation.expiry is Expiry.RELEASE
         return Letters(settings.service_domain, moderation.largest_attachment, language, releases)
-
-    def _door(self) -> Door:
-        release = self.configuration.site.service.release
-        return Door(release.host, release.port, release.login, lambda: read_secret(release.secret_file))
 
 
 def panelling(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:

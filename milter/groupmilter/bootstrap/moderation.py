@@ -11,12 +11,14 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.parts import ldap_settings, profile, snapshots, ticket_keys
+from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.decision import Decisions, Remember
 from groupmilter.moderation.item import DESK, Arrival, Terms, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Maildir
 from groupmilter.moderation.rebuilding import Rebuilding
+from groupmilter.moderation.submission import Door
 from groupmilter.moderation.terms import terms
 
 
@@ -28,6 +30,12 @@ def ledger(configuration: Configuration, *, timeout: float = 5.0) -> Ledger:
 def mailbox(configuration: Configuration) -> Maildir:
     """Return the hold mailbox."""
     return Maildir(configuration.site.hold_mailbox)
+
+
+def door(configuration: Configuration, *, timeout: float = 60.0) -> Door:
+    """Return where the MTA takes our letters and released mail, and what it knows us by."""
+    release = configuration.site.service.release
+    return Door(release.host, release.port, release.login, lambda: read_secret(release.secret_file), timeout)
 
 
 def decisions(configuration: Configuration, opened: Ledger) -> Decisions:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.advice import Advice, Level
+from groupmilter.cli.check_moderation import release_login, rights, service_owner
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption, PostfixOption
@@ -50,8 +51,10 @@ def check(
     if not no_directory:
         found += _directory(configuration)
     found += _mirror(configuration)
+    found += rights(configuration.site)
     if not no_postfix:
         found += _postfix(configuration, postfix_config)
+        found += release_login(configuration)
     errors = sum(advice.level is Level.ERROR for advice in found)
     shape = {"ok": not errors, "checks": [_shape(advice) for advice in found]}
     shown = [advice for advice in found if not quiet or advice.level is not Level.OK]
@@ -173,6 +176,7 @@ def _postfix(configuration: Configuration, directory: Path | None) -> Iterator[A
     from groupmilter import bootstrap
     from groupmilter.cli.postfix_advice import advise
     from groupmilter.cli.postfix_installed import installed
+    from groupmilter.cli.postfix_moderation import advise_moderation
 
     try:
         found = installed(directory)
@@ -185,6 +189,7 @@ def _postfix(configuration: Configuration, directory: Path | None) -> Iterator[A
     yield Advice(Level.OK, "postfix", "version", found.main.get("mail_version", "unknown"))
     generated = bootstrap.address_map(configuration)
     yield from advise(configuration.site, found, f"{generated.kind}:{generated.path}")
+    yield from advise_moderation(configuration.site, found, service_owner(configuration.site))
 
 
 def _draw(console: Console, found: Sequence[Advice]) -> None:

@@ -14,7 +14,7 @@ from groupmilter.cli.postfix_wanted import addresses, main_lines, milter_address
 from groupmilter.config.model import Mode
 
 if TYPE_CHECKING:
-    from groupmilter.cli.postfix_installed import Installed, Service
+    from groupmilter.cli.postfix_installed import Installed
     from groupmilter.config.model import Site
 
 _AREA = "postfix"
@@ -36,7 +36,6 @@ def advise(site: Site, postfix: Installed, generated: str) -> Iterator[Advice]:
     yield from _failing(postfix, lines)
     yield from _tables(site, postfix, generated, lines)
     yield from _plain_settings(site, postfix, lines)
-    yield from _services(site, postfix)
 
 
 def _bad(subject: str, text: str, fix: str = "") -> Advice:
@@ -200,32 +199,3 @@ def _alike(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Ad
         text = f"Postfix has {delimiter!r}, mta.recipient_delimiter here {site.mta.recipient_delimiter!r}: an"
         text = f"{text} extension of a group's address would be read in two ways, and tickets miss their mailbox."
         yield _bad("recipient_delimiter", text, lines["recipient_delimiter"])
-
-
-def _services(site: Site, postfix: Installed) -> Iterator[Advice]:
-    release = site.service.release
-    named = [
-        s for s in postfix.listeners if s.overrides.get("milter_macro_daemon_name") == release.daemon_name
-    ]
-    if not named:
-        text = (
-            f"no listener has milter_macro_daemon_name={release.daemon_name}: approved mail can't come back."
-        )
-        yield _warn("release listener", text, "see: groupmilter postfix")
-        return
-    for service in named:
-        yield from _release(service, postfix)
-
-
-def _release(service: Service, postfix: Installed) -> Iterator[Advice]:
-    label = f"master.cf {service.name}"
-    host = service.name.rpartition(":")[0]
-    if host not in ("127.0.0.1", "[::1]", "localhost", "::1"):
-        yield _bad(label, "the release listener can be reached from outside this host; bind it to loopback.")
-    if postfix.effective(service, "smtpd_sasl_auth_enable") != "yes":
-        text = "the release listener asks for no credential, and every account of this host can reach it."
-        yield _warn(label, text, "    -o smtpd_sasl_auth_enable=yes")
-    keywords = {word.lower() for word in split(postfix.effective(service, "smtpd_discard_ehlo_keywords"))}
-    if "dsn" in keywords:
-        text = "the release listener hides DSN, which carries the release ticket."
-        yield _bad(label, text, "    -o smtpd_discard_ehlo_keywords=")

@@ -42,6 +42,17 @@ READ = (
     "virtual_mailbox_domains",
     "virtual_alias_domains",
     "transport_maps",
+    "smtpd_sasl_auth_enable",
+    "smtpd_sasl_type",
+    "smtpd_sasl_path",
+    "smtpd_tls_security_level",
+    "smtpd_tls_auth_only",
+    "local_header_rewrite_clients",
+    "content_filter",
+    "header_checks",
+    "mime_header_checks",
+    "nested_header_checks",
+    "body_checks",
 )
 
 

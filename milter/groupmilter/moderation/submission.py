@@ -80,6 +80,18 @@ class Submitter:
         found = _QUEUE_ID.search(reply)
         return found[1] if found else reply
 
+    def greet(self) -> None:
+        """Log in and say goodbye: whether the MTA would take anything from us.
+
+        :raises NotSubmitted: where it wouldn't.
+        """
+        try:
+            self._open().quit()
+        except _FAILURES as error:
+            raise NotSubmitted(*_said(error)) from error
+        finally:
+            self.close()
+
     def close(self) -> None:
         """End the session, if there is one."""
         session, self._session = self._session, None
@@ -148,8 +160,9 @@ def _text(octets: bytes) -> str:
 
 
 def _said(error: Exception) -> tuple[int, str]:
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return 0, f"the MTA refuses our credential: {error.smtp_code} {error.smtp_error!r}"
     if isinstance(error, smtplib.SMTPResponseException):
-        return 0, f"{error.smtp_code} {error.smtp_error!r}"
+        refuses = isinstance(error, smtplib.SMTPAuthenticationError)
+        said = error.smtp_error if isinstance(error.smtp_error, str) else _text(error.smtp_error)
+        what = "the MTA refuses our credential" if refuses else "the release listener"
+        return 0, f"{what}: {error.smtp_code} {said}"
     return 0, f"the release listener: {error}"
