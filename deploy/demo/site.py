@@ -133,11 +133,6 @@ class Site:
         )
         return Serving(self.folder, text, state / "control.sock", user)
 
-    def _release_login(self) -> dict[str, str]:
-        """What the desk logs in with when it brings approved mail back."""
-        secret = self.folder / "state" / "release.secret"
-        return {"groupmilter-release": secret.read_text("utf-8").strip()}
-
     def _postfix(self) -> Postfix:
         """A Postfix that knows the people's mailboxes and, so far, nothing of groups."""
         give(self.mail, "nobody")
@@ -154,7 +149,7 @@ class Site:
             sink_port=self.sink.port,
             local_domains=(DOMAIN,),
             service_domain=SERVICE_DOMAIN,
-            logins={person.login: PASSWORD for person in self.people} | self._release_login(),
+            logins={person.login: PASSWORD for person in self.people},
             recipient_map=f"texthash:{table}",
             main={**dict.fromkeys(unset, ""), "relay_transport": "people:"},
             master=("people unix - n n - - virtual", *(f"  -o {option}" for option in options)),
