@@ -18,7 +18,7 @@ from tests.support.letters import untyped
 
 from groupmilter.groups.ticket import Kind, digest
 from groupmilter.moderation.item import DESK, Arrival, Event, State, Terms, Way, Who
-from groupmilter.moderation.ledger import Changed, Ledger, LedgerUnavailable, Outcome
+from groupmilter.moderation.ledger import Changed, Ledger, Outcome
 from groupmilter.moderation.transitions import DECISIONS, TRANSITIONS, WAITING, after
 
 JEAN = Who("jean@own.example", Way.MAIL, "uuid-jean", "<answer@own.example>")
@@ -43,10 +43,13 @@ def test_one_ticket_with_two_contents_is_a_conflict_that_changes_nothing(ledger:
     assert len(ledger.audit()) == 1
 
 
-def test_what_has_no_ticket_is_known_by_its_content(ledger: Ledger) -> None:
+def test_what_has_no_ticket_is_only_ever_the_same_file(ledger: Ledger) -> None:
+    """One mail that came past the milter for two groups stands there twice, for two decisions."""
     first = ledger.record(arrival(ticket="", kind=None), Terms(), State.SHUNTED, NOW)
-    again = ledger.record(arrival(ticket="", kind=None, file="other"), Terms(), State.SHUNTED, NOW)
+    again = ledger.record(arrival(ticket="", kind=None), Terms(), State.SHUNTED, NOW)
+    other = ledger.record(arrival(ticket="", kind=None, file="other"), Terms(), State.SHUNTED, NOW)
     assert (again.outcome, again.item) == (Outcome.KNOWN, first.item)
+    assert (other.outcome, other.item.name == first.item.name) == (Outcome.NEW, False)
     assert first.item.arrival.kind is None
 
 
@@ -287,13 +290,11 @@ def test_the_audit_is_read_by_time_item_group_action_and_page(ledger: Ledger) ->
     assert ledger.newest() == rows[-1].id
 
 
-def test_two_items_of_one_digest_are_refused_and_nothing_is_lost(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_arrivals_of_one_digest_are_a_conflict(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     first = recorded(ledger, 1)
     monkeypatch.setattr("groupmilter.moderation.ledger.item_digest", lambda _: first.digest)
-    with pytest.raises(LedgerUnavailable, match="UNIQUE"):
-        recorded(ledger, 2)
+    other = ledger.record(arrival(2), TERMS, State.HELD, NOW)
+    assert (other.outcome, other.item) == (Outcome.CONFLICT, first)
     assert ledger.items(set(State)) == (first,)
 
 

@@ -19,6 +19,7 @@ from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.answers import Answers
+from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.desk import Desk
@@ -127,6 +128,7 @@ class _Wiring:
         worked = Desk(
             box, self.opened, lookups, intake, correspondence, outgoing,
             rebuilding(configuration, self.opened, self.log), settings, time.time, self.log,
+            Attempts(self.log),
         )  # fmt: skip
         made.append(worked)
         return worked

@@ -18,7 +18,7 @@ from email.message import Message
 from functools import partial
 from html.parser import HTMLParser
 
-from groupmilter.groups.ticket import Keys, unseal
+from groupmilter.groups.ticket import Keys, Kind, unseal
 from groupmilter.mail.content import content_digest
 from groupmilter.moderation.item import Arrival
 
@@ -47,8 +47,10 @@ def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> A
     header = message[:_MOST_HEADER]
     recipient = _bare(top.get("delivered-to", ""))
     local, _, domain = recipient.rpartition("@")
-    text = local.lower().removeprefix("hold+") if domain.lower() == service_domain else ""
-    ticket = unseal(text, keys) if local.lower().startswith("hold+") else None
+    word, _, text = local.lower().partition("+") if domain.lower() == service_domain else ("", "", "")
+    ticket = unseal(text, keys) if word in {"hold", "bounce"} else None
+    if ticket is not None and (ticket.kind is Kind.BOUNCE) is not (word == "bounce"):
+        ticket = None
     shown = partial(_field, header)
     return Arrival(
         ticket=text if ticket else "",
@@ -67,7 +69,7 @@ def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> A
         message_id=shown("message-id"),
         queue_id=_queue_id(header),
         size=len(message),
-        recipient="" if ticket else recipient[:_MOST_SHOWN],
+        recipient="" if ticket else _bare(top.get("x-original-to", "") or recipient)[:_MOST_SHOWN],
     )
 
 

@@ -1,8 +1,8 @@
 """The moderation desk: what comes into the hold mailbox is recorded, asked about, and goes where it was decided to.
 
-One turn does everything that is due, in an order in which a crash at any point only repeats a step. A step that
-fails is logged and tried again at the next turn; the others go on. What was decided elsewhere (panel, command line)
-is seen in the ledger.
+One turn does everything that is due, in an order in which a crash at any point only repeats a step. What fails is
+logged once and tried again at the next turn; everything else goes on (`attempts`). What was decided elsewhere (panel,
+command line) is seen in the ledger.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group, Notify
 from groupmilter.groups.ticket import Kind
+from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.correspondence import ASKING, Correspondence
 from groupmilter.moderation.intake import Intake
 from groupmilter.moderation.item import DESK, Event, Item, State
-from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Letter
+from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_of
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
@@ -40,7 +39,8 @@ _DAY = 24 * 3600
 
 _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
-_TROUBLE = (LedgerUnavailable, DirectoryUnknown, OSError)
+_UNDECIDED = (Folder.HELD, Folder.INBOX)
+_PAGE = 500
 
 
 @dataclass(slots=True)
@@ -60,16 +60,16 @@ class Desk:
     settings: Settings
     clock: Callable[[], float]
     log: FilteringBoundLogger
+    attempts: Attempts
     _begun: bool = False
     _seen: int = 0
     _tidied: int = 0
-    _troubles: dict[str, str] = field(default_factory=dict)
+    _unsettled: list[str] = field(default_factory=list)
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
         came = threading.Event()
         watching = threading.Thread(target=self._watch, args=(stop, came), name="hold mailbox", daemon=True)
-        self._step("prepare", self.mailbox.prepare)
         watching.start()
         while not stop.is_set():
             came.clear()
@@ -92,51 +92,36 @@ class Desk:
             ("tidy", self._tidy),
         )
         for name, step in steps:
-            busy = self._step(name, step) or busy
-        return busy
-
-    def _step(self, name: str, step: Callable[[], bool | None]) -> bool:
-        try:
-            busy = bool(step())
-        except _TROUBLE as trouble:
-            if self._troubles.get(name) != str(trouble):
-                self._troubles[name] = str(trouble)
-                self.log.error("desk can't go on with a step", step=name, why=str(trouble))
-            return False
-        except Exception:
-            self.log.exception("surprise at the desk", step=name)
-            return False
-        if self._troubles.pop(name, None):
-            self.log.info("desk goes on", step=name)
+            busy = bool(self.attempts.step(name, step)) or busy
         return busy
 
     def _watch(self, stop: threading.Event, came: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                if self.mailbox.wait(stop, _TURN):
-                    came.set()
-            except OSError as error:
-                self.log.error("can't watch the hold mailbox", why=str(error))
-            # Who watches sees a file that is still there again at once: a moment lets the turn take it in.
-            stop.wait(_LOOK)
+            found = self.attempts.step("watch", lambda: self.mailbox.wait(stop, _TURN))
+            if found:
+                came.set()
+            elif found is None:
+                stop.wait(_TURN)
 
     def _pause(self, stop: threading.Event, came: threading.Event) -> None:
         """Wait until something came, the ledger changed, or a turn is due anyway."""
         left = _TURN
         while left > 0 and not stop.is_set() and not came.wait(_LOOK):
             left -= _LOOK
-            try:
-                if self.ledger.newest() != self._seen:
-                    return
-            except LedgerUnavailable:
-                continue
+            if self.attempts.step("look", self.ledger.newest) not in {None, self._seen}:
+                return
 
     # the steps
 
+    def _begin(self) -> bool:
+        """Bring ledger and folders in step, once at the start; what doesn't work then is tried at the next turn."""
+        if not self._begun:
+            self.mailbox.prepare()
+            self._begun = self.settle_all()
+        return False
+
     def _take_in(self) -> bool:
-        names = list(self.mailbox.names(Folder.INBOX))
-        for name in names:
-            self._step(f"take in {name}", partial(self.intake.take, name))
+        self.attempts.each("take in a file", list(self.mailbox.names(Folder.INBOX)), self.intake.take)
         return False
 
     def held(self, item: Item) -> None:
@@ -148,40 +133,39 @@ class Desk:
             self._tell(item, "held")
 
     def _expire(self) -> bool:
-        now = int(self.clock())
-        releases = self.settings.moderation.expiry is Expiry.RELEASE
-        due = self.ledger.expiring(now)
-        for item in due:
-            note = "expired undecided"
-            self.ledger.change(item.id, Event.APPROVE if releases else Event.EXPIRE, DESK, now, note=note)
-            self.log.info("expired", item=item.name, released=releases)
+        due = self.ledger.expiring(int(self.clock()))
+        event = Event.APPROVE if self.settings.moderation.expiry is Expiry.RELEASE else Event.EXPIRE
+        numbers = [item.id for item in due]
+        note = "expired undecided"
+        for changed in self.ledger.change_each(numbers, event, DESK, int(self.clock()), note=note):
+            self.log.info("expired", item=changed.item.name, state=changed.item.state.value)
         return bool(due)
 
     def _remind(self) -> bool:
-        now = int(self.clock())
-        due = self.ledger.to_remind(now)
-        for item in due:
-            self.correspondence.ask(item, "reminder")
-            self.ledger.mark(item.id, reminded=now)
-        return bool(due)
+        due = {item.name: item for item in self.ledger.to_remind(int(self.clock()))}
+        failed = self.attempts.each("remind of an item", due, lambda name: self._remind_of(due[name]))
+        return len(failed) < len(due)
+
+    def _remind_of(self, item: Item) -> None:
+        self.correspondence.ask(item, "reminder")
+        self.ledger.mark(item.id, reminded=int(self.clock()))
 
     def _settle_changed(self) -> bool:
         """Follow the audit rows: what was decided gets its folder, and its sender learns of it."""
-        rows = self.ledger.audit(after=self._seen, limit=500)
-        anew = {row.item for row in rows if row.action == "rebuild"}
-        for name in dict.fromkeys(row.item for row in rows if row.item):
-            item = self.ledger.by_name(name)
-            if item is not None:
-                self._settle(item)
-                if name in anew and item.state is State.HELD:
-                    self.held(item)
+        rows = self.ledger.audit(after=self._seen, limit=_PAGE)
+        changed = dict.fromkeys(row.item for row in rows if row.before or row.action == "rebuild")
+        self._unsettled = [*dict.fromkeys([*self._unsettled, *changed])]
         self._seen = rows[-1].id if rows else self._seen
-        return len(rows) == 500
+        self._unsettled = self.attempts.each("settle an item", self._unsettled, self._settle_named)
+        return len(rows) == _PAGE
 
-    def _begin(self) -> bool:
-        """Bring ledger and folders in step, once at the start; what doesn't work then is tried at the next turn."""
-        self._begun = self._begun or self.settle_all()
-        return False
+    def _settle_named(self, name: str) -> None:
+        item = self.ledger.by_name(name)
+        if item is None:
+            return
+        self._settle(item)
+        if item.state is State.HELD:
+            self.held(item)
 
     def settle_all(self) -> bool:
         """Bring every file into the folder of its item, and record what the ledger doesn't know.
@@ -189,23 +173,26 @@ class Desk:
         A crash may have come between, or the ledger been lost. Tell whether all of it could be done.
         """
         self._seen = self.ledger.newest()
-        for folder in (Folder.HELD, Folder.INBOX):
-            for item in self.rebuilding.known(folder):
-                if item.state in _SETTLED:
-                    self._settle(item)
-        done = [
-            self._step(f"record {name}", partial(self._record_anew, name, folder))
+        known = [item for folder in _UNDECIDED for item in self.rebuilding.known(folder)]
+        astray = {item.name: item for item in known if item.state in _SETTLED}
+        unknown = {
+            name: folder
             for folder in (Folder.SHUNTED, Folder.HELD)
             for name in self.rebuilding.unknown(folder)
+        }
+        failed = [
+            *self.attempts.each("settle an item", astray, lambda name: self._settle(astray[name])),
+            *self.attempts.each(
+                "record a file", unknown, lambda name: self._record_anew(name, unknown[name])
+            ),
         ]
-        for item in self.ledger.search.unasked():
-            self.held(item)
+        unasked = {item.name: item for item in self.ledger.search.unasked()}
+        failed += self.attempts.each("ask about an item", unasked, lambda name: self.held(unasked[name]))
         self._tell_unknown()
-        return all(done)
+        return not failed
 
-    def _record_anew(self, name: str, folder: Folder) -> bool:
+    def _record_anew(self, name: str, folder: Folder) -> None:
         self.rebuilding.take(name, folder)
-        return True
 
     def _tell_unknown(self) -> None:
         """Say whether kept mail is unknown to the ledger: that hurries nobody, but it is never purged."""
@@ -219,12 +206,12 @@ class Desk:
     def _settle(self, item: Item) -> None:
         if item.state is not State.HELD:
             self.ledger.letters.drop(item.id, ASKING)
-        if item.state in _TOLD and item.arrival.kind is Kind.HOLD:
-            self._tell(item, _TOLD[item.state])
         try:
             self.mailbox.move(item.arrival.file, folder_of(item.state))
         except Missing:
             self.log.debug("no file any more", item=item.name)
+        if item.state in _TOLD and item.arrival.kind is Kind.HOLD:
+            self._tell(item, _TOLD[item.state])
 
     def _tell(self, item: Item, kind: str) -> None:
         """Plan a letter to the sender, if he is proven and the group wants him to know."""
@@ -241,14 +228,19 @@ class Desk:
         self.ledger.letters.plan((planned,))
 
     def _tidy(self) -> bool:
+        """Delete mail that ended long ago; what the ledger says of it stays."""
         now = int(self.clock())
         if 0 <= now - self._tidied < _TIDY:
             return False
-        for item in self.ledger.finished_before(now - self.settings.moderation.keep_days * _DAY):
-            try:
-                self.mailbox.remove(item.arrival.file)
-            except Missing:
-                self.log.debug("no file any more", item=item.name)
-            self.ledger.mark(item.id, purged=True)
+        before = now - self.settings.moderation.keep_days * _DAY
+        reports = list(self.mailbox.aged(Folder.REPORTS, before))
+        self.attempts.each("delete a report", reports, self.mailbox.remove)
+        ended = {item.name: item for item in self.ledger.finished_before(before, _PAGE)}
+        kept = self.attempts.each(
+            "delete a file", ended, lambda name: self.mailbox.remove(ended[name].arrival.file)
+        )
+        self.ledger.mark_each([ended[name].id for name in ended.keys() - kept], purged=True)
+        if len(ended) == _PAGE and len(kept) < _PAGE:
+            return True
         self._tidied = now
         return False

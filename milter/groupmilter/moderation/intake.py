@@ -1,8 +1,7 @@
 """Taking in what the MTA has delivered: recorded first, then moved, so that a crash only repeats it.
 
-Whatever can't be read, wasn't sealed by us or came a second time with another content is shunted: shown to a human,
-never deleted. Raises `LedgerUnavailable`, `DirectoryUnknown`, OSError: the file stays and is taken
-again.
+Whatever can't be understood, wasn't sealed by us or came a second time with another content is shunted: shown to a
+human, never deleted. Raises `LedgerUnavailable`, `DirectoryUnknown`, OSError: the file stays and is taken again.
 """
 
 from __future__ import annotations
@@ -12,16 +11,19 @@ from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Keys, Kind
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.circle import Lookups
-from groupmilter.moderation.item import DESK, Arrival, Item, State, Terms
-from groupmilter.moderation.ledger import Ledger, Outcome, Recorded
-from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing
-from groupmilter.moderation.terms import terms
+from groupmilter.moderation.item import DESK, Arrival, Event, Item, State, Terms
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Outcome, Recorded
+from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_of
+from groupmilter.moderation.terms import addressed, terms
+from groupmilter.moderation.transitions import OPEN
 from groupmilter.policy.settings import Settings
 
 _STATES = {Kind.HOLD: State.HELD, Kind.SPLIT: State.APPROVED, Kind.REFUSE: State.APPROVED}
+_AGAIN = (LedgerUnavailable, DirectoryUnknown, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Intake:
 
     :param answer: what becomes of a moderator's answer.
     :param held: told of each item that somebody has to decide about.
+    :param clock: seconds since 1970, UTC.
     """
 
     mailbox: HoldMailbox
@@ -43,55 +46,91 @@ class Intake:
     log: FilteringBoundLogger
 
     def take(self, name: str) -> None:
-        """Take in one file of the inbox."""
+        """Take in one file of the inbox; one that is gone meanwhile is nobody's any more."""
         try:
             octets = self.mailbox.read(name)
+            arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
+            self._understood(arrival, octets)
         except Missing:
-            return
-        except OSError as error:
-            self.log.error("can't read held mail", file=name, why=str(error))
-            return
-        arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
+            self.log.info("gone from the hold mailbox", file=name)
+
+    def _understood(self, arrival: Arrival, octets: bytes) -> None:
+        try:
+            self._sorted(arrival, octets)
+        except (*_AGAIN, Missing):
+            raise
+        except Exception as surprise:
+            self.log.exception("surprise at held mail", file=arrival.file)
+            self._shunt(arrival, f"surprise: {type(surprise).__name__}: {surprise}", Terms(why="unknown"))
+
+    def _sorted(self, arrival: Arrival, octets: bytes) -> None:
         if arrival.kind is Kind.ANSWER:
             self.answer(arrival, octets)
-            self.mailbox.remove(name)
-            return
-        if arrival.kind in _STATES:
-            self._record(arrival)
+            self.mailbox.remove(arrival.file)
+        elif arrival.kind is Kind.BOUNCE:
+            self.mailbox.move(arrival.file, Folder.REPORTS)
+            self.log.info("delivery report filed", file=arrival.file, subject=arrival.subject)
+        elif arrival.kind in _STATES:
+            self._record(arrival, _STATES[arrival.kind])
         else:
-            self._shunt(arrival, f"no ticket of ours: {arrival.recipient or 'no recipient'}")
+            self._unprocessed(arrival)
 
-    def _record(self, arrival: Arrival) -> None:
-        now = int(self.clock())
-        with self.lookups.snapshot() as directory:
-            meant = terms(arrival, directory, self.settings, now)
+    def _record(self, arrival: Arrival, state: State) -> None:
+        meant = self._terms(arrival)
         if not meant.group_uuid:
             self._shunt(arrival, "its group is gone", meant)
             return
-        assert arrival.kind is not None
-        recorded = self.ledger.record(arrival, meant, _STATES[arrival.kind], now)
+        recorded = self.ledger.record(arrival, meant, state, int(self.clock()))
         if recorded.outcome is Outcome.CONFLICT:
-            # The ticket is spoken for by another content: this one is recorded by its content alone.
+            # The ticket is spoken for by another content: this one is recorded as the file that it is.
             self._shunt(replace(arrival, ticket=""), "a ticket that was used for another message", meant)
-            return
-        self._place(recorded, arrival)
+        elif self._own(recorded.item, arrival.file):
+            if recorded.item.state is State.HELD:
+                self.held(recorded.item)
+            self._file(recorded, arrival.file)
 
-    def _place(self, recorded: Recorded, arrival: Arrival) -> None:
-        item = recorded.item
-        if item.arrival.file != arrival.file:
-            self.log.warning("delivered twice into the hold mailbox", item=item.name)
-            self.mailbox.remove(arrival.file)
+    def _unprocessed(self, arrival: Arrival) -> None:
+        with self.lookups.snapshot() as directory:
+            arrival = addressed(arrival, directory, self.settings.own_domains)
+        why = f"no ticket of ours: {arrival.recipient or 'no recipient'}"
+        self._shunt(arrival, why, self._terms(arrival))
+
+    def _terms(self, arrival: Arrival) -> Terms:
+        with self.lookups.snapshot() as directory:
+            return terms(arrival, directory, self.settings, int(self.clock()))
+
+    def _shunt(self, arrival: Arrival, why: str, meant: Terms) -> None:
+        now = int(self.clock())
+        recorded = self.ledger.record(arrival, meant, State.SHUNTED, now, why)
+        if recorded.outcome is Outcome.CONFLICT:
+            self.log.error(
+                "can't be told from another item", item=recorded.item.name, file=arrival.file, why=why
+            )
+            self.mailbox.move(arrival.file, Folder.SHUNTED)
             return
-        if item.state is State.HELD:
-            self.held(item)
-        self.mailbox.move(arrival.file, Folder.SHUNTED if item.state is State.SHUNTED else Folder.HELD)
+        self.log.warning("shunted", item=recorded.item.name, why=why)
+        if recorded.item.state is State.HELD:
+            recorded = replace(
+                recorded, item=self.ledger.change(recorded.item.id, Event.SHUNT, DESK, now, note=why).item
+            )
+        if self._own(recorded.item, arrival.file):
+            self._file(recorded, arrival.file)
+
+    def _own(self, item: Item, name: str) -> bool:
+        """Tell whether a file is the item's; a second copy takes the place of one that is gone, else it is deleted."""
+        if item.arrival.file == name:
+            return True
+        if item.state in OPEN and not self.mailbox.has(item.arrival.file):
+            self.ledger.mark(item.id, file=name)
+            self.log.warning("its file was gone; a second copy takes its place", item=item.name, file=name)
+            return True
+        self.log.warning("delivered twice into the hold mailbox", item=item.name)
+        self.mailbox.remove(name)
+        return False
+
+    def _file(self, recorded: Recorded, name: str) -> None:
+        """Bring a file where its item stands, which may have been decided about meanwhile."""
+        item = recorded.item
+        self.mailbox.move(name, folder_of(item.state))
         if recorded.outcome is Outcome.NEW:
             self.log.info("recorded", item=item.name, group=item.terms.group_address, state=item.state.value)
-
-    def _shunt(self, arrival: Arrival, why: str, meant: Terms | None = None) -> None:
-        recorded = self.ledger.record(
-            arrival, meant or Terms(why="unknown"), State.SHUNTED, int(self.clock()), why
-        )
-        self.mailbox.move(arrival.file, Folder.SHUNTED)
-        if recorded.outcome is Outcome.NEW:
-            self.log.warning("shunted", item=recorded.item.name, why=why, by=DESK.name)

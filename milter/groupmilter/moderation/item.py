@@ -75,7 +75,7 @@ class Arrival:
     :param author, subject, message_id, queue_id: for people: decoded, one line, cut; ``queue_id`` as our MTA's own
         Received line tells.
     :param size: octets of the message.
-    :param recipient: what it was addressed to (``unprocessed@...``), the ticket taken out.
+    :param recipient: what it was addressed to where it has no ticket: a group, if it came past the milter.
     """
 
     ticket: str
@@ -157,9 +157,14 @@ class Item:
         return name_of(self.digest)
 
 
+def item_key(arrival: Arrival) -> str:
+    """Return what makes an arrival the same as another: its ticket; without one it is only ever the same file."""
+    return arrival.ticket or f"{arrival.content} {arrival.file}"
+
+
 def item_digest(arrival: Arrival) -> int:
     """Return 56 bits that name the item of an arrival."""
-    return digest(arrival.ticket or arrival.content)
+    return digest(item_key(arrival))
 
 
 _LETTERS = "abcdefghjkmnpqrstvwxyz23456789"

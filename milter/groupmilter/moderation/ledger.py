@@ -12,7 +12,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
-from groupmilter.moderation.item import DESK, Arrival, Event, Item, State, Terms, Who, item_digest, name_of
+from groupmilter.moderation.item import (
+    DESK,
+    Arrival,
+    Event,
+    Item,
+    State,
+    Terms,
+    Who,
+    item_digest,
+    item_key,
+    name_of,
+)
 from groupmilter.moderation.letter_queue import LetterQueue
 from groupmilter.moderation.release_book import ReleaseBook
 from groupmilter.moderation.rows import (
@@ -77,16 +88,17 @@ class Ledger:
     ) -> Recorded:
         """Record an arrival; the same one again changes nothing.
 
+        One ticket with two contents is a conflict, as are two arrivals whose 56 bits are the same.
+
         :param state: where it begins.
         :param past: what is known of one that was recorded before, in a ledger that is lost.
         """
-        key = arrival.ticket or arrival.content
+        key, short = item_key(arrival), item_digest(arrival)
         with self._database.writing() as connection:
-            row = connection.execute(select(ITEM).where(ITEM.c.key == key)).mappings().first()
+            row = connection.execute(select(ITEM).where(ITEM.c.digest == short)).mappings().first()
             if row is not None:
-                same = row["content"] == arrival.content
+                same = row["key"] == key and row["content"] == arrival.content
                 return Recorded(item_of(row), Outcome.KNOWN if same else Outcome.CONFLICT)
-            short = item_digest(arrival)
             values = columns_of(arrival, terms) | {
                 "key": key, "digest": short, "name": name_of(short), "state": state.value, "recorded": now,
                 "note": note, "purged": False,
@@ -192,10 +204,14 @@ class Ledger:
 
     def mark(self, item_id: int, **values: int | bool | str) -> None:
         """Set ``noticed``, ``reminded`` (times), ``purged`` or ``file`` of an item."""
+        self.mark_each((item_id,), **values)
+
+    def mark_each(self, item_ids: Collection[int], **values: int | bool | str) -> None:
+        """Set the same of several items."""
         if not values.keys() <= {"noticed", "reminded", "purged", "file"}:
             raise TypeError(f"can't mark {', '.join(values)}")
         with self._database.writing() as connection:
-            connection.execute(update(ITEM).where(ITEM.c.id == item_id).values(**values))
+            connection.execute(update(ITEM).where(ITEM.c.id.in_(item_ids)).values(**values))
 
     def attempted(self, item_id: int, next_attempt: int, note: str) -> None:
         """Note a failed attempt to send an item out, and when the next one is due."""

@@ -26,7 +26,7 @@ from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Arrival, Item, State, Terms, Who
 from groupmilter.moderation.ledger import Ledger, Outcome, Past, Recorded
 from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_of
-from groupmilter.moderation.terms import terms
+from groupmilter.moderation.terms import addressed, terms
 from groupmilter.policy.settings import Settings
 
 ORDER = (Folder.APPROVED, Folder.REJECTED, Folder.EXPIRED, Folder.SHUNTED, Folder.HELD, Folder.INBOX)
@@ -97,6 +97,8 @@ class Rebuilding:
         return self._record(arrival, folder, since)
 
     def _record(self, arrival: Arrival, folder: Folder, since: int) -> Found:
+        with self.lookups.snapshot() as directory:
+            arrival = addressed(arrival, directory, self.settings.own_domains)
         came = arrival.sent or since
         meant = self._terms(arrival, came)
         state, note = _state(arrival, folder, meant)

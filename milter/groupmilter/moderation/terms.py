@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import digest
+from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import Arrival, Terms
 from groupmilter.policy.reasons import reason
@@ -55,6 +57,18 @@ def terms(arrival: Arrival, directory: Lookup, settings: Settings, now: int) -> 
         expires=clock.expires(now),
         remind=clock.remind(now),
     )
+
+
+def addressed(arrival: Arrival, directory: Lookup, own_domains: frozenset[str]) -> Arrival:
+    """Return an arrival that no ticket speaks for with the group to which it came past the milter, if it is one's.
+
+    So a human who finds it among the shunted can let it through to that group.
+
+    :raises DirectoryUnknown: where the directory can't tell.
+    """
+    address = canonical(arrival.recipient, own_domains) if not arrival.kind and arrival.recipient else None
+    group = directory.find(address) if address else None
+    return replace(arrival, group=digest(group.uuid)) if isinstance(group, Group) else arrival
 
 
 def _own(rule: SiteRule | None) -> HoldThen:
