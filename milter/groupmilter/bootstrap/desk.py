@@ -15,10 +15,10 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import ticket_keys
-from groupmilter.catalogue import catalogue
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
+from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
@@ -141,7 +141,9 @@ class _Wiring:
         settings = self.configuration.settings
         moderation, language = settings.moderation, settings.texts.language
         releases = moderation.expiry is Expiry.RELEASE
-        return Letters(settings.service_domain, moderation.largest_attachment, language, releases)
+        return Letters(
+            settings.service_domain, moderation.largest_attachment, catalogue(), language, releases
+        )
 
 
 def panelling(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
