@@ -47,7 +47,7 @@ def french() -> Catalog:
 def translated(sentence: Sentence) -> tuple[str, ...]:
     entry = french().get(sentence.forms[0] if len(sentence.forms) == 1 else sentence.forms)
     assert entry is not None, f"{sentence.where}: not in French: {sentence.forms[0]}"
-    return (entry.string,) if isinstance(entry.string, str) else tuple(entry.string)
+    return (entry.string,) if isinstance(entry.string, str) else tuple(entry.string or ())
 
 
 def test_there_are_sentences_of_pages_and_letters() -> None:

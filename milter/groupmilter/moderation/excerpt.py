@@ -41,3 +41,8 @@ def excerpt(message: bytes) -> tuple[tuple[str, ...], bool]:
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines), False
+
+
+def own_lines(text: str) -> tuple[str, ...]:
+    """Return what a moderator wrote, line by line."""
+    return tuple(prose(line, _MOST) for line in text.splitlines()[:_MOST_LINES])

@@ -21,21 +21,36 @@ _WHY: Mapping[str, str] = {
 }
 
 
-def about(item: Item, message: bytes, voice: Voice, releases: bool) -> tuple[Row, ...]:
-    """Return all that a moderator wants to know of a message before he decides.
+def what(item: Item, message: bytes, voice: Voice) -> tuple[Row, ...]:
+    """Return what a moderator wants to know first: for which group, from whom, about what, with which files."""
+    files = ", ".join(harmless(name) for name in attachment_names(message))
+    attached = (Row(voice.say("Attachments"), files),) if files else ()
+    return (to_group(item, voice), *sender(item, voice), subject(item, voice), *attached)
+
+
+def details(item: Item, voice: Voice, releases: bool) -> tuple[Row, ...]:
+    """Return what else there is to know.
 
     :param releases: whether it goes out when nobody decides.
     """
-    rows = [*sender(item, voice), subject(item, voice)]
-    rows.append(Row(voice.say("Received"), said=when(item.arrival.sent or item.recorded, voice)))
-    rows.append(Row(voice.say("Held because"), said=_why(item.terms.why, voice)))
-    rows.append(Row(voice.say("Size"), said=voice.each(lambda speech: speech.size(item.arrival.size))))
-    files = ", ".join(harmless(name) for name in attachment_names(message))
-    if files:
-        rows.append(Row(voice.say("Attachments"), files))
+    rows = [
+        Row(voice.say("Held because"), said=_why(item.terms.why, voice)),
+        received(item, voice),
+        Row(voice.say("Size"), said=voice.each(lambda speech: speech.size(item.arrival.size))),
+    ]
     if item.terms.expires:
         rows.append(Row(voice.say("Expires"), said=_expiry(item.terms.expires, voice, releases)))
     return (*rows, reference(item, voice))
+
+
+def to_group(item: Item, voice: Voice) -> Row:
+    """Return for which group a message is."""
+    return Row(voice.say("To the group"), item.terms.group_address)
+
+
+def received(item: Item, voice: Voice) -> Row:
+    """Return when a message came."""
+    return Row(voice.say("Received"), said=when(item.arrival.sent or item.recorded, voice))
 
 
 def sender(item: Item, voice: Voice) -> tuple[Row, ...]:
@@ -50,7 +65,7 @@ def sender(item: Item, voice: Voice) -> tuple[Row, ...]:
         rows.append(Row(voice.say("From"), address or item.arrival.author, nobody))
     else:
         rows = [Row(voice.say("From"), address or item.arrival.author, (*nobody, *proven), tone)]
-    if address and name and name.lower() != address:
+    if address and name and name.lower() not in {address, item.terms.sender_name.lower()}:
         rows.append(Row(voice.say("Name given"), harmless(name)))
     return tuple(rows)
 

@@ -19,7 +19,8 @@ from groupmilter.moderation.sheet import Choice, Entry, Page, Row, Said, Sheet, 
 
 WIDTH = 72
 QUOTE = "> "
-_NARROW_LABEL = 30
+_ROW_WIDTH = 76
+_NARROW_LABEL = 33
 
 LIGHT: Mapping[str, str] = {
     "paper": "#f3f5f7", "sheet": "#ffffff", "ink": "#1a2430", "quiet": "#51606f", "line": "#d3dae1",
@@ -36,7 +37,8 @@ DARK: Mapping[str, str] = {
 def html(sheet: Sheet, voice: Voice, title: str) -> str:
     """Return a sheet as an HTML document."""
     page = _template().render(
-        sheet=sheet, language=voice.first.language, title=title, light=LIGHT, dark=DARK
+        sheet=sheet, language=voice.first.language, title=title, light=LIGHT, dark=DARK,
+        labelled=lambda label: voice.first.say("{label}:", label=joined(label, " · ")),
     )  # fmt: skip
     return page.strip() + "\n"
 
@@ -59,10 +61,11 @@ def plain(sheet: Sheet, voice: Voice) -> str:
     blocks.append(_rows(sheet.rows, voice))
     if sheet.quote is not None:
         quoted = (line for one in sheet.quote.lines for line in _wrapped(one, WIDTH - len(QUOTE)) or [""])
-        lines = [*_labels(sheet.quote.label, voice), *(f"{QUOTE}{line}".rstrip() for line in quoted)]
+        lines = [*_labels(sheet.quote.label), *(f"{QUOTE}{line}".rstrip() for line in quoted)]
         blocks.append("\n".join(lines))
     blocks += _ways(sheet.choices, sheet.page, voice)
     blocks += [_entry(number, entry, voice) for number, entry in enumerate(sheet.entries, 1)]
+    blocks.append(_rows(sheet.details, voice))
     blocks += [_paragraphs(said) for said in sheet.notes]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -71,10 +74,9 @@ def _paragraphs(said: Said) -> str:
     return "\n\n".join("\n".join(_wrapped(text, WIDTH)) for _, text in said)
 
 
-def _labels(said: Said, voice: Voice) -> list[str]:
+def _labels(said: Said) -> list[str]:
     """Return what introduces the lines below it, once for each language."""
-    texts = [voice.first.say("{label}:", label=text) for _, text in said[-1:]]
-    return [line for text in (*(text for _, text in said[:-1]), *texts) for line in _wrapped(text, WIDTH)]
+    return [line for _, text in said for line in _wrapped(text, WIDTH)]
 
 
 def _rows(rows: tuple[Row, ...], voice: Voice) -> str:
@@ -87,7 +89,7 @@ def _rows(rows: tuple[Row, ...], voice: Voice) -> str:
 
 def _row(label: str, row: Row, width: int) -> Iterator[str]:
     texts = (*((row.quoted,) if row.quoted else ()), *(text for _, text in row.said))
-    lines = [line for text in texts for line in _wrapped(text, WIDTH - width)]
+    lines = [line for text in texts for line in _wrapped(text, _ROW_WIDTH - width)]
     if len(label) > width - 1:
         yield label
         label = ""
@@ -98,25 +100,26 @@ def _row(label: str, row: Row, width: int) -> Iterator[str]:
 
 def _ways(choices: tuple[Choice, ...], page: Page | None, voice: Voice) -> Iterator[str]:
     for choice in choices:
-        yield "\n".join((*_labels(choice.hint, voice), f"  {choice.address}"))
+        yield "\n".join((*_labels(choice.hint), f"  {choice.address}"))
     if page is not None:
-        yield "\n".join((*_labels(page.label, voice), f"  {page.url}"))
+        label = voice.first.say("{label}:", label=joined(page.label))
+        yield "\n".join((*_wrapped(label, WIDTH), f"  {page.url}"))
 
 
 def _entry(number: int, entry: Entry, voice: Voice) -> str:
     """Return one of many: its page, or the addresses where there is none."""
-    ways = () if entry.page else entry.choices
-    page = (Page(entry.page.label, entry.page.url),) if entry.page else ()
+    page = [(entry.page.label, entry.page.url)] if entry.page else []
+    ways = page or [(choice.label, choice.address) for choice in entry.choices]
     head = _wrapped(entry.title, WIDTH - 4)
     lines = [f"{number:>2}. {head[0] if head else ''}", *(f"    {line}" for line in head[1:])]
     lines += [f"    {line}" for row in entry.rows for line in _short(row, voice)]
-    lines += [f"    {joined(choice.label)}:\n  {choice.address}" for choice in ways]
-    lines += [f"  {one.url}" for one in page]
+    for label, target in ways:
+        lines += [f"    {voice.first.say('{label}:', label=joined(label))}", f"  {target}"]
     return "\n".join(lines)
 
 
 def _short(row: Row, voice: Voice) -> list[str]:
-    text = ", ".join(part for part in (row.quoted, joined(row.said)) if part)
+    text = " – ".join(part for part in (row.quoted, joined(row.said)) if part)
     return _wrapped(voice.first.say("{label}:", label=joined(row.label)) + " " + text, WIDTH - 4)
 
 

@@ -16,8 +16,18 @@ from groupmilter.language.speech import Speech
 from groupmilter.mail.reply import Reply
 from groupmilter.moderation import layout, ways
 from groupmilter.moderation.attaching import why_not_attached
-from groupmilter.moderation.excerpt import excerpt
-from groupmilter.moderation.facts import about, reference, sender, subject, title
+from groupmilter.moderation.excerpt import excerpt, own_lines
+from groupmilter.moderation.facts import (
+    details,
+    received,
+    reference,
+    sender,
+    subject,
+    title,
+    to_group,
+    what,
+    when,
+)
 from groupmilter.moderation.item import Item
 from groupmilter.moderation.report import Status, make_report
 from groupmilter.moderation.sheet import Entry, Quote, Row, Said, Sheet, Voice, joined
@@ -38,8 +48,8 @@ LISTED = 50
 """Messages that one summary names."""
 
 _ASKING: Mapping[bool, tuple[str, str]] = {
-    False: (marked("To approve"), marked("A message to {group} waits for your decision.")),
-    True: (marked("Reminder, to approve"), marked("A message to {group} still waits for your decision.")),
+    False: (marked("To approve"), marked("A message waits for your decision")),
+    True: (marked("Reminder, to approve"), marked("A message still waits for your decision")),
 }
 _ENCLOSED: Mapping[str, str] = {
     "": marked("The whole message is attached."),
@@ -47,18 +57,21 @@ _ENCLOSED: Mapping[str, str] = {
     "program": marked("The message may hold a program, so it isn't attached."),
     "unfit": marked("The message can't be carried in an attachment."),
 }
-_OUTCOMES: Mapping[str, tuple[str, str]] = {
+_OUTCOMES: Mapping[str, tuple[str, str, str]] = {
     "held": (
         marked("Waits for approval"),
-        marked("Your message to {group} waits for a moderator's approval."),
+        marked("Your message waits for approval"),
+        marked("A moderator of the group decides whether its members get it."),
     ),
     "rejected": (
         marked("Not approved"),
-        marked("Your message to {group} was not approved. Its members did not get it."),
+        marked("Your message was not approved"),
+        marked("The members of the group did not get it."),
     ),
     "expired": (
         marked("Not approved in time"),
-        marked("Nobody decided in time about your message to {group}. Its members did not get it."),
+        marked("Your message was not approved in time"),
+        marked("Nobody decided about it, so the members of the group did not get it."),
     ),
 }
 _INVALID: Mapping[str, str] = {
@@ -96,11 +109,12 @@ class Letters:
         label, heading = _ASKING[reminder]
         unattached = why_not_attached(message, self.largest_attachment)
         sheet = Sheet(
-            heading=voice.say(heading, group=item.terms.group_address),
-            rows=about(item, message, voice, self.releases),
+            heading=voice.say(heading),
+            rows=what(item, message, voice),
             quote=_quote(message, voice),
             choices=ways.choices(item, own, voice),
             page=ways.page(own, voice),
+            details=details(item, voice, self.releases),
             notes=(voice.say(_ENCLOSED[unattached]), *ways.notes(voice)),
         )
         kind = "reminder" if reminder else "request"
@@ -115,7 +129,7 @@ class Letters:
     def _stranded(self, item: Item, to: Addressee, voice: Voice, now: int) -> EmailMessage:
         """Return what the site's contact learns when nobody can be asked; he decides on the server alone."""
         sheet = Sheet(
-            heading=voice.say("A message to {group} waits, and nobody can be asked.", group=item.terms.group_address),
+            heading=voice.say("A message waits, and nobody can be asked"),
             paragraphs=(
                 voice.say(
                     "No moderator or owner of this group has an address that takes mail. Please see to it that one "
@@ -123,7 +137,7 @@ class Letters:
                 ),
                 (("en", f"groupmilter held show {item.name}"),),
             ),
-            rows=(*sender(item, voice), subject(item, voice), reference(item, voice)),
+            rows=(to_group(item, voice), *sender(item, voice), subject(item, voice), reference(item, voice)),
         )  # fmt: skip
         label = voice.say("Nobody to approve")
         letter = self._letter(to, item, voice, label, f"{item.name}.stranded", now)
@@ -151,9 +165,8 @@ class Letters:
             notes=(*_more(more, voice), *ways.notes(voice)),
         )
         name = self._voice_name(voice, "")
-        languages = [speech.language for speech in voice.speeches]
         identity = f"summary.{now}"
-        letter = self._stationery.letter(to, name, joined(heading), identity, now, languages)
+        letter = self._stationery.letter(to, name, joined(heading), identity, now)
         self._fill(letter, sheet, voice)
         return letter
 
@@ -164,7 +177,7 @@ class Letters:
             heading=voice.say("Your decision came too late and changes nothing."),
             paragraphs=story(item, voice, to.address),
             rows=(
-                *_to_group(item, voice),
+                to_group(item, voice),
                 *sender(item, voice),
                 subject(item, voice),
                 reference(item, voice),
@@ -180,26 +193,27 @@ class Letters:
         voice = self._voice(to)
         known = why if why in _INVALID else "gone"
         heading = voice.say("Nothing was decided.")
-        languages = [speech.language for speech in voice.speeches]
         name, identity = self._voice_name(voice, ""), f"invalid.{known}.{now}"
-        letter = self._stationery.letter(to, name, joined(heading), identity, now, languages)
+        letter = self._stationery.letter(to, name, joined(heading), identity, now)
         self._fill(letter, Sheet(heading, (voice.say(_INVALID[known]),)), voice)
         return letter
 
     def outcome(self, item: Item, kind: str, to: Addressee, message: bytes, now: int) -> EmailMessage:
         """Return what the sender learns: ``held``, ``rejected`` or ``expired``; no moderator is named."""
         voice = self._voice(to)
-        label, heading = _OUTCOMES[kind]
-        reason = (Row(voice.say("Reason"), item.comment),) if kind == "rejected" and item.comment else ()
-        expiry = (Row(voice.say("Waits until"), said=voice.each(lambda s: s.when(item.terms.expires))),)
+        label, heading, meaning = _OUTCOMES[kind]
+        given = kind == "rejected" and item.comment
+        expiry = (Row(voice.say("Waits until"), said=when(item.terms.expires, voice)),)
         sheet = Sheet(
-            heading=voice.say(heading, group=item.terms.group_address),
+            heading=voice.say(heading),
+            paragraphs=(voice.say(meaning),),
             rows=(
-                *reason,
+                to_group(item, voice),
                 subject(item, voice),
                 *(expiry if kind == "held" and item.terms.expires else ()),
                 reference(item, voice),
             ),
+            quote=Quote(voice.say("The reason given:"), own_lines(item.comment)) if given else None,
             notes=(voice.say("The header of your message is attached."),),
         )
         letter = self._letter(to, item, voice, voice.say(label), f"{item.name}.{kind}", now)
@@ -241,9 +255,8 @@ class Letters:
     ) -> EmailMessage:
         group = item.terms.group_address.partition("@")[0]
         line = voice.first.say("{label}: {subject}", label=joined(label), subject=title(item, voice))
-        languages = [speech.language for speech in voice.speeches]
         name = self._voice_name(voice, group)
-        return self._stationery.letter(to, name, f"{line} ({group})", identity, now, languages)
+        return self._stationery.letter(to, name, f"{line} ({group})", identity, now)
 
     def _voice_name(self, voice: Voice, group: str) -> str:
         """Return under which name letters come; without an address in it, which filters take for a forgery."""
@@ -265,23 +278,21 @@ class Letters:
 def _quote(message: bytes, voice: Voice) -> Quote | None:
     lines, more = excerpt(message)
     beginning, whole = (
-        marked("The message begins, in its sender's words"),
-        marked("The message, in its sender's words"),
+        marked("The message begins, in its sender's words:"),
+        marked("The message, in its sender's words:"),
     )
     label = beginning if more else whole
     return Quote(voice.say(label), lines) if lines else None
 
 
 def _entry(item: Item, own: Ways, voice: Voice) -> Entry:
-    received = Row(
-        voice.say("Received"), said=voice.each(lambda s: s.when(item.arrival.sent or item.recorded))
+    rows = (to_group(item, voice), *sender(item, voice)[:1], received(item, voice))
+    return Entry(
+        title(item, voice),
+        rows,
+        ways.choices(item, own, voice, brief=True),
+        ways.page(own, voice, brief=True),
     )
-    rows = (*_to_group(item, voice), *sender(item, voice)[:1], received)
-    return Entry(title(item, voice), rows, ways.choices(item, own, voice, brief=True), ways.page(own, voice))
-
-
-def _to_group(item: Item, voice: Voice) -> tuple[Row, ...]:
-    return (Row(voice.say("To the group"), item.terms.group_address),)
 
 
 def _more(more: int, voice: Voice) -> tuple[Said, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.utils import format_datetime
 
 from groupmilter.mail.reply import Reply
@@ -32,14 +32,14 @@ def make_report(letter: EmailMessage, text: str, status: Status, message: bytes)
     """Turn a letter without content into a delivery status notification."""
     letter.set_content(text, cte="quoted-printable")
     letter.make_mixed()
-    letter.attach(_fields(status))  # type: ignore[arg-type]  # an EmailMessage is not needed here
+    letter.attach(_fields(status))
     enclose_header(letter, message)
     letter.replace_header("Content-Type", "multipart/report")
     letter.set_param("report-type", "delivery-status")
 
 
-def _fields(status: Status) -> Message:
-    whole, recipient = Message(), Message()
+def _fields(status: Status) -> EmailMessage:
+    whole, recipient = EmailMessage(), EmailMessage()
     whole["Reporting-MTA"] = f"dns; {status.reporting_mta}"
     if status.arrived:
         whole["Arrival-Date"] = format_datetime(datetime.fromtimestamp(status.arrived, tz=UTC))
@@ -49,7 +49,7 @@ def _fields(status: Status) -> Message:
     recipient["Action"] = "failed"
     recipient["Status"] = status.reply.enhanced
     recipient["Diagnostic-Code"] = f"smtp; {status.reply}"
-    part = Message()
+    part = EmailMessage()
     part["Content-Type"] = "message/delivery-status"
     part.set_payload([whole, recipient])
     return part

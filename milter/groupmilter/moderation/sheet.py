@@ -115,4 +115,5 @@ class Sheet:
     choices: tuple[Choice, ...] = ()
     page: Page | None = None
     entries: tuple[Entry, ...] = ()
+    details: tuple[Row, ...] = ()
     notes: tuple[Said, ...] = ()

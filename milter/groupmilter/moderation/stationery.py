@@ -10,11 +10,10 @@ from __future__ import annotations
 import email.policy
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from email.headerregistry import Address
-from email.message import EmailMessage, Message
+from email.message import EmailMessage
 from email.utils import format_datetime
 
 from groupmilter.language.speech import local_time
@@ -43,9 +42,7 @@ class Stationery:
     service_domain: str
     zone: tzinfo | None = None
 
-    def letter(
-        self, to: Addressee, name: str, subject: str, identity: str, now: int, languages: Sequence[str]
-    ) -> EmailMessage:
+    def letter(self, to: Addressee, name: str, subject: str, identity: str, now: int) -> EmailMessage:
         """Return a letter without content.
 
         :param name: of the sender. ``identity``: what tells this letter from the others to this address.
@@ -61,7 +58,6 @@ class Stationery:
         letter["Message-ID"] = self.message_id(identity, to.address)
         letter["Auto-Submitted"] = "auto-generated"
         letter["X-Auto-Response-Suppress"] = "All"
-        letter["Content-Language"] = ", ".join(languages)
         return letter
 
     def message_id(self, identity: str, address: str) -> str:
@@ -83,10 +79,18 @@ def fill(letter: EmailMessage, plain: str, html: str) -> None:
     letter.add_alternative(html, subtype="html", cte="quoted-printable")
 
 
+class _Original(EmailMessage):
+    """A message/rfc822 part that is written as it is: the generator would parse the one of the library first."""
+
+    def get_content_maintype(self) -> str:
+        """Return the type that has the generator write the octets of the payload."""
+        return "text"
+
+
 def enclose_original(letter: EmailMessage, message: bytes) -> None:
     """Enclose a message octet for octet; its lines have 998 octets at most and no carriage return."""
     letter.make_mixed()
-    original = Message()
+    original = _Original()
     original["Content-Type"] = "message/rfc822"
     original["Content-Disposition"] = 'attachment; filename="message.eml"'
     if not message.isascii():
@@ -94,7 +98,7 @@ def enclose_original(letter: EmailMessage, message: bytes) -> None:
         original["Content-Transfer-Encoding"] = "8bit"
         letter["Content-Transfer-Encoding"] = "8bit"
     original.set_payload(message.decode("ascii", "surrogateescape"))
-    letter.attach(original)  # type: ignore[arg-type]  # an EmailMessage is not needed here
+    letter.attach(original)
 
 
 def enclose_header(letter: EmailMessage, message: bytes) -> None:

@@ -34,16 +34,18 @@ def choices(item: Item, ways: Ways, voice: Voice, *, brief: bool = False) -> tup
     approve, reject = voice.say("Approve"), voice.say("Reject")
     body = "" if brief else _above(voice)
     return (
-        Choice("approve", approve, voice.say("To approve, send an empty message to"), ways.approve,
+        Choice("approve", approve, voice.say("To approve, send an empty message to:"), ways.approve,
                _mailto(ways.approve, approve, item, voice)),
-        Choice("reject", reject, voice.say("To reject, send a message to (what you write in it is the reason)"),
+        Choice("reject", reject, voice.say("To reject, send a message to (what you write in it is the reason):"),
                ways.reject, _mailto(ways.reject, reject, item, voice, body)),
     )  # fmt: skip
 
 
-def page(ways: Ways, voice: Voice) -> Page | None:
+def page(ways: Ways, voice: Voice, *, brief: bool = False) -> Page | None:
     """Return the page on which can be decided, if there is one."""
-    return Page(voice.say("Or decide on this page"), ways.link) if ways.link else None
+    if not ways.link:
+        return None
+    return Page(voice.say("Decide on a page") if brief else voice.say("Or decide on this page"), ways.link)
 
 
 def notes(voice: Voice) -> tuple[Said, ...]:
