@@ -112,7 +112,7 @@ def test_a_list_that_is_exchanged_while_mail_flows_is_the_old_or_the_new_one(
     slapd.add(group("wechsel", "member: cn=placeholder", *(f"dgMemberAddress: {a}" for a in FIRST)))
     address = "wechsel@masociete.example"
     site.service.wait(lambda: known(site.service, address), "the new group")
-    load = Load(site, [Play("alice", ALICE, (address,), (FIRST,))] * 3)
+    load = Load(site, plays=[Play("alice", ALICE, (address,), (FIRST,))] * 3)
     with load:
         for turn in range(8):
             load.wait_accepted(3)

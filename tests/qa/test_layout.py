@@ -27,11 +27,11 @@ ALLOWED = {
     "sqlalchemy": {"moderation"},
     "alembic": {"moderation"},
     "watchfiles": {"moderation"},
-    "babel": {"language"},
+    "babel": {"catalogue", "panel"},
     "fastapi": {"panel"},
     "starlette": {"panel"},
     "uvicorn": {"panel"},
-    "jinja2": {"panel", "moderation"},
+    "jinja2": {"panel"},
     "markupsafe": {"panel"},
 }
 ONE_FILE = {"yaml": "milter/groupmilter/config/load.py"}

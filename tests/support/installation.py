@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.support.postfix import Postfix
 from tests.support.postfix_lines import apply
@@ -73,14 +74,19 @@ class Installation:
         self.postfix.wait_idle()
 
     def held(self) -> list[bytes]:
-        """The messages in the hold mailbox, as virtual(8) wrote them."""
-        return [path.read_bytes() for path in sorted((self.service.hold / "new").glob("*"))]
+        """The messages in the hold mailbox, in whatever folder, as virtual(8) wrote them."""
+        found: dict[str, bytes] = {}
+        for path in self._held():
+            # The desk may have moved it meanwhile; no file is ever in two folders, nor may one be missed.
+            with suppress(FileNotFoundError):
+                found[path.name.partition(":")[0]] = path.read_bytes()
+        return [found[name] for name in sorted(found)]
 
     def forget(self) -> None:
         """Empty sink and hold mailbox."""
         self.sink.clear()
-        for path in (self.service.hold / "new").glob("*"):
-            path.unlink()
+        for path in self._held():
+            path.unlink(missing_ok=True)
 
     def delivered(self, identity: str) -> list[SunkMessage]:
         """What the sink got of the message with this text in it, reports about it left out."""
@@ -89,6 +95,10 @@ class Installation:
     def reports(self, identity: str) -> list[SunkMessage]:
         """The delivery reports in the sink that quote the message with this text in it."""
         return [message for message in self._with(identity) if _is_report(message)]
+
+    def _held(self) -> list[Path]:
+        patterns = ("new/*", "cur/*", ".*/new/*", ".*/cur/*", "new/*", "cur/*", ".*/cur/*")
+        return [path for pattern in patterns for path in sorted(self.service.hold.glob(pattern))]
 
     def _with(self, identity: str) -> list[SunkMessage]:
         wanted = identity.encode()

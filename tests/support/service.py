@@ -43,6 +43,7 @@ from groupmilter.config.reload import load
 from groupmilter.directory.snapshot import Reader
 from groupmilter.groups.directory import Directory, DirectoryUnknown
 from groupmilter.groups.ticket import Keys
+from groupmilter.moderation.ledger import Ledger
 from groupmilter.supervision import ControlError, ask
 
 DEADLINE = 60.0
@@ -71,6 +72,7 @@ class Service:
     _release_port: int = field(init=False, default=0)
     _panel_port: int = field(init=False, default=0)
     _process: subprocess.Popen[bytes] | None = field(init=False, default=None)
+    _fired: Path = field(init=False, default=Path())
 
     # life
 
@@ -231,16 +233,26 @@ class Service:
         now: datetime | None = None,
         ahead: float = 0.0,
         dies_at: int | None = None,
+        point: str = "",
+        effect: str = "kill",
     ) -> None:
         """Say what is proven, what time it is, and how many seconds the counters are ahead (`staged` only).
 
-        `dies_at`: before which edit of a message, counted from 0, a worker dies.
+        `dies_at`: before which edit of a message, counted from 0, a worker dies. `point`, `effect`: which fail-point
+        is armed, and what happens there once (`failpoints`); `fired` tells whether it has.
         """
         said: dict[str, Any] = {"dkim": [*dkim], "spf": [*spf], "time": str(now or datetime.now(UTC))}
-        said |= {"ahead": ahead, "dies_at": dies_at}
+        self._fired = self.folder / f"fired-{time.monotonic_ns()}"
+        fails = {"point": point, "effect": effect, "marker": str(self._fired)} if point else None
+        said |= {"ahead": ahead, "dies_at": dies_at, "fails": fails}
         fresh = self._stage.with_suffix(".new")
         fresh.write_text(json.dumps(said), "utf-8")
         fresh.replace(self._stage)
+
+    @property
+    def fired(self) -> bool:
+        """Whether the fail-point that was armed last has been passed."""
+        return self._fired.exists()
 
     def processes(self, role: str = "milter") -> dict[int, dict[str, Any]]:
         """The serving processes of a role, by process id."""
@@ -267,6 +279,15 @@ class Service:
                 yield snapshot
         finally:
             reader.close()
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The desk's ledger; raises `LedgerUnavailable` where it can't be opened."""
+        ledger = bootstrap.ledger(load(self.path), timeout=30.0)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
 
     def generation(self) -> int:
         """The mirror's generation, 0 without a mirror."""
@@ -345,7 +366,7 @@ class Service:
                     "socket": f"{self.folder}/release.sock",
                 },
             },
-            "panel": {"listen": f"127.0.0.1:{self._panel_port}", "url": self.panel},
+            "panel": {"listen": f"127.0.0.1:{self._panel_port}"},
             "hold_mailbox": f"maildir:{self.hold}",
             "state": f"sqlite:///{self.folder}/state.db",
             "mirror": str(self.mirror),

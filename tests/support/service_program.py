@@ -6,7 +6,7 @@ Without a stage it is the product and nothing else. With one, what the corpus de
 and the past comes from that file, read anew for each message: which domains DKIM and SPF prove, what time it
 is, and how far the counters' time lies ahead (so that one case's messages don't count in the next case).
 These are the seams of `mta.collector.Site`. And the stage may let a worker die (SIGKILL) before a certain edit
-of a message. Ends as the supervisor does.
+of a message, or any process die, fail or wait at a point (`failpoints`). Ends as the supervisor does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+from tests.support.failpoints import Armed, effect, installed
 
 from groupmilter.authentication.identity import Proofs
 from groupmilter.bootstrap import serving
@@ -60,6 +62,11 @@ class Stage:
             if action is not None:
                 yield action
 
+    def armed(self) -> Armed | None:
+        """Which fail-point is armed."""
+        fails = self._said()["fails"]
+        return fails and Armed(fails["point"], effect(fails["effect"]), Path(fails["marker"]))
+
     def _said(self) -> dict[str, Any]:
         said = json.loads(self.path.read_text("utf-8"))
         if not isinstance(said, dict):
@@ -92,6 +99,7 @@ def serve_on_stage(configuration: Path, roles: tuple[str, ...], stage: Stage) ->
         patch.object(serving, "site", site),
         patch.object(serving, "Counters", StagedCounters),
         patch.object(session, "apply", staged_apply),
+        installed(stage.armed),
     ):
         return serving.serve(configuration, roles)
 

@@ -30,15 +30,14 @@ from groupmilter.config.fields import (
     Seconds,
 )
 from groupmilter.config.places import (
+    HostAndPort,
     Listen,
     ListenAt,
     Maildir,
-    OnLoopback,
     Server,
     ServerUrl,
     SqliteUrl,
     Tls,
-    WebAddress,
 )
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.address import canonical_domain
@@ -216,14 +215,14 @@ class GeneratedMap(_Section):
 
 
 class Panel(_Section):
-    """The pages for moderators: HTTP on loopback, which a reverse proxy brings to browsers by TLS.
+    """The web panel.
 
-    :param url: as browsers reach them; None: letters hold no link.
+    :param url: as browsers reach it; None: ``http://`` and the address it listens on.
     :param administrators: DN of the group whose members administer.
     """
 
-    listen: OnLoopback = "127.0.0.1:8025"
-    url: WebAddress | None = None
+    listen: HostAndPort = "127.0.0.1:8025"
+    url: Line | None = None
     administrators: Line | None = None
 
 

@@ -14,7 +14,6 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
-from groupmilter.language.catalogue import marked
 from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
 from groupmilter.moderation.item import Event, Item, Who
 from groupmilter.moderation.ledger import Changed, Ledger
@@ -126,14 +125,14 @@ class Decisions:
         Whether the person may is the caller's question (`is_owner`).
         """
         if self.write is None:
-            return marked("The directory can't be written.")
+            return "the directory can't be written"
         try:
             with self.lookups.snapshot() as directory:
                 group = directory.by_digest(item.arrival.group)
         except DirectoryUnknown:
-            return marked("The directory can't be read now.")
+            return "the directory can't be read now"
         if not isinstance(group, Group):
-            return marked("The group is gone.")
+            return "the group is gone"
         values = remembered(group, item, self.settings.own_domains, allow)
         if isinstance(values, str):
             return values

@@ -7,6 +7,7 @@ means that nobody knows, so the caller submits again. Sources: RFC 5321, RFC 187
 
 from __future__ import annotations
 
+import contextlib
 import re
 import smtplib
 from collections.abc import Callable, Sequence
@@ -72,7 +73,8 @@ class Submitter:
             session = self._open()
             reply = self._transaction(session, envelope, message)
         except NotSubmitted:
-            self._rest()
+            # Once a milter has failed in a session, Postfix defers everything else that the session brings.
+            self.close()
             raise
         except _FAILURES as error:
             self.close()
@@ -98,23 +100,13 @@ class Submitter:
         if session is not None:
             session.close()
 
-    def _rest(self) -> None:
-        """Bring the session back to its beginning after a refusal."""
-        if self._session is None:
-            return
-        try:
-            self._session.rset()
-        except _FAILURES:
-            self.close()
-
     def _open(self) -> smtplib.SMTP:
         session = self._session
         if session is not None:
-            try:
+            with contextlib.suppress(*_FAILURES):
                 if session.noop()[0] == 250:
                     return session
-            except _FAILURES:
-                self.close()
+            self.close()
         door = self._door
         session = self._session = smtplib.SMTP(
             door.host, door.port, local_hostname="localhost", timeout=door.timeout

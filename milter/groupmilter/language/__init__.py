@@ -1,1 +1,0 @@
-"""What people read, in their language: sentences, times, numbers, sizes."""
