@@ -35,6 +35,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.ports import free_port
+from tests.support.processes import of_session
 
 from groupmilter import bootstrap
 from groupmilter.bootstrap import serving
@@ -151,7 +152,10 @@ class Service:
     def kill(self) -> None:
         """End every process of it at once (SIGKILL), as by a crash of the host."""
         if self._process is not None:
-            _kill_session(self._process.pid)
+            # The supervisor's children have process groups of their own.
+            for pid in of_session(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
         self._process = None
 
@@ -392,11 +396,3 @@ def _merged(basis: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = _merged(merged[name], value) if both else value
     return merged
-
-
-def _kill_session(leader: int) -> None:
-    """Kill all processes of a session: the supervisor's children have process groups of their own."""
-    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
-        with suppress(ProcessLookupError):
-            if os.getsid(pid) == leader:
-                os.kill(pid, signal.SIGKILL)
