@@ -185,7 +185,8 @@ class Service:
     @property
     def control(self) -> Path:
         """The control socket."""
-        return serving.control_path(load(self.path), self.roles)
+        name = "control" if self.roles == serving.ROLES else f"control-{'-'.join(self.roles)}"
+        return self.folder / f"{name}.sock"
 
     @property
     def hold(self) -> Path:
