@@ -81,10 +81,10 @@ def test_what_was_written_about_an_item(ledger: Ledger) -> None:
     address = "jean@own.example"
     ledger.letters.plan((Letter(0, item.id, "request", address, "Jean", "fr", "u", 0, NOW, ""),))
     one = ledger.letters.due(NOW)[0]
-    ledger.letters.failed(one.id, NOW + 60, "450 later")
+    ledger.letters.failed(one, NOW, "450 later")
     (posted,) = ledger.search.letters_about(item.id)
     assert (posted.kind, posted.address, posted.attempts) == ("request", address, 1)
-    assert (posted.next_attempt, posted.sent, posted.why) == (NOW + 60, 0, "450 later")
+    assert (posted.next_attempt, posted.sent, posted.why) == (NOW + 30, 0, "450 later")
 
 
 def test_the_newest_rows_in_the_order_in_which_they_were_written(ledger: Ledger) -> None:

@@ -27,11 +27,11 @@ ALLOWED = {
     "sqlalchemy": {"moderation"},
     "alembic": {"moderation"},
     "watchfiles": {"moderation"},
-    "babel": {"catalogue", "panel"},
+    "babel": {"language"},
     "fastapi": {"panel"},
     "starlette": {"panel"},
     "uvicorn": {"panel"},
-    "jinja2": {"panel"},
+    "jinja2": {"panel", "moderation"},
     "markupsafe": {"panel"},
 }
 ONE_FILE = {"yaml": "milter/groupmilter/config/load.py"}

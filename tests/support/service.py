@@ -371,7 +371,7 @@ class Service:
                     "socket": f"{self.folder}/release.sock",
                 },
             },
-            "panel": {"listen": f"127.0.0.1:{self._panel_port}"},
+            "panel": {"listen": f"127.0.0.1:{self._panel_port}", "url": self.panel},
             "hold_mailbox": f"maildir:{self.hold}",
             "state": f"sqlite:///{self.folder}/state.db",
             "mirror": str(self.mirror),

@@ -14,7 +14,7 @@ import pytest
 from tests.support.ports import free_port
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.check_moderation import release_login, rights, service_owner
+from groupmilter.cli.check_moderation import links, release_login, rights, service_owner
 from groupmilter.cli.postfix_installed import Installed, Service
 from groupmilter.cli.postfix_moderation import advise_moderation
 from groupmilter.cli.postfix_wanted import Owner, master_entries
@@ -183,6 +183,29 @@ def test_a_desk_of_root_may_move_anything(tmp_path: Path) -> None:
     mailbox(at.hold_mailbox, 65534)
     assert service_owner(at) is None
     assert list(rights(at)) == []
+
+
+# links
+
+
+@pytest.mark.parametrize(
+    ("panel", "part"),
+    [
+        ("", "letters to moderators hold no link"),
+        ("panel: {url: 'http://groups.example.org'}", "without TLS"),
+        ("panel: {url: 'http://127.0.0.1:8025'}", ""),
+        ("panel: {url: 'https://groups.example.org/'}", ""),
+    ],
+)
+def test_what_a_link_needs(tmp_path: Path, panel: str, part: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "directory: {url: 'ldap://127.0.0.1', base: 'dc=example,dc=org'}\n"
+        f"service: {{domain: groups.example.org, key_file: {tmp_path}/key}}\n{panel}\n"
+    )
+    told = [one.text for one in links(load(file))]
+    assert len(told) == bool(part)
+    assert part in "".join(told)
 
 
 # the log-in

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from groupmilter.bootstrap.serving import ROLES
+
 _UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
-_SERVICES = ("groupmilter.service", "groupmilter-milter.service", "groupmilter-directory.service")
+_ROLES = ("milter", "directory", "desk", "panel")
+_SERVICES = ("groupmilter.service", *(f"groupmilter-{role}.service" for role in _ROLES))
 _OWN = {"ExecStart", "ExecReload"}
 
 systemd_analyze = pytest.mark.skipif(
@@ -34,9 +37,22 @@ def _copied(folder: Path) -> list[str]:
 
 def test_the_units_of_single_roles_are_protected_like_the_whole() -> None:
     whole = _settings("groupmilter.service")
-    assert _settings("groupmilter-milter.service") == whole
     socket = "ReadWritePaths=-/var/spool/postfix/groupmilter"
-    assert _settings("groupmilter-directory.service") == [line for line in whole if line != socket]
+    assert socket in whole
+    for role in _ROLES:
+        # Postfix connects to the milter, and asks the desk about log-ins.
+        needed = [line for line in whole if line != socket or role in ("milter", "desk")]
+        assert _settings(f"groupmilter-{role}.service") == needed
+
+
+def test_each_role_has_a_unit_that_excludes_the_whole() -> None:
+    assert _ROLES == ROLES
+    whole = (_UNITS / "groupmilter.service").read_text()
+    for role in _ROLES:
+        text = (_UNITS / f"groupmilter-{role}.service").read_text()
+        assert f"\nExecStart=groupmilter serve {role}\n" in text
+        assert "\nConflicts=groupmilter.service\n" in text
+        assert f"groupmilter-{role}.service" in whole.partition("Conflicts=")[2].partition("\n")[0]
 
 
 def test_only_the_supervisor_is_told_to_stop() -> None:

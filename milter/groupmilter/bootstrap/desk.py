@@ -8,16 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import ticket_keys
-from groupmilter.catalogue import catalogue
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
+from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
@@ -36,6 +37,9 @@ from groupmilter.policy.reasons import reason
 from groupmilter.policy.replies import contact_for
 from groupmilter.policy.settings import Expiry
 from groupmilter.supervision.channel import Channel
+
+_PROXIES = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+"""The panel listens on loopback, so whoever comes from elsewhere comes through a reverse proxy of this host."""
 
 
 def moderating(
@@ -111,7 +115,7 @@ class _Wiring:
             box, self.opened, lookups, keys, settings, answers.take, held, time.time, self.log
         )  # fmt: skip
         submitter = Submitter(door(configuration))
-        panel = configuration.site.panel.url or f"http://{configuration.site.panel.listen}"
+        panel = configuration.site.panel.url or ""
         correspondence = Correspondence(
             self.opened, box, lookups, decided, letters, submitter, keys, settings.service_domain,
             panel if settings.moderation.links else "", lambda group: contact_for(group, settings),
@@ -137,7 +141,9 @@ class _Wiring:
         settings = self.configuration.settings
         moderation, language = settings.moderation, settings.texts.language
         releases = moderation.expiry is Expiry.RELEASE
-        return Letters(settings.service_domain, moderation.largest_attachment, language, releases)
+        return Letters(
+            settings.service_domain, moderation.largest_attachment, catalogue(), language, releases
+        )
 
 
 def panelling(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
@@ -154,7 +160,7 @@ class _Panelling:
         """Serve the pages until told to drain."""
         panel = self.configuration.site.panel
         opened = ledger(self.configuration)
-        around = Surroundings(catalogue(), cast(Log, self.log), panel.url or "")
+        around = Surroundings(catalogue(), cast(Log, self.log), panel.url or "", _PROXIES)
         app = create_app(decisions(self.configuration, opened), around)
         host, port = host_and_port(panel.listen)
         code = serve(app, host, port, channel)

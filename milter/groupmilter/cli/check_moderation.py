@@ -9,11 +9,12 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.postfix_wanted import Owner
 
 if TYPE_CHECKING:
+    from groupmilter.cli.postfix_wanted import Owner
     from groupmilter.config.model import Site
     from groupmilter.config.reload import Configuration
 
@@ -24,6 +25,8 @@ _MAILDIR = ("", "new", "cur", "tmp")
 
 def service_owner(site: Site) -> Owner | None:
     """Return whom groupmilter runs as, told by whose folder the state lies in; None for root or where none is."""
+    from groupmilter.cli.postfix_wanted import Owner
+
     try:
         found = site.state.parent.stat()
     except OSError:
@@ -84,6 +87,24 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def links(configuration: Configuration) -> Iterator[Advice]:
+    """Yield what letters to moderators lack for a link that decides."""
+    panel = configuration.site.panel
+    if configuration.settings.moderation.links and panel.url is None:
+        text = "it isn't set, so letters to moderators hold no link, and are answered by mail only."
+        fix = "panel: {url: https://groups.example.org}   (or moderation: {links: false} in a policy)"
+        yield Advice(Level.WARNING, _AREA, "panel.url", text, fix)
+    elif panel.url is not None and panel.url.startswith("http:") and not _is_local(panel.url):
+        text = "links travel without TLS: who listens on the way can decide in a moderator's place."
+        yield Advice(Level.WARNING, _AREA, "panel.url", text, "panel: {url: https://...}")
+
+
+def _is_local(url: str) -> bool:
+    from groupmilter.config.fields import is_loopback
+
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def release_login(configuration: Configuration) -> Iterator[Advice]:

@@ -15,18 +15,22 @@ class RoleName(StrEnum):
 
     MILTER = "milter"
     DIRECTORY = "directory"
+    DESK = "desk"
+    PANEL = "panel"
 
 
 def serve(
     ctx: typer.Context,
     roles: Annotated[
         list[RoleName] | None,
-        typer.Argument(metavar="[milter|directory]...", help="Run only these; all of them unless given."),
+        typer.Argument(
+            metavar="[milter|directory|desk|panel]...", help="Run only these; all of them unless given."
+        ),
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run the mail filter and the directory synchroniser.
+    """Run the mail filter, the directory synchroniser, the moderation desk and its pages.
 
     Stays in the foreground and logs to standard error; systemd's unit starts it so. SIGHUP (or
     [bold]groupmilter reload[/]) reads the configuration anew; SIGTERM finishes what has begun and stops.

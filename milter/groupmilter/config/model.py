@@ -30,14 +30,15 @@ from groupmilter.config.fields import (
     Seconds,
 )
 from groupmilter.config.places import (
-    HostAndPort,
     Listen,
     ListenAt,
     Maildir,
+    OnLoopback,
     Server,
     ServerUrl,
     SqliteUrl,
     Tls,
+    WebAddress,
 )
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.address import canonical_domain
@@ -215,14 +216,14 @@ class GeneratedMap(_Section):
 
 
 class Panel(_Section):
-    """The web panel.
+    """The pages for moderators: HTTP on loopback, which a reverse proxy brings to browsers by TLS.
 
-    :param url: as browsers reach it; None: ``http://`` and the address it listens on.
+    :param url: as browsers reach them; None: letters hold no link.
     :param administrators: DN of the group whose members administer.
     """
 
-    listen: HostAndPort = "127.0.0.1:8025"
-    url: Line | None = None
+    listen: OnLoopback = "127.0.0.1:8025"
+    url: WebAddress | None = None
     administrators: Line | None = None
 
 

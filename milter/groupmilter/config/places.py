@@ -126,15 +126,26 @@ def _sqlite(value: object) -> Path:
     return Path(parts.path[1:])
 
 
-def _bind(value: object) -> str:
+def _on_loopback(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("wants host:port")
-    host_and_port(value)
+    host, _ = host_and_port(value)
+    if not is_loopback(host):
+        raise ValueError("wants a loopback address such as 127.0.0.1:8025; a reverse proxy brings TLS")
     return value
+
+
+def _web_address(value: object) -> str:
+    parts = _split(value, "wants https://host, without a path")
+    plain = not (parts.query or parts.fragment or parts.username) and parts.path in {"", "/"}
+    if parts.scheme not in {"https", "http"} or not parts.hostname or not plain:
+        raise ValueError("wants https://host, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 ListenAt = Annotated[Listen, BeforeValidator(_listen)]
 ServerUrl = Annotated[Server, BeforeValidator(_server)]
 Maildir = Annotated[Path, BeforeValidator(_maildir)]
 SqliteUrl = Annotated[Path, BeforeValidator(_sqlite)]
-HostAndPort = Annotated[str, BeforeValidator(_bind)]
+OnLoopback = Annotated[str, BeforeValidator(_on_loopback)]
+WebAddress = Annotated[str, BeforeValidator(_web_address)]

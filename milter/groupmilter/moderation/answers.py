@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action
-from groupmilter.moderation.arrival import automatic, own_text
+from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions, Problem
 from groupmilter.moderation.item import Arrival, Event, Item, Way, Who
 from groupmilter.moderation.ledger import Ledger, Letter
+from groupmilter.moderation.quoting import own_text
 
 _EVENTS = {Action.APPROVE: Event.APPROVE, Action.REJECT: Event.REJECT}
 

@@ -7,34 +7,42 @@ for octet. Sources: virtual(8), RFC 2047, RFC 3834, RFC 5322.
 
 from __future__ import annotations
 
-import email
-import email.policy
 import re
-import unicodedata
-from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header
-from email.message import Message
 from functools import partial
-from html.parser import HTMLParser
+from itertools import islice
 
 from groupmilter.groups.ticket import Keys, Kind, unseal
 from groupmilter.mail.content import content_digest
+from groupmilter.mail.header import keyword
+from groupmilter.mail.shown import prose, shown
 from groupmilter.moderation.item import Arrival
+from groupmilter.moderation.reading import in_charset
 
 _AGENT = (b"return-path:", b"x-original-to:", b"delivered-to:")
 _MOST_HEADER = 256 * 1024
 _MOST_SHOWN = 200
-_MOST_BODY = 512 * 1024
-_MOST_OWN = 1_000
+_MOST_VALUE = 4096
+_MOST_FIELDS = 5
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]{6,20})\b")
-_QUOTES = re.compile(
-    r"^\s*(>|--\s?$|-{3,}\s*(original message|message d'origine|message original|forwarded message)|_{10,}"
-    r"|(on|le|am|el|il|op)\b.{3,200}(wrote|a écrit|schrieb|escribió|ha scritto|schreef)\s*:?\s*$"
-    r"|(from|de|von|envoyé|sent)\s*:\s)",
+_QUIET = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
+_TELLING = ("auto-submitted", "precedence", "x-precedence", "content-type")
+_REPORTS = frozenset({"multipart/report", "message/disposition-notification", "message/delivery-status"})
+_OF_PROGRAMS = (
+    "x-autoreply", "x-autoreply-from", "x-autorespond", "x-autoresponder", "x-mail-autoreply", "x-vacation",
+    "x-ms-exchange-inbox-rules-loop", "list-id", "feedback-id",
+)  # fmt: skip
+_ABSENT = re.compile(
+    r"(auto(matic)?[ -]?(reply|response|answer)|out[ -]of[ -](the[ -])?office|r[ée]ponse automatique"
+    r"|absence du bureau|automatische (antwort|r[üu]ckantwort)|abwesenheits|automatisch antwoord"
+    r"|afwezig|respuesta autom[áa]tica|fuera de la oficina|risposta automatica|fuori ufficio"
+    r"|resposta autom[áa]tica|fora do escrit[óo]rio|autosvar|automatiskt svar|automatisk svar|fr[åa]nvar"
+    r"|automaattinen vastaus|poissaolo|odpowied[źz] automatyczna|automatyczna odpowied[źz]"
+    r"|autosvar|автоответ|автоматический ответ|自動応答|不在通知|自动回复|자동 응답)",
     re.IGNORECASE,
 )
-_QUIET = frozenset({"bulk", "junk", "list", "auto_reply"})
+"""Subjects with which programs of many languages begin, for those that say so in no field."""
 
 
 def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> Arrival:
@@ -51,7 +59,7 @@ def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> A
     ticket = unseal(text, keys) if word in {"hold", "bounce"} else None
     if ticket is not None and (ticket.kind is Kind.BOUNCE) is not (word == "bounce"):
         ticket = None
-    shown = partial(_field, header)
+    field = partial(_field, header)
     return Arrival(
         ticket=text if ticket else "",
         content=content_digest(message).hex(),
@@ -64,9 +72,9 @@ def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> A
         smtputf8=bool(ticket and ticket.smtputf8),
         sent=ticket.time if ticket else 0,
         return_path=_bare(top.get("return-path", "")),
-        author=shown("from"),
-        subject=shown("subject"),
-        message_id=shown("message-id"),
+        author=_author(header),
+        subject=field("subject"),
+        message_id=field("message-id"),
         queue_id=_queue_id(header),
         size=len(message),
         recipient="" if ticket else _bare(top.get("x-original-to", "") or recipient)[:_MOST_SHOWN],
@@ -106,39 +114,40 @@ def _bare(value: str) -> str:
 
 def _field(header: bytes, name: str) -> str:
     """Return the first field of a name as text for people: decoded, one line, cut, nothing that hides or reorders."""
-    found = re.search(rb"^" + name.encode() + rb"[ \t]*:((?:[^\n]|\n[ \t])*)", _fields(header), re.I | re.M)
-    return plain(_decoded(found[1])) if found else ""
+    found = _values(header, name)
+    return prose(found[0], _MOST_SHOWN) if found else ""
+
+
+def _author(header: bytes) -> str:
+    """Return the author as text for people, all fields of them; a long name is cut so that the address stays."""
+    text = shown(", ".join(_values(header, "from")), 2 * _MOST_VALUE)
+    if len(text) <= _MOST_SHOWN:
+        return text
+    name, _, address = text.rpartition(" ")
+    left = _MOST_SHOWN - len(address) - 1
+    return f"{shown(name, left)} {address}" if left > 1 else shown(text, _MOST_SHOWN)
+
+
+def _values(header: bytes, name: str) -> list[str]:
+    """Return what the fields of a name say, decoded; the first five."""
+    pattern = re.compile(rb"^" + name.encode() + rb"[ \t]*:((?:[^\n]|\n[ \t])*)", re.I | re.M)
+    return [_decoded(found[1]) for found in islice(pattern.finditer(_fields(header)), _MOST_FIELDS)]
 
 
 def _fields(header: bytes) -> bytes:
+    if header.startswith((b"\n", b"\r\n")):
+        return b""
     end = re.search(rb"\r?\n\r?\n", header)
     return header[: end.start()] if end else header
 
 
 def _decoded(value: bytes) -> str:
-    text = value[:4096].decode("utf-8", "replace")
+    text = value[:_MOST_VALUE].decode("utf-8", "replace")
     try:
         parts = decode_header(text)
     except (HeaderParseError, ValueError, IndexError):
         return text
-    return "".join(_in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
-
-
-def _in_charset(octets: bytes, charset: str | None) -> str:
-    try:
-        return octets.decode(charset or "utf-8", "replace")
-    except (LookupError, ValueError):
-        return octets.decode("utf-8", "replace")
-
-
-def plain(text: str, most: int = _MOST_SHOWN) -> str:
-    """Return text as one line in which nothing is hidden, reordered or longer than ``most`` characters."""
-    shown = "".join(
-        " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c
-        for c in text[: 4 * most]
-    )
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    return "".join(in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
 
 
 def _queue_id(header: bytes) -> str:
@@ -151,71 +160,12 @@ def _queue_id(header: bytes) -> str:
 def automatic(octets: bytes) -> bool:
     """Tell whether a program has written a mail: nobody decides by an out-of-office reply (RFC 3834)."""
     header = message_of(octets)[:_MOST_HEADER]
-    submitted = _field(header, "auto-submitted").partition(";")[0].strip().lower()
-    content = _field(header, "content-type").lower()
+    words = {name: [keyword(value) for value in _values(header, name)] for name in _TELLING}
     return (
         _bare(_agent_lines(octets).get("return-path", "")) == ""
-        or submitted not in {"", "no"}
-        or _field(header, "precedence").lower() in _QUIET
-        or content.startswith("multipart/report")
-        or any(_field(header, name) for name in ("x-autoreply", "x-autorespond", "list-id"))
+        or any(word not in {"", "no"} for word in words["auto-submitted"])
+        or any(word in _QUIET for word in (*words["precedence"], *words["x-precedence"]))
+        or any(word in _REPORTS for word in words["content-type"])
+        or any(_values(header, name) for name in _OF_PROGRAMS)
+        or _ABSENT.match(_field(header, "subject")) is not None
     )
-
-
-def own_text(octets: bytes) -> str:
-    """Return what somebody wrote above the quote, up to 1,000 characters; empty where nothing can be read."""
-    lines = []
-    for line in text_of(message_of(octets)).splitlines():
-        if _QUOTES.match(line):
-            break
-        lines.append(plain(line, _MOST_OWN))
-    return "\n".join(lines).strip()[:_MOST_OWN]
-
-
-def text_of(message: bytes) -> str:
-    """Return the text of a message as people read it: its first text part, HTML without its marks."""
-    try:
-        parsed = email.message_from_bytes(message[:_MOST_BODY], policy=email.policy.compat32)
-        parts = [part for part in _leaves(parsed) if part.get_content_maintype() == "text"]
-    except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        return ""
-    chosen = next((p for p in parts if p.get_content_subtype() == "plain"), parts[0] if parts else None)
-    if chosen is None:
-        return ""
-    payload = chosen.get_payload(decode=True)
-    text = _in_charset(payload if isinstance(payload, bytes) else b"", chosen.get_content_charset())
-    return _without_marks(text) if chosen.get_content_subtype() == "html" else text
-
-
-def _leaves(message: Message) -> Iterator[Message]:
-    """Yield the parts that aren't attached, the first hundred."""
-    for number, part in enumerate(message.walk()):
-        if number > 100:
-            return
-        if not part.is_multipart() and part.get_content_disposition() != "attachment":
-            yield part
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's signature
-        self._hidden += tag in {"style", "script", "head"}
-        if tag in {"br", "p", "div", "tr", "li", "blockquote"}:
-            self.text.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in {"style", "script", "head"} and self._hidden > 0
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text.append(data)
-
-
-def _without_marks(html: str) -> str:
-    parser = _Text()
-    parser.feed(html)
-    return "".join(parser.text)

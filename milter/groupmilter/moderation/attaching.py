@@ -1,114 +1,126 @@
 """Whether a held message may come with a letter, and which files it holds. Pure; never raises.
 
-Source: RFC 2046 section 5.2.1: message/rfc822 is carried as 7bit or 8bit only.
+What may hold a program is not sent on: a moderator opens what he is asked about. Names are read as the systems on
+which programs run read them, archives by their list of names. Source: RFC 2046 section 5.2.1: message/rfc822 is
+carried as 7bit or 8bit only.
 """
 
 from __future__ import annotations
 
-import email
-import email.policy
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from email.header import decode_header
 from email.message import Message
 from itertools import islice
 
-from groupmilter.moderation.arrival import plain
+from groupmilter.mail.shown import shown
+from groupmilter.moderation.reading import in_charset, parts_of
 
-_PROGRAMS = frozenset(
-    [
-        "ade",
-        "adp",
-        "apk",
-        "appx",
-        "bat",
-        "chm",
-        "cmd",
-        "com",
-        "cpl",
-        "dll",
-        "docm",
-        "dotm",
-        "exe",
-        "hta",
-        "inf",
-        "ins",
-        "iso",
-        "jar",
-        "js",
-        "jse",
-        "lnk",
-        "mde",
-        "mht",
-        "msc",
-        "msi",
-        "msix",
-        "msp",
-        "mst",
-        "pif",
-        "pptm",
-        "ps1",
-        "reg",
-        "scr",
-        "sct",
-        "shb",
-        "sys",
-        "vb",
-        "vbe",
-        "vbs",
-        "vhd",
-        "vxd",
-        "wsc",
-        "wsf",
-        "wsh",
-        "xlam",
-        "xlsm",
-        "xltm",
-    ]
-)
-_PROGRAM_TYPES = frozenset(
-    ("application/x-msdownload", "application/x-dosexec", "application/javascript", "text/javascript")
-)
-_MOST_PARTS = 200
+_SUFFIXES = """
+    ade adp apk appimage application appref-ms appx appxbundle bash bat bin cab chm cmd com command cpl csh deb diagcab
+    dll dmg docm dotm elf exe gadget grp hlp hta img inf ins iso isp jar jnlp js jse ksh lib library-ms lnk mad maf mam
+    mda mdb mde mdt mdw mdz mht mhtml msc msh msi msix msixbundle msp mst nsh one onepkg osd pif pkg pl plg potm ppam
+    ppsm pptm prf prg ps1 ps1xml ps2 psc1 psc2 psd1 psm1 py pyc pyo pyw reg rpm run scf scpt scr sct search-ms
+    settingcontent-ms sh shb shs sldm slk so sys theme url vb vbe vbp vbs vhd vhdx vsmacros vsw vxd webloc website
+    workflow ws wsc wsf wsh xbap xlam xlm xlsb xlsm xll xltm xnk zsh
+"""
+_TYPES = """
+    application/bat application/hta application/java-archive application/javascript application/ms-tnef
+    application/vnd.android.package-archive application/vnd.microsoft.portable-executable application/vnd.ms-tnef
+    application/x-bat application/x-dosexec application/x-executable application/x-javascript
+    application/x-ms-application application/x-ms-shortcut application/x-msdos-program application/x-msdownload
+    application/x-msi application/x-sh application/x-shellscript message/external-body message/partial
+    text/javascript text/x-python text/x-shellscript text/x-sh
+"""
+_PROGRAMS = frozenset(_SUFFIXES.split())
+_PROGRAM_TYPES = frozenset(_TYPES.split())
+_BEGINNINGS = (
+    b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"L\0\0\0\x01\x14\x02\0",
+)  # fmt: skip
+_ZIP = b"PK\x03\x04"
+_UNLISTED = (zipfile.BadZipFile, struct.error, ValueError, LookupError, OSError, RuntimeError, EOFError)
+_MOST_NAMES = 2_000
+_UUENCODED = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})", re.MULTILINE)
 _LONGEST_LINE = 998
+_MOST_READ = 2**20
 
 
 def why_not_attached(message: bytes, largest: int) -> str:
     """Return why a message isn't attached: ``too-large``, ``program``, ``unfit``; empty where it may be."""
     if len(message) > largest:
         return "too-large"
-    if (
-        b"\0" in message
-        or b"\r" in message
-        or any(len(line) > _LONGEST_LINE for line in message.split(b"\n"))
-    ):
+    if b"\0" in message or b"\r" in message or _has_long_line(message):
         return "unfit"
-    parts = _parts(message)
+    parts = parts_of(message)
     if parts is None:
         return "unfit"
-    return "program" if any(_program(part) for part in parts) else ""
+    inline = any(_runs(name.decode("utf-8", "replace")) for name in _UUENCODED.findall(message))
+    return "program" if inline or any(map(_program, parts)) else ""
+
+
+def _has_long_line(message: bytes) -> bool:
+    return any(len(line) > _LONGEST_LINE for line in message.split(b"\n"))
 
 
 def attachment_names(message: bytes) -> tuple[str, ...]:
     """Return the names of the files that a message holds, the first twenty, as text for people."""
-    parts = _parts(message[: 2**20]) or ()
-    return tuple(islice((plain(name, 80) for part in parts if (name := _name(part))), 20))
+    named = (next(_names(part), "") for part in parts_of(message[:_MOST_READ]) or ())
+    return tuple(islice((shown(name, 80) for name in named if name), 20))
 
 
-def _parts(message: bytes) -> tuple[Message, ...] | None:
-    try:
-        parsed = email.message_from_bytes(message, policy=email.policy.compat32)
-        parts = tuple(islice(parsed.walk(), _MOST_PARTS + 1))
-    except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        return None
-    return parts if len(parts) <= _MOST_PARTS else None
+def _names(part: Message) -> Iterator[str]:
+    """Yield the names that a part gives its file: programs differ in which of them they take."""
+    for field, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+        try:
+            value = part.get_param(parameter, None, field)
+            text = _in_its_charset(value) if isinstance(value, tuple) else _unencoded(str(value or ""))
+        except (ValueError, LookupError, TypeError, AttributeError):
+            text = "?"
+        if text.strip():
+            yield text
 
 
-def _name(part: Message) -> str:
-    try:
-        return part.get_filename() or ""
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return "?"
+def _in_its_charset(value: tuple[str | None, str | None, str]) -> str:
+    """Return a parameter of RFC 2231: charset, language, octets as Latin-1."""
+    charset, _, text = value
+    return in_charset(text.encode("latin-1", "replace"), charset)
+
+
+def _unencoded(name: str) -> str:
+    """Return a name without encoded words, which many programs put into a parameter against RFC 2047 section 5."""
+    pieces = decode_header(name) if "=?" in name else [(name, None)]
+    return "".join(in_charset(text, charset) if isinstance(text, bytes) else text for text, charset in pieces)
 
 
 def _program(part: Message) -> bool:
-    # A trailing dot or blank is dropped by the systems on which programs run by their name.
-    suffix = _name(part).rstrip(". ").rpartition(".")[2].lower()
-    return suffix in _PROGRAMS or part.get_content_type() in _PROGRAM_TYPES
+    if part.get_content_type() in _PROGRAM_TYPES or any(map(_runs, _names(part))):
+        return True
+    if part.is_multipart() or part.get_content_type() in {"text/plain", "text/html"}:
+        return False
+    try:
+        payload = part.get_payload(decode=True)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return True
+    octets = payload if isinstance(payload, bytes) else b""
+    return octets.startswith(_BEGINNINGS) or (octets.startswith(_ZIP) and _packs_program(octets))
+
+
+def _runs(name: str) -> bool:
+    """Tell whether a file of this name is a program somewhere."""
+    # Trailing dots, blanks and what can't be seen are dropped by the systems on which programs run by their name.
+    seen = "".join(c for c in name.lower() if c.isprintable() and ord(c) != 0xFFFD).rstrip(". ")
+    return seen.rpartition(".")[2].strip() in _PROGRAMS
+
+
+def _packs_program(octets: bytes) -> bool:
+    """Tell whether a ZIP archive lists a program; one that can't be listed counts as such."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            names = archive.namelist()
+    except _UNLISTED:
+        return True
+    macros = any(name.endswith("vbaProject.bin") for name in names)
+    return len(names) > _MOST_NAMES or macros or any(map(_runs, names))

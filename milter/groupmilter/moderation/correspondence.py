@@ -1,37 +1,50 @@
 """Writing to moderators and senders: which letters are due, how many somebody gets an hour, what happens when one
 can't be sent.
 
-A letter that isn't taken is tried again, later and later; one that is refused for good sends the request on to the
-next ring: owners, then administrators, then the site's contact. The item stays held all the while. Raises
+A letter that isn't taken is tried again, later and later; when nobody of a ring takes it, the request goes on to the
+next one: owners, then administrators, then the site's contact. The item stays held all the while. Raises
 `LedgerUnavailable` and `DirectoryUnknown`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, Keys, Kind, Token, digest, seal_token
 from groupmilter.moderation.answers import letter
-from groupmilter.moderation.arrival import message_of
+from groupmilter.moderation.arrival import automatic, message_of
 from groupmilter.moderation.circle import Lookups, reachable
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import DESK, Item, State
 from groupmilter.moderation.ledger import Ledger, Letter
-from groupmilter.moderation.letters import Addressee, Letters, Ways
+from groupmilter.moderation.letter_queue import ASKING
+from groupmilter.moderation.letters import LISTED, Addressee, Letters, Ways
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
-from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
+from groupmilter.moderation.pacing import HOUR, allowance
+from groupmilter.moderation.submission import Envelope, NotSubmitted
 
-ASKING = frozenset({"request", "reminder"})
-_HOUR = 3600
-_DAY = 24 * _HOUR
-_LATER = 600
-_LONGEST = 4 * _HOUR
+__all__ = ["ASKING", "Correspondence"]
+
+_DAY = 24 * HOUR
+_CONTACT = "contact"
+_A_TURN = 50
+"""Letters after which the desk looks at something else first."""
+
+
+class Submitting(Protocol):
+    """What takes letters: `submission.Submitter`."""
+
+    def submit(self, envelope: Envelope, message: bytes) -> str:
+        """Submit one message; raises `NotSubmitted`."""
+
+
+class _Silent(Exception):
+    """The MTA can't be asked at all; whatever else is due would meet the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Correspondence:
     lookups: Lookups
     decisions: Decisions
     letters: Letters
-    submitter: Submitter
+    submitter: Submitting
     keys: Keys
     service_domain: str
     panel: str
@@ -60,45 +73,55 @@ class Correspondence:
     def ask(self, item: Item, kind: str = "request", beyond: int = 0) -> None:
         """Plan the letters about an item to whoever can decide: the nearest ring that can be reached.
 
-        :param beyond: how many rings have failed already.
+        :param beyond: how many rings have failed already; then only who wasn't written to yet counts as reached.
         """
-        now = int(self._now())
+        now = self._now()
         with self.lookups.snapshot() as directory:
             around = self.decisions.circle(item, directory)
-            rings = around.rings[beyond:] if around is not None else ()
-            people: tuple[Person, ...] = ()
-            for ring in rings:
-                people = people or reachable(ring, directory)
-        planned = [letter(kind, item.id, person, now, str(beyond)) for person in people]
-        if not planned:
-            address = self.contact(item.terms.group_address)
-            planned = [Letter(0, item.id, kind, address, "", "", "", 0, now, "")]
+            rings = around.rings if around is not None else ()
+            people = [(number, reachable(ring, directory)) for number, ring in enumerate(rings)]
+        for number, ring in people[beyond:]:
+            planned = [letter(kind, item.id, person, now, str(number)) for person in ring]
+            new = self.ledger.letters.plan(planned)
+            if new or (planned and not beyond):
+                return
+        self._ask_contact(item, kind, now)
+
+    def _ask_contact(self, item: Item, kind: str, now: int) -> None:
+        address = self.contact(item.terms.group_address)
+        if self.ledger.letters.plan((Letter(0, item.id, kind, address, "", "", "", 0, now, _CONTACT),)):
             self.log.warning("no moderator can be reached", item=item.name, contact=address)
-        self.ledger.letters.plan(planned)
 
     def send_due(self) -> bool:
-        """Send what is due; tell whether there was anything."""
-        due = self.ledger.letters.due(int(self._now()))
-        by_address: dict[str, list[Letter]] = defaultdict(list)
-        for one in due:
-            by_address[one.address].append(one)
-        for address, waiting in by_address.items():
-            self._to(address, waiting)
-        return bool(due)
+        """Send what is due; tell whether there was anything.
 
-    def _to(self, address: str, waiting: Sequence[Letter]) -> None:
-        asking = [one for one in waiting if one.kind in ASKING]
-        for one in waiting:
-            if one.kind not in ASKING:
-                self._single(one)
-        sent = self.ledger.letters.sent_since(address, int(self._now()) - _HOUR)
-        single, rest = asking[: max(0, self.per_hour - sent)], asking[max(0, self.per_hour - sent) :]
-        for one in single:
+        Each address in turn, so that a flood to one keeps nobody else waiting.
+        """
+        tried = 0
+        try:
+            for address in self.ledger.letters.addresses(self._now()):
+                tried += self._to(address, asking=False) + self._to(address, asking=True)
+                if tried >= _A_TURN:
+                    break
+        except _Silent:
+            return False
+        return tried > 0
+
+    def _to(self, address: str, *, asking: bool) -> int:
+        """Send what may be sent to an address, of what asks or of what tells; return how much that was."""
+        now, queue = self._now(), self.ledger.letters
+        due = queue.due(now, self.per_hour + 1, address=address, asking=asking)
+        if not due:
+            return 0
+        pieces = queue.pieces(address, now - HOUR, asking=asking)
+        allowed = allowance(pieces, [one.planned for one in due], self.per_hour, now)
+        for one in due[: allowed.singles]:
             self._single(one)
-        if rest and sent + len(single) == self.per_hour:
-            self._summary(rest)
-        elif rest:
-            self._postpone(rest, "more letters than an hour may bring")
+        if asking and allowed.summary:
+            self._summary(due[-1])
+        if allowed.singles < len(due):
+            queue.postpone(address, now, allowed.again, asking=asking)
+        return allowed.singles + (asking and allowed.summary)
 
     def _single(self, one: Letter) -> None:
         item = self.ledger.item(one.item_id) if one.item_id else None
@@ -106,24 +129,40 @@ class Correspondence:
             self.ledger.letters.drop(one.item_id, ASKING)
             return
         try:
-            composed = self._compose(one, item)
-        except (Missing, OSError) as error:
-            self._postpone((one,), f"can't be read: {error}")
+            composed = self._composed(one, item)
+        except OSError as error:
+            self.ledger.letters.failed(one, self._now(), f"can't be read: {error}")
+            self.log.warning("letter can't be written yet", item=item.name if item else "", why=str(error))
             return
-        self._submit((one,), composed, item)
+        if composed is None:
+            self.ledger.letters.forget(one.id)
+        elif self._submitted((one,), composed):
+            self.ledger.letters.sent((one.id,), self._now())
+            self.log.info("letter sent", kind=one.kind, to=one.address, item=item.name if item else "")
 
-    def _compose(self, one: Letter, item: Item | None) -> EmailMessage:
+    def _composed(self, one: Letter, item: Item | None) -> EmailMessage | None:
+        """Return a letter; None for one that answers automatic mail, which nobody may (RFC 3834 section 2)."""
         to = Addressee(one.address, one.name, one.language, one.uuid)
-        now = int(self._now())
+        now = self._now()
         if item is None:
-            return self.letters.invalid(one.detail, to)
+            return self.letters.invalid(one.detail, to, now)
         if one.kind == "decided":
             return self.letters.decided(item, to, now)
-        message = message_of(self.mailbox.read(item.arrival.file))
+        octets = self._read(item)
         if one.kind in ASKING:
-            ways = self._ways(item, one.uuid)
-            return self.letters.request(item, message, to, ways, now, reminder=one.kind == "reminder")
-        return self.letters.outcome(item, one.kind, to, message)
+            ways, reminder = self._ways(item, one.uuid), one.kind == "reminder"
+            return self.letters.request(item, message_of(octets), to, ways, now, reminder=reminder)
+        if octets and automatic(octets):
+            return None
+        return self.letters.outcome(item, one.kind, to, message_of(octets), now)
+
+    def _read(self, item: Item) -> bytes:
+        """Return an item's file, nothing where it is gone: what the ledger knows can still be told."""
+        try:
+            return self.mailbox.read(item.arrival.file)
+        except Missing:
+            self.log.warning("a letter about a message that is gone", item=item.name)
+            return b""
 
     def _ways(self, item: Item, uuid: str) -> Ways:
         """Return the addresses and the link that are this person's alone; none for somebody without an entry."""
@@ -144,54 +183,51 @@ class Correspondence:
 
     def _expiry(self, item: Item) -> int:
         """Return until when tokens hold: beyond the item, so that who comes late is told what became of it."""
-        return (item.terms.expires or int(self._now()) + 30 * _DAY) + 2 * _DAY
+        return (item.terms.expires or self._now() + 30 * _DAY) + 2 * _DAY
 
-    def _summary(self, rest: Sequence[Letter]) -> None:
-        found = [self.ledger.item(one.item_id) for one in rest]
-        items = [item for item in found if item is not None and item.state is State.HELD]
-        first = rest[0]
-        if not items:
-            self.ledger.letters.sent([one.id for one in rest], int(self._now()))
+    def _summary(self, due: Letter) -> None:
+        """Tell somebody together of what he can't be asked about singly, due by now or not."""
+        queue = self.ledger.letters
+        waiting, count = queue.waiting(due.address, LISTED)
+        found = ((one, self.ledger.item(one.item_id)) for one in waiting)
+        listed = [(one, item) for one, item in found if item is not None and item.state is State.HELD]
+        if not listed:
             return
-        to = Addressee(first.address, first.name, first.language, first.uuid)
-        self._submit(rest, self.letters.summary(items, to, self.panel, int(self._now())), items[0])
+        to = Addressee(due.address, due.name, due.language, due.uuid)
+        items = [(item, self._ways(item, one.uuid)) for one, item in listed]
+        composed = self.letters.summary(items, count, to, self._now())
+        if self._submitted([one for one, _ in listed], composed):
+            queue.sent([one.id for one, _ in listed], self._now(), summary=True)
+            queue.counted(due.address, self._now())
+            self.log.info("summary sent", to=due.address, listed=len(listed), waiting=count)
 
-    def _submit(self, sent: Sequence[Letter], composed: EmailMessage, item: Item | None) -> None:
-        now = int(self._now())
-        envelope = Envelope("", ((sent[0].address, "NOTIFY=NEVER"),), not sent[0].address.isascii())
+    def _submitted(self, letters: Sequence[Letter], composed: EmailMessage) -> bool:
+        """Submit one piece of mail; note where it wasn't taken."""
+        address = letters[0].address
+        envelope = Envelope("", ((address, "NOTIFY=NEVER"),), not address.isascii())
         try:
             self.submitter.submit(envelope, composed.as_bytes())
         except NotSubmitted as failure:
-            self._failed(sent, failure)
-            return
-        self.ledger.letters.sent([one.id for one in sent], now)
-        for one in sent:
-            if one.item_id and one.kind in ASKING:
-                self._asked(one, now)
-        name = item.name if item else ""
-        self.log.info("letter sent", kind=sent[0].kind, to=sent[0].address, item=name, letters=len(sent))
+            self.log.warning("letter not taken", to=address, why=str(failure))
+            for one in letters:
+                self._failed(one, failure)
+            if not failure.code:
+                raise _Silent from failure
+            return False
+        return True
 
-    def _asked(self, one: Letter, now: int) -> None:
+    def _failed(self, one: Letter, failure: NotSubmitted) -> None:
+        queue, now = self.ledger.letters, self._now()
+        if failure.permanent and one.kind not in ASKING:
+            queue.forget(one.id)
+            self.ledger.note("letter-refused", DESK, now, item_id=one.item_id, detail=one.address)
+            return
+        queue.failed(one, now, str(failure), refused=failure.permanent)
+        if not failure.permanent or one.detail == _CONTACT:
+            return
         item = self.ledger.item(one.item_id)
-        if item is not None and not item.noticed:
-            self.ledger.mark(item.id, noticed=now)
-        self.ledger.note(f"{one.kind}-sent", DESK, now, item_id=one.item_id, detail=one.address)
+        if item is not None and not item.noticed and not queue.hopeful(item.id):
+            self.ask(item, one.kind, int(one.detail or 0) + 1)
 
-    def _failed(self, sent: Sequence[Letter], failure: NotSubmitted) -> None:
-        self.log.warning("letter not taken", to=sent[0].address, why=str(failure))
-        self._postpone(sent, str(failure))
-        if not failure.permanent:
-            return
-        for one in sent:
-            item = self.ledger.item(one.item_id) if one.item_id and one.kind in ASKING else None
-            if item is not None and not item.noticed:
-                self.ask(item, one.kind, int(one.detail or 0) + 1)
-
-    def _postpone(self, letters: Iterable[Letter], why: str) -> None:
-        now = int(self._now())
-        for one in letters:
-            later = min(_LONGEST, 60 * 2 ** min(one.attempts, 10)) if one.attempts else 30
-            self.ledger.letters.failed(one.id, now + (_LATER if why.startswith("more") else later), why)
-
-    def _now(self) -> float:
-        return self.clock()
+    def _now(self) -> int:
+        return int(self.clock())

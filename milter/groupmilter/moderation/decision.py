@@ -14,6 +14,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
+from groupmilter.language.catalogue import marked
 from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
 from groupmilter.moderation.item import Event, Item, Who
 from groupmilter.moderation.ledger import Changed, Ledger
@@ -125,14 +126,14 @@ class Decisions:
         Whether the person may is the caller's question (`is_owner`).
         """
         if self.write is None:
-            return "the directory can't be written"
+            return marked("The directory can't be written.")
         try:
             with self.lookups.snapshot() as directory:
                 group = directory.by_digest(item.arrival.group)
         except DirectoryUnknown:
-            return "the directory can't be read now"
+            return marked("The directory can't be read now.")
         if not isinstance(group, Group):
-            return "the group is gone"
+            return marked("The group is gone.")
         values = remembered(group, item, self.settings.own_domains, allow)
         if isinstance(values, str):
             return values

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from groupmilter.moderation.database import Database
+from groupmilter.moderation.item import DESK
+from groupmilter.moderation.pacing import Piece
 from groupmilter.moderation.rows import Letter
-from groupmilter.moderation.schema import LETTER
+from groupmilter.moderation.schema import AUDIT, ITEM, LETTER
+
+ASKING = frozenset({"request", "reminder"})
+"""Kinds of letters that ask somebody to decide; the others tell something."""
 
 _COLUMNS = [LETTER.c[name] for name in Letter.__slots__]
+_UNSENT = LETTER.c.sent == 0
+_ASKING = LETTER.c.kind.in_(sorted(ASKING))
+_SUMMARY = "summary"
+_REFUSED = "refused: "
+_FIRST, _LONGEST = 30, 4 * 3600
 
 
 class LetterQueue:
@@ -42,43 +52,126 @@ class LetterQueue:
                 new += 1
         return new
 
-    def due(self, now: int, limit: int = 200) -> tuple[Letter, ...]:
-        """Return letters that may be tried now, the oldest first."""
+    def addresses(self, now: int, limit: int = 100) -> tuple[str, ...]:
+        """Return to whom something may be sent now, who has waited longest first."""
         wanted = (
-            select(*_COLUMNS)
-            .where(LETTER.c.sent == 0, LETTER.c.next_attempt <= now)
-            .order_by(LETTER.c.next_attempt, LETTER.c.id)
+            select(LETTER.c.address)
+            .where(_UNSENT, LETTER.c.next_attempt <= now)
+            .group_by(LETTER.c.address)
+            .order_by(func.min(LETTER.c.next_attempt), func.min(LETTER.c.id))
             .limit(limit)
         )
         with self._database.reading() as connection:
+            return tuple(connection.execute(wanted).scalars())
+
+    def due(
+        self, now: int, limit: int = 200, *, address: str = "", asking: bool | None = None
+    ) -> tuple[Letter, ...]:
+        """Return letters that may be tried now, the longest waiting first.
+
+        :param address: of whom; all where empty. ``asking``: only those that ask, or only those that don't.
+        """
+        conditions = [_UNSENT, LETTER.c.next_attempt <= now, *_lane(address, asking)]
+        return self._letters(*conditions, order=(LETTER.c.next_attempt, LETTER.c.id), limit=limit)
+
+    def waiting(self, address: str, limit: int) -> tuple[tuple[Letter, ...], int]:
+        """Return the oldest letters that still have to ask somebody, due or not, and how many there are in all."""
+        conditions = (_UNSENT, *_lane(address, asking=True))
+        with self._database.reading() as connection:
+            count = connection.execute(select(func.count()).select_from(LETTER).where(*conditions)).scalar()
+        return self._letters(*conditions, order=(LETTER.c.id,), limit=limit), int(count or 0)
+
+    def _letters(
+        self, *conditions: ColumnElement[bool], order: Collection[ColumnElement[int]], limit: int
+    ) -> tuple[Letter, ...]:
+        wanted = select(*_COLUMNS).where(*conditions).order_by(*order).limit(limit)
+        with self._database.reading() as connection:
             return tuple(Letter(**row) for row in connection.execute(wanted).mappings())
 
-    def sent(self, ids: Collection[int], now: int) -> None:
-        """Note letters as sent, those of one call as one piece of mail."""
-        with self._database.writing() as connection:
-            values = {"sent": now, "bundle": min(ids, default=0)}
-            connection.execute(update(LETTER).where(LETTER.c.id.in_(ids)).values(**values))
+    def pieces(self, address: str, since: int, *, asking: bool) -> tuple[Piece, ...]:
+        """Return what was sent to somebody after a time, in pieces of mail: a summary is one."""
+        when, kind = func.max(LETTER.c.sent), func.max(LETTER.c.why)
+        wanted = (
+            select(when, kind)
+            .where(LETTER.c.sent > since, *_lane(address, asking))
+            .group_by(LETTER.c.bundle)
+            .order_by(when)
+        )
+        with self._database.reading() as connection:
+            return tuple(Piece(int(at), why == _SUMMARY) for at, why in connection.execute(wanted))
 
-    def failed(self, letter_id: int, next_attempt: int, why: str) -> None:
-        """Note that a letter could not be sent, and when it is tried again."""
-        values = {"next_attempt": next_attempt, "why": why, "attempts": LETTER.c.attempts + 1}
+    def sent(self, ids: Collection[int], now: int, *, summary: bool = False) -> None:
+        """Note letters as sent, as one piece of mail; who was asked about an item is on record with it."""
+        values = {"sent": now, "bundle": min(ids, default=0), "why": _SUMMARY if summary else ""}
+        those = LETTER.c.id.in_(ids)
         with self._database.writing() as connection:
-            connection.execute(update(LETTER).where(LETTER.c.id == letter_id).values(**values))
+            connection.execute(update(LETTER).where(those).values(**values))
+            _notice(connection, (those,), now)
+            asked = (
+                select(LETTER.c.kind, LETTER.c.address, ITEM.c.name, ITEM.c.group_address)
+                .join(ITEM, ITEM.c.id == LETTER.c.item_id)
+                .where(those, _ASKING)
+            )
+            rows = [
+                {"at": now, "action": f"{kind}-sent", "actor": DESK.name, "way": DESK.way.value,
+                 "item": name, "group": group, "detail": address}
+                for kind, address, name, group in connection.execute(asked)
+            ]  # fmt: skip
+            if rows:
+                connection.execute(insert(AUDIT), rows)
+
+    def counted(self, address: str, now: int) -> None:
+        """Note that somebody was told how many items wait that he will be asked about: their time runs."""
+        with self._database.writing() as connection:
+            _notice(connection, (_UNSENT, *_lane(address, asking=True)), now)
+
+    def failed(self, letter: Letter, now: int, why: str, *, refused: bool = False) -> None:
+        """Note that a letter could not be sent; it is tried again later and later, every four hours in the end.
+
+        :param refused: for good, as far as the MTA can tell.
+        """
+        pause = min(_LONGEST, _FIRST * 2 ** min(letter.attempts, 20))
+        values = {
+            "next_attempt": now + (_LONGEST if refused else pause),
+            "why": f"{_REFUSED}{why}" if refused else why,
+            "attempts": letter.attempts + 1,
+        }
+        with self._database.writing() as connection:
+            connection.execute(update(LETTER).where(LETTER.c.id == letter.id).values(**values))
+
+    def hopeful(self, item_id: int) -> bool:
+        """Tell whether a letter that asks about an item may still reach somebody."""
+        unrefused = LETTER.c.why.not_like(f"{_REFUSED}%")
+        wanted = select(LETTER.c.id).where(LETTER.c.item_id == item_id, _ASKING, _UNSENT, unrefused)
+        with self._database.reading() as connection:
+            return connection.execute(wanted.limit(1)).first() is not None
+
+    def postpone(self, address: str, now: int, until: int, *, asking: bool) -> None:
+        """Let whatever is due to somebody wait, all at once."""
+        conditions = (_UNSENT, LETTER.c.next_attempt <= now, *_lane(address, asking))
+        with self._database.writing() as connection:
+            connection.execute(update(LETTER).where(*conditions).values(next_attempt=until))
+
+    def forget(self, letter_id: int) -> None:
+        """Forget one letter."""
+        with self._database.writing() as connection:
+            connection.execute(delete(LETTER).where(LETTER.c.id == letter_id))
 
     def drop(self, item_id: int, kinds: Collection[str]) -> int:
         """Forget letters about an item that were not sent; return how many."""
-        unsent = (LETTER.c.item_id == item_id, LETTER.c.kind.in_(kinds), LETTER.c.sent == 0)
+        unsent = (LETTER.c.item_id == item_id, LETTER.c.kind.in_(kinds), _UNSENT)
         with self._database.reading() as connection:
             if connection.execute(select(LETTER.c.id).where(*unsent)).first() is None:
                 return 0
         with self._database.writing() as connection:
             return connection.execute(delete(LETTER).where(*unsent)).rowcount
 
-    def sent_since(self, address: str, since: int) -> int:
-        """Return how many pieces of mail asked somebody to decide since a time; a summary is one."""
-        asking = LETTER.c.kind.in_(("request", "reminder"))
-        wanted = select(func.count(LETTER.c.bundle.distinct())).where(
-            LETTER.c.address == address, LETTER.c.sent > since, LETTER.c.sent > 0, asking
-        )
-        with self._database.reading() as connection:
-            return int(connection.execute(wanted).scalar() or 0)
+
+def _lane(address: str, asking: bool | None) -> tuple[ColumnElement[bool], ...]:
+    mine = (LETTER.c.address == address,) if address else ()
+    return mine if asking is None else (*mine, _ASKING if asking else ~_ASKING)
+
+
+def _notice(connection: Connection, letters: Iterable[ColumnElement[bool]], now: int) -> None:
+    about = select(LETTER.c.item_id).where(*letters, _ASKING)
+    connection.execute(update(ITEM).where(ITEM.c.noticed == 0, ITEM.c.id.in_(about)).values(noticed=now))

@@ -1,360 +1,307 @@
-"""Composing what people read: requests, reminders, summaries, outcomes, reports. Pure; never raises for a message.
+"""The letters: requests, reminders, summaries, outcomes, reports. Pure; never raises for a message.
 
-Plain text and HTML say the same; French, English, or both where nobody knows which somebody reads. No letter holds
-what an outsider wrote as anything but text, names a moderator to a sender, or can be answered by a machine.
-Sources: RFC 3834, RFC 3464, RFC 6522, RFC 6068, RFC 2046 section 5.2.1.
+French, English, or both where nobody knows which somebody reads. What an outsider wrote is text in a place of its own
+and never looks like ours; no letter names a moderator to a sender or can be answered by a machine. Sources: RFC 3834.
 """
 
 from __future__ import annotations
 
-import email.policy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from email.headerregistry import Address
-from email.message import EmailMessage, Message
-from email.utils import format_datetime, make_msgid
-from html import escape
-from textwrap import fill
-from urllib.parse import quote
+from datetime import tzinfo
+from email.message import EmailMessage
 
+from groupmilter.language.catalogue import LANGUAGES, Catalogue, marked
+from groupmilter.language.speech import Speech
 from groupmilter.mail.reply import Reply
-from groupmilter.moderation.arrival import plain, text_of
-from groupmilter.moderation.attaching import attachment_names, why_not_attached
-from groupmilter.moderation.item import Item, State
-from groupmilter.moderation.wording import WORDS
+from groupmilter.moderation import layout, ways
+from groupmilter.moderation.attaching import why_not_attached
+from groupmilter.moderation.excerpt import excerpt, own_lines
+from groupmilter.moderation.facts import (
+    details,
+    received,
+    reference,
+    sender,
+    subject,
+    title,
+    to_group,
+    what,
+    when,
+)
+from groupmilter.moderation.item import Item
+from groupmilter.moderation.report import Status, make_report
+from groupmilter.moderation.sheet import Entry, Quote, Row, Said, Sheet, Voice, joined
+from groupmilter.moderation.stationery import (
+    Addressee,
+    Stationery,
+    enclose_header,
+    enclose_original,
+    fill,
+    refer,
+)
+from groupmilter.moderation.story import story
+from groupmilter.moderation.ways import Ways
 
-_EXCERPT = 1_000
-_LISTED = 50
-_SUBJECT = 90
-_WIDTH = 76
-_STYLE = {
-    "body": "margin:0;padding:16px;font:16px/1.5 sans-serif;color:#1a1a1a;background:#ffffff",
-    "main": "max-width:600px;margin:0 auto",
-    "approve": "display:inline-block;padding:12px 24px;margin:8px 8px 8px 0;background:#1b6e3c;color:#ffffff;"
-    "text-decoration:none;border-radius:6px;font-weight:bold",
-    "reject": "display:inline-block;padding:12px 24px;margin:8px 0;background:#a52222;color:#ffffff;"
-    "text-decoration:none;border-radius:6px;font-weight:bold",
-    "th": "text-align:left;vertical-align:top;padding:4px 12px 4px 0;color:#555555;font-weight:normal",
-    "pre": "white-space:pre-wrap;overflow-wrap:anywhere;background:#f3f3f3;padding:12px;border-radius:6px",
-    "td": "padding:4px 0;overflow-wrap:anywhere",
+__all__ = ["LISTED", "Addressee", "Letters", "Ways"]
+
+LISTED = 50
+"""Messages that one summary names."""
+
+_ASKING: Mapping[bool, tuple[str, str]] = {
+    False: (marked("To approve"), marked("A message waits for your decision")),
+    True: (marked("Reminder, to approve"), marked("A message still waits for your decision")),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """Who gets a letter; ``language`` fr or en, anything else: both."""
-
-    address: str
-    name: str = ""
-    language: str = ""
-    uuid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How one moderator decides about one item: two addresses and a page; empty where there is none."""
-
-    approve: str
-    reject: str
-    link: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One language's part of a letter: a heading, rows of a table, paragraphs, and what may be pressed."""
-
-    paragraphs: tuple[str, ...]
-    rows: tuple[tuple[str, str], ...] = ()
-    ways: Ways | None = None
-    labels: tuple[str, str, str] = ("", "", "")
-    excerpt: tuple[str, str] = ("", "")
-    after: tuple[str, ...] = ()
-    colon: str = ":"
+_ENCLOSED: Mapping[str, str] = {
+    "": marked("The whole message is attached."),
+    "too-large": marked("The message is too large to be attached."),
+    "program": marked("The message may hold a program, so it isn't attached."),
+    "unfit": marked("The message can't be carried in an attachment."),
+}
+_OUTCOMES: Mapping[str, tuple[str, str, str]] = {
+    "held": (
+        marked("Waits for approval"),
+        marked("Your message waits for approval"),
+        marked("A moderator of the group decides whether its members get it."),
+    ),
+    "rejected": (
+        marked("Not approved"),
+        marked("Your message was not approved"),
+        marked("The members of the group did not get it."),
+    ),
+    "expired": (
+        marked("Not approved in time"),
+        marked("Your message was not approved in time"),
+        marked("Nobody decided about it, so the members of the group did not get it."),
+    ),
+}
+_INVALID: Mapping[str, str] = {
+    "foreign": marked("You are not, or no longer, among those who decide for this group."),
+    "gone": marked("The message that your answer was about is no longer there."),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
     """Composes the letters of a site.
 
-    :param language: which comes first where both are written. ``releases``: whether an expired item goes out.
     :param largest_attachment: octets up to which the original is attached.
+    :param language: which comes first where both are written. ``releases``: whether an expired item goes out.
+    :param zone: in which times are said; None for the host's.
     """
 
     service_domain: str
     largest_attachment: int
+    catalogue: Catalogue
     language: str = "fr"
     releases: bool = False
     zone: tzinfo | None = None
 
     def request(
-        self, item: Item, message: bytes, to: Addressee, ways: Ways, now: int, *, reminder: bool = False
+        self, item: Item, message: bytes, to: Addressee, own: Ways, now: int, *, reminder: bool = False
     ) -> EmailMessage:
-        """Return the request to decide about an item, with the original where it can be attached."""
-        kind = "reminder" if reminder else "request"
+        """Return the request to decide about an item, with the original where it can be attached.
+
+        :param own: the ways of this addressee alone; to somebody without any only the facts are told.
+        """
+        voice = self._voice(to)
+        if not own.approve:
+            return self._stranded(item, to, voice, now)
+        label, heading = _ASKING[reminder]
         unattached = why_not_attached(message, self.largest_attachment)
-        parts = [
-            self._request(language, kind, item, message, ways, unattached) for language in self._languages(to)
-        ]
-        letter = self._letter(item, to, f"{kind}-subject", now)
-        if not reminder:
-            letter.replace_header("Message-ID", self._thread(item))
-        else:
-            letter["In-Reply-To"] = self._thread(item)
-        self._fill(letter, parts)
+        sheet = Sheet(
+            heading=voice.say(heading),
+            rows=what(item, message, voice),
+            quote=_quote(message, voice),
+            choices=ways.choices(item, own, voice),
+            page=ways.page(own, voice),
+            details=details(item, voice, self.releases),
+            notes=(voice.say(_ENCLOSED[unattached]), *ways.notes(voice)),
+        )
+        kind = "reminder" if reminder else "request"
+        letter = self._letter(to, item, voice, voice.say(label), f"{item.name}.{kind}", now)
+        if reminder:
+            refer(letter, self._stationery.message_id(f"{item.name}.request", to.address))
+        self._fill(letter, sheet, voice)
         if not unattached:
-            _attach_original(letter, message)
+            enclose_original(letter, message)
         return letter
 
-    def _request(
-        self, language: str, kind: str, item: Item, message: bytes, ways: Ways, unattached: str
-    ) -> _Part:
-        words = WORDS[language]
-        group = item.terms.group_address
-        files = attachment_names(message)
-        rows = [
-            (words["author"], item.arrival.author),
-            (words["strength"], self._sender(words, item)),
-            (words["subject"], item.arrival.subject or words["no-subject"]),
-            (words["why"], _why(words, item.terms.why)),
-            (words["size"], _size(item.arrival.size, language)),
-        ]
-        if files:
-            rows.append((words["files"], ", ".join(files)))
-        if item.terms.expires:
-            when = "expires-release" if self.releases else "expires-text"
-            rows.append((words["expires"], words[when].format(time=self._time(item.terms.expires, language))))
-        after: tuple[str, ...] = (words[unattached or "attached"], words["mail-way"], words["reply"])
-        if not ways.approve:
-            after = (words["no-ways"],)
-        return _Part(
-            (words[kind].format(group=group),),
-            tuple(rows),
-            ways if ways.approve else None,
-            (words["approve"], words["reject"], words["link-way"]),
-            (words["excerpt"], _excerpt(message)),
-            after,
-            " :" if language == "fr" else ":",
-        )
+    def _stranded(self, item: Item, to: Addressee, voice: Voice, now: int) -> EmailMessage:
+        """Return what the site's contact learns when nobody can be asked; he decides on the server alone."""
+        sheet = Sheet(
+            heading=voice.say("A message waits, and nobody can be asked"),
+            paragraphs=(
+                voice.say(
+                    "No moderator or owner of this group has an address that takes mail. Please see to it that one "
+                    "has. Until then the message can be seen and decided about on the server, with:"
+                ),
+                (("en", f"groupmilter held show {item.name}"),),
+            ),
+            rows=(to_group(item, voice), *sender(item, voice), subject(item, voice), reference(item, voice)),
+        )  # fmt: skip
+        label = voice.say("Nobody to approve")
+        letter = self._letter(to, item, voice, label, f"{item.name}.stranded", now)
+        self._fill(letter, sheet, voice)
+        return letter
 
-    def summary(self, items: Sequence[Item], to: Addressee, panel: str, now: int) -> EmailMessage:
-        """Return one letter for many items that wait."""
-        parts = []
-        for language in self._languages(to):
-            words = WORDS[language]
-            rows = [
-                (item.terms.group_address, f"{item.arrival.author}: {item.arrival.subject}")
-                for item in items[:_LISTED]
-            ]
-            more = (words["more"].format(count=len(items) - _LISTED),) if len(items) > _LISTED else ()
-            parts.append(_Part((words["summary"],), tuple(rows), after=(*more, *((panel,) if panel else ()))))
-        letter = self._letter(items[0], to, "summary-subject", now, count=str(len(items)))
-        self._fill(letter, parts)
+    def summary(
+        self, items: Sequence[tuple[Item, Ways]], waiting: int, to: Addressee, now: int
+    ) -> EmailMessage:
+        """Return one letter for many items, each with its ways.
+
+        :param items: the first `LISTED` of them. ``waiting``: how many wait for this addressee in all.
+        """
+        voice = self._voice(to)
+        heading = voice.counted(
+            "{number} message waits for your decision", "{number} messages wait for your decision", waiting
+        )
+        more = waiting - len(items)
+        sheet = Sheet(
+            heading=heading,
+            paragraphs=(
+                voice.say("More came than single letters are sent in an hour, so here they are together."),
+            ),
+            entries=tuple(_entry(item, own, voice) for item, own in items),
+            notes=(*_more(more, voice), *ways.notes(voice)),
+        )
+        name = self._voice_name(voice, "")
+        identity = f"summary.{now}"
+        letter = self._stationery.letter(to, name, joined(heading), identity, now)
+        self._fill(letter, sheet, voice)
         return letter
 
     def decided(self, item: Item, to: Addressee, now: int) -> EmailMessage:
-        """Return that somebody else was first: who, and when."""
-        states = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
-        key = f"decided-{states.get(item.state, 'approved')}"
-        parts = []
-        for language in self._languages(to):
-            text = WORDS[language][key].format(by=item.decided_by, time=self._time(item.decided, language))
-            parts.append(_Part((text,), _reason(language, item)))
-        letter = self._letter(item, to, "decided-subject", now)
-        letter["In-Reply-To"] = self._thread(item)
-        self._fill(letter, parts)
+        """Return that somebody else was first: who, when and how."""
+        voice = self._voice(to)
+        sheet = Sheet(
+            heading=voice.say("Your decision came too late and changes nothing."),
+            paragraphs=story(item, voice, to.address),
+            rows=(
+                to_group(item, voice),
+                *sender(item, voice),
+                subject(item, voice),
+                reference(item, voice),
+            ),
+        )
+        letter = self._letter(to, item, voice, voice.say("Already decided"), f"{item.name}.decided", now)
+        refer(letter, self._stationery.message_id(f"{item.name}.request", to.address))
+        self._fill(letter, sheet, voice)
         return letter
 
-    def invalid(self, why: str, to: Addressee) -> EmailMessage:
-        """Return that an answer decided nothing, and why."""
-        key = f"invalid-{why}" if f"invalid-{why}" in WORDS["en"] else "invalid-gone"
-        letter = self._letter(None, to, "invalid-subject", 0)
-        self._fill(letter, [_Part((WORDS[language][key],)) for language in self._languages(to)])
+    def invalid(self, why: str, to: Addressee, now: int) -> EmailMessage:
+        """Return that an answer decided nothing, and why: ``foreign`` or ``gone``."""
+        voice = self._voice(to)
+        known = why if why in _INVALID else "gone"
+        heading = voice.say("Nothing was decided.")
+        name, identity = self._voice_name(voice, ""), f"invalid.{known}.{now}"
+        letter = self._stationery.letter(to, name, joined(heading), identity, now)
+        self._fill(letter, Sheet(heading, (voice.say(_INVALID[known]),)), voice)
         return letter
 
-    def outcome(self, item: Item, kind: str, to: Addressee, message: bytes) -> EmailMessage:
+    def outcome(self, item: Item, kind: str, to: Addressee, message: bytes, now: int) -> EmailMessage:
         """Return what the sender learns: ``held``, ``rejected`` or ``expired``; no moderator is named."""
-        parts = []
-        for language in self._languages(to):
-            words = WORDS[language]
-            text = words[kind].format(group=item.terms.group_address)
-            rows = _reason(language, item) if kind == "rejected" else ()
-            parts.append(_Part((text,), rows, after=(words["about"],)))
-        letter = self._letter(item, to, f"{kind}-subject", item.decided or item.recorded)
-        if item.arrival.message_id.isascii() and item.arrival.message_id:
-            letter["In-Reply-To"] = plain(item.arrival.message_id)
-        self._fill(letter, parts)
-        _attach_header(letter, message)
+        voice = self._voice(to)
+        label, heading, meaning = _OUTCOMES[kind]
+        given = kind == "rejected" and item.comment
+        expiry = (Row(voice.say("Waits until"), said=when(item.terms.expires, voice)),)
+        sheet = Sheet(
+            heading=voice.say(heading),
+            paragraphs=(voice.say(meaning),),
+            rows=(
+                to_group(item, voice),
+                subject(item, voice),
+                *(expiry if kind == "held" and item.terms.expires else ()),
+                reference(item, voice),
+            ),
+            quote=Quote(voice.say("The reason given:"), own_lines(item.comment)) if given else None,
+            notes=(voice.say("The header of your message is attached."),),
+        )
+        letter = self._letter(to, item, voice, voice.say(label), f"{item.name}.{kind}", now)
+        refer(letter, item.arrival.message_id)
+        self._fill(letter, sheet, voice)
+        enclose_header(letter, message)
         return letter
 
     def report(
         self, item: Item, message: bytes, to: str, reply: Reply, reporting_mta: str, group: str
     ) -> EmailMessage:
         """Return a delivery status notification for a group that did not take a message (RFC 3464)."""
-        letter = self._letter(item, Addressee(to), "report-subject", item.recorded)
-        parts = [
-            _Part((WORDS[language]["report"].format(group=group), str(reply)))
-            for language in self._languages(Addressee(to))
-        ]
-        letter.set_content(_text(parts), cte="quoted-printable")
-        letter.make_mixed()
-        status = Message()
-        status["Content-Type"] = "message/delivery-status"
-        status.set_payload(
-            f"Reporting-MTA: dns; {reporting_mta}\n\n"
-            f"Final-Recipient: rfc822; {group}\nAction: failed\nStatus: {reply.enhanced}\n"
-            f"Diagnostic-Code: smtp; {reply}\n"
+        addressee = Addressee(to)
+        voice = self._voice(addressee)
+        sheet = Sheet(
+            heading=voice.say("Your message was not delivered to {group}.", group=group),
+            paragraphs=(
+                voice.say("If you wrote to others as well, they are not concerned. The reason:"),
+                (("", str(reply)),),
+            ),
+            rows=(subject(item, voice), reference(item, voice)),
+            notes=(voice.say("The header of your message is attached."),),
         )
-        letter.attach(status)  # type: ignore[arg-type]
-        _attach_header(letter, message)
-        letter.replace_header("Content-Type", "multipart/report")
-        letter.set_param("report-type", "delivery-status")
+        label = voice.say("Not delivered")
+        letter = self._letter(addressee, item, voice, label, f"{item.name}.report", item.recorded)
+        refer(letter, item.arrival.message_id)
+        status = Status(group, reply, reporting_mta, item.arrival.sent)
+        make_report(letter, layout.plain(sheet, voice), status, message)
         return letter
 
     # what all letters have in common
 
-    def _letter(self, item: Item | None, to: Addressee, key: str, now: int, count: str = "") -> EmailMessage:
-        letter = EmailMessage(policy=email.policy.SMTP.clone(cte_type="7bit", linesep="\n"))
-        group = item.terms.group_address if item else ""
-        languages = self._languages(to)
-        first = WORDS[languages[0]]
-        subject = plain(item.arrival.subject, _SUBJECT) if item else ""
-        filled = {"group": group, "subject": subject or first["no-subject"], "count": count}
-        letter["From"] = Address(
-            plain(first["from"].format(group=group)) if group else "groupmilter",
-            "moderation",
-            self.service_domain,
+    @property
+    def _stationery(self) -> Stationery:
+        return Stationery(self.service_domain, self.zone)
+
+    def _letter(
+        self, to: Addressee, item: Item, voice: Voice, label: Said, identity: str, now: int
+    ) -> EmailMessage:
+        group = item.terms.group_address.partition("@")[0]
+        line = voice.first.say("{label}: {subject}", label=joined(label), subject=title(item, voice))
+        name = self._voice_name(voice, group)
+        return self._stationery.letter(to, name, f"{line} ({group})", identity, now)
+
+    def _voice_name(self, voice: Voice, group: str) -> str:
+        """Return under which name letters come; without an address in it, which filters take for a forgery."""
+        return (
+            voice.first.say("Moderation of {group}", group=group) if group else voice.first.say("Moderation")
         )
-        letter["To"] = _address(to)
-        letter["Subject"] = plain(first[key].format(**filled))
-        letter["Date"] = format_datetime(datetime.fromtimestamp(now, self.zone).astimezone()) if now else None
-        letter["Message-ID"] = make_msgid(domain=self.service_domain)
-        letter["Auto-Submitted"] = "auto-generated"
-        letter["X-Auto-Response-Suppress"] = "All"
-        if not now:
-            del letter["Date"]
-        return letter
 
-    def _thread(self, item: Item) -> str:
-        return f"<{item.name}.request@{self.service_domain}>"
-
-    def _languages(self, to: Addressee) -> tuple[str, ...]:
+    def _voice(self, to: Addressee) -> Voice:
         wanted = to.language[:2].lower()
-        if wanted in WORDS:
-            return (wanted,)
-        return (self.language, "en" if self.language == "fr" else "fr")
+        first = self.language if self.language in LANGUAGES else "en"
+        both = (first, *(language for language in LANGUAGES if language != first))
+        languages = (wanted,) if wanted in LANGUAGES else both
+        return Voice(tuple(Speech(language, self.catalogue, self.zone) for language in languages))
 
-    def _sender(self, words: dict[str, str] | object, item: Item) -> str:
-        table = words if isinstance(words, dict) else WORDS["en"]
-        proof = table.get(f"strength-{item.arrival.strength}", "")
-        return f"{item.terms.sender_name}, {proof}" if item.terms.sender_name else proof
-
-    def _time(self, seconds: int, language: str) -> str:
-        moment = datetime.fromtimestamp(seconds, self.zone).astimezone()
-        return moment.strftime("%d/%m/%Y à %H:%M (%z)" if language == "fr" else "%Y-%m-%d %H:%M (%z)")
-
-    def _fill(self, letter: EmailMessage, parts: Sequence[_Part]) -> None:
-        letter.set_content(_text(parts), cte="quoted-printable")
-        letter.add_alternative(_html(parts), subtype="html", cte="quoted-printable")
+    def _fill(self, letter: EmailMessage, sheet: Sheet, voice: Voice) -> None:
+        fill(letter, layout.plain(sheet, voice), layout.html(sheet, voice, str(letter["Subject"])))
 
 
-def _address(to: Addressee) -> str | Address:
-    try:
-        return Address(plain(to.name), addr_spec=to.address)
-    except (ValueError, IndexError):
-        return to.address
+def _quote(message: bytes, voice: Voice) -> Quote | None:
+    lines, more = excerpt(message)
+    beginning, whole = (
+        marked("The message begins, in its sender's words:"),
+        marked("The message, in its sender's words:"),
+    )
+    label = beginning if more else whole
+    return Quote(voice.say(label), lines) if lines else None
 
 
-def _why(words: object, why: str) -> str:
-    table = words if isinstance(words, dict) else WORDS["en"]
-    return str(table.get(f"why-{why}") or table["why-rule"].format(rule=plain(why)))
+def _entry(item: Item, own: Ways, voice: Voice) -> Entry:
+    rows = (to_group(item, voice), *sender(item, voice)[:1], received(item, voice))
+    return Entry(
+        title(item, voice),
+        rows,
+        ways.choices(item, own, voice, brief=True),
+        ways.page(own, voice, brief=True),
+    )
 
 
-def _reason(language: str, item: Item) -> tuple[tuple[str, str], ...]:
-    return ((WORDS[language]["reason"], item.comment),) if item.comment else ()
-
-
-def _size(octets: int, language: str) -> str:
-    unit = "Ko" if language == "fr" else "KB"
-    return f"{max(1, round(octets / 1000))} {unit}"
-
-
-def _excerpt(message: bytes) -> str:
-    lines = [plain(line, 500) for line in text_of(message)[: 4 * _EXCERPT].splitlines()]
-    whole = "\n".join(lines).strip()
-    return whole if len(whole) <= _EXCERPT else f"{whole[:_EXCERPT]}…"
-
-
-def _text(parts: Sequence[_Part]) -> str:
-    return f"\n\n{'-' * 60}\n\n".join(map(_plain_part, parts)) + "\n"
-
-
-def _plain_part(part: _Part) -> str:
-    blocks = [fill(text, _WIDTH) for text in part.paragraphs]
-    if part.rows:
-        width = max(len(label) for label, _ in part.rows)
-        blocks.append("\n".join(f"{label:<{width}}  {value}" for label, value in part.rows))
-    if part.ways:
-        approve, reject, page = part.labels
-        blocks.append(f"{approve}{part.colon}\n  {part.ways.approve}")
-        blocks.append(f"{reject}{part.colon}\n  {part.ways.reject}")
-        if part.ways.link:
-            blocks.append(f"{page}{part.colon}\n  {part.ways.link}")
-    blocks += [fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False) for text in part.after]
-    if part.excerpt[1]:
-        quoted = "\n".join(f"| {line}" for line in part.excerpt[1].splitlines())
-        blocks.append(f"{part.excerpt[0]}{part.colon}\n{quoted}")
-    return "\n\n".join(blocks)
-
-
-def _html(parts: Sequence[_Part]) -> str:
-    inside = "<hr>".join(map(_html_part, parts))
+def _more(more: int, voice: Voice) -> tuple[Said, ...]:
+    if more <= 0:
+        return ()
     return (
-        '<!DOCTYPE html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'</head><body style="{_STYLE["body"]}"><div style="{_STYLE["main"]}">{inside}</div></body></html>'
+        voice.counted(
+            "And {number} more, which follows in the next letters.",
+            "And {number} more, which follow in the next letters.",
+            more,
+        ),
     )
-
-
-def _html_part(part: _Part) -> str:
-    pieces = [f"<p>{escape(text)}</p>" for text in part.paragraphs]
-    rows = "".join(
-        f'<tr><th style="{_STYLE["th"]}">{escape(label)}</th><td style="{_STYLE["td"]}">{escape(value)}</td></tr>'
-        for label, value in part.rows
-    )
-    if rows:
-        pieces.append(f"<table>{rows}</table>")
-    if part.ways:
-        approve, reject, page = part.labels
-        pieces.append(
-            f"<p>{_button('approve', approve, part.ways.approve)}{_button('reject', reject, part.ways.reject)}</p>"
-        )
-        if part.ways.link:
-            pieces.append(f'<p><a href="{escape(part.ways.link)}">{escape(page)}</a></p>')
-    pieces += [f"<p>{escape(text)}</p>" for text in part.after]
-    if part.excerpt[1]:
-        pieces.append(
-            f'<p>{escape(part.excerpt[0])}</p><div style="{_STYLE["pre"]}">{escape(part.excerpt[1])}</div>'
-        )
-    return "".join(pieces)
-
-
-def _button(style: str, label: str, address: str) -> str:
-    target = f"mailto:{quote(address, safe='@')}?subject={quote(label)}"
-    return f'<a style="{_STYLE[style]}" href="{escape(target)}">{escape(label)}</a>'
-
-
-def _attach_original(letter: EmailMessage, message: bytes) -> None:
-    letter.make_mixed()
-    original = Message()
-    original["Content-Type"] = "message/rfc822"
-    original["Content-Disposition"] = 'attachment; filename="message.eml"'
-    if not message.isascii():
-        original["Content-Transfer-Encoding"] = "8bit"
-    original.set_payload(message.decode("ascii", "surrogateescape"))
-    letter.attach(original)  # type: ignore[arg-type]
-
-
-def _attach_header(letter: EmailMessage, message: bytes) -> None:
-    head = message.partition(b"\n\n")[0][:16_384].decode("utf-8", "replace")
-    shown = "\n".join(line for line in head.splitlines() if line.strip())
-    letter.add_attachment(shown + "\n", subtype="rfc822-headers", cte="quoted-printable")

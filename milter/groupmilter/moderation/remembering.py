@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from groupmilter.groups.group import Group
+from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import Pattern, canonical, domain_of, first_match, pattern, strict
 from groupmilter.moderation.item import Item
 from groupmilter.policy.facts import Strength
@@ -18,13 +19,13 @@ from groupmilter.policy.facts import Strength
 Values = tuple[tuple[str, str], ...]
 """Canonical field and value, each to be added; none where everything stands there already."""
 
-NO_ADDRESS = "The sender's address can't be read without doubt."
-OWN_ADDRESS = (
+NO_ADDRESS = marked("The sender's address can't be read without doubt.")
+OWN_ADDRESS = marked(
     "That is an address of this organisation, and nobody has proven that the message comes from there."
 )
-OF_GROUP = "That is an address of the group itself."
-DENIED = "The group's list of blocked senders names this sender; it has to be taken off there first."
-BY_RULE = "A rule of this site holds such messages, whoever sends them."
+OF_GROUP = marked("That is an address of the group itself.")
+DENIED = marked("The group's list of blocked senders names this sender; it has to be taken off there first.")
+BY_RULE = marked("A rule of this site holds such messages, whoever sends them.")
 REFUSALS = (NO_ADDRESS, OWN_ADDRESS, OF_GROUP, DENIED, BY_RULE)
 """Why a sender isn't remembered: sentences for people, to be looked up in the catalogue."""
 

@@ -1,129 +1,48 @@
-"""The words of letters, French and English, equal in rank: one table, so that neither can lack a sentence.
+"""Sentences that letters and pages share: how a sender is proven, how somebody decided. Pure.
 
-A test compares the keys and the places to fill in.
+They are looked up in the catalogue where they are said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "from": "Moderation of {group}",
-        "request-subject": "To approve: {subject} ({group})",
-        "reminder-subject": "Reminder, to approve: {subject} ({group})",
-        "request": "A message to {group} waits for your decision.",
-        "reminder": "A message to {group} still waits for your decision.",
-        "author": "From",
-        "strength": "Sender",
-        "subject": "Subject",
-        "why": "Held because",
-        "size": "Size",
-        "files": "Attachments",
-        "expires": "Expires",
-        "expires-text": "{time}; it is rejected then unless somebody decides",
-        "expires-release": "{time}; it is released then unless somebody decides",
-        "approve": "Approve",
-        "reject": "Reject",
-        "mail-way": "To approve or reject by mail, send a message from your own account, logged in to your mail "
-        "server. What you write first when you reject goes to the sender as the reason.",
-        "link-way": "Or decide on this page",
-        "reply": "A reply to this letter decides nothing.",
-        "excerpt": "The message begins",
-        "attached": "The whole message is attached.",
-        "too-large": "The message is too large to be attached.",
-        "program": "The message may hold a program, so it isn't attached.",
-        "unfit": "The message can't be carried in an attachment.",
-        "no-ways": "Please ask the administrator to name moderators: none can be reached.",
-        "strength-0": "not proven: anybody can write this address",
-        "strength-1": "proven by the signature or the servers of the domain",
-        "strength-2": "proven by the trusted network it came from",
-        "strength-3": "proven by a certificate",
-        "strength-4": "proven by log-in",
-        "why-moderation": "messages to this group need approval",
-        "why-storm": "unusually many messages came in a short time",
-        "why-bound": "the group is too large to be expanded at once",
-        "why-rule": "a rule of the organisation says so ({rule})",
-        "summary-subject": "{count} messages wait for your decision",
-        "summary": "More messages wait than single letters are sent in an hour. These wait for your decision:",
-        "more": "and {count} more",
-        "decided-subject": "Decided already: {subject} ({group})",
-        "decided-approved": "{by} approved this message on {time}. Your answer changed nothing.",
-        "decided-rejected": "{by} rejected this message on {time}. Your answer changed nothing.",
-        "decided-expired": "The time to decide about this message was over on {time}. Your answer changed nothing.",
-        "invalid-subject": "Nothing was decided",
-        "invalid-foreign": "You are not, or no longer, a moderator of this group. Nothing was decided.",
-        "invalid-gone": "The message that you answered about is no longer there. Nothing was decided.",
-        "held-subject": "Waits for approval: {subject}",
-        "held": "Your message to {group} waits for a moderator's approval.",
-        "rejected-subject": "Not approved: {subject}",
-        "rejected": "Your message to {group} was not approved; the members did not get it.",
-        "expired-subject": "Not approved in time: {subject}",
-        "expired": "Nobody decided in time about your message to {group}; the members did not get it.",
-        "reason": "Reason",
-        "report-subject": "Not delivered to {group}: {subject}",
-        "report": "Your message was not delivered to {group}. The other recipients are not concerned.",
-        "about": "The header of your message is attached.",
-        "no-subject": "(no subject)",
-    },
-    "fr": {
-        "from": "Modération de {group}",
-        "request-subject": "À approuver : {subject} ({group})",
-        "reminder-subject": "Rappel, à approuver : {subject} ({group})",
-        "request": "Un message adressé à {group} attend votre décision.",
-        "reminder": "Un message adressé à {group} attend toujours votre décision.",
-        "author": "De",
-        "strength": "Expéditeur",
-        "subject": "Objet",
-        "why": "Retenu parce que",
-        "size": "Taille",
-        "files": "Pièces jointes",
-        "expires": "Expire",
-        "expires-text": "{time} ; il sera alors rejeté si personne ne décide",
-        "expires-release": "{time} ; il sera alors remis si personne ne décide",
-        "approve": "Approuver",
-        "reject": "Rejeter",
-        "mail-way": "Pour approuver ou rejeter par courriel, envoyez un message depuis votre propre compte, "
-        "authentifié auprès de votre serveur. Ce que vous écrivez en tête d'un rejet est transmis à l'expéditeur comme "
-        "motif.",
-        "link-way": "Ou décidez sur cette page",
-        "reply": "Répondre à cette lettre ne décide rien.",
-        "excerpt": "Début du message",
-        "attached": "Le message entier est joint.",
-        "too-large": "Le message est trop volumineux pour être joint.",
-        "program": "Le message peut contenir un programme, il n'est donc pas joint.",
-        "unfit": "Le message ne peut pas être transporté en pièce jointe.",
-        "no-ways": "Veuillez demander à l'administrateur de nommer des modérateurs : aucun n'est joignable.",
-        "strength-0": "non prouvé : n'importe qui peut écrire cette adresse",
-        "strength-1": "prouvé par la signature ou les serveurs du domaine",
-        "strength-2": "prouvé par le réseau de confiance d'où il vient",
-        "strength-3": "prouvé par un certificat",
-        "strength-4": "prouvé par authentification",
-        "why-moderation": "les messages à ce groupe doivent être approuvés",
-        "why-storm": "un nombre inhabituel de messages est arrivé en peu de temps",
-        "why-bound": "le groupe est trop grand pour être développé aussitôt",
-        "why-rule": "une règle de l'organisation le veut ({rule})",
-        "summary-subject": "{count} messages attendent votre décision",
-        "summary": "Plus de messages attendent qu'il n'est envoyé de lettres par heure. Ceux-ci attendent votre "
-        "décision :",
-        "more": "et {count} de plus",
-        "decided-subject": "Déjà décidé : {subject} ({group})",
-        "decided-approved": "{by} a approuvé ce message le {time}. Votre réponse n'a rien changé.",
-        "decided-rejected": "{by} a rejeté ce message le {time}. Votre réponse n'a rien changé.",
-        "decided-expired": "Le délai de décision pour ce message était passé le {time}. Votre réponse n'a rien changé.",
-        "invalid-subject": "Rien n'a été décidé",
-        "invalid-foreign": "Vous n'êtes pas, ou plus, modérateur de ce groupe. Rien n'a été décidé.",
-        "invalid-gone": "Le message auquel vous avez répondu n'est plus là. Rien n'a été décidé.",
-        "held-subject": "En attente d'approbation : {subject}",
-        "held": "Votre message à {group} attend l'approbation d'un modérateur.",
-        "rejected-subject": "Non approuvé : {subject}",
-        "rejected": "Votre message à {group} n'a pas été approuvé ; les membres ne l'ont pas reçu.",
-        "expired-subject": "Non approuvé à temps : {subject}",
-        "expired": "Personne ne s'est prononcé à temps sur votre message à {group} ; les membres ne l'ont pas reçu.",
-        "reason": "Motif",
-        "report-subject": "Non remis à {group} : {subject}",
-        "report": "Votre message n'a pas été remis à {group}. Les autres destinataires ne sont pas concernés.",
-        "about": "L'en-tête de votre message est joint.",
-        "no-subject": "(sans objet)",
-    },
+from groupmilter.language.catalogue import marked
+from groupmilter.moderation.item import Arrival, Way
+from groupmilter.policy.facts import Strength
+
+PROOFS: Mapping[str, str] = {
+    "login": marked("Proven: the sender had logged in."),
+    "certificate": marked("Proven by a certificate."),
+    "dmarc": marked("Proven by the sender's domain (DMARC)."),
+    "network": marked("Sent from a trusted computer of this organisation."),
+    "machine": marked("Sent from a trusted computer; who sent it isn't proven."),
+    "claimed": marked("Not proven: anybody may have put this address there."),
 }
+_DOUBTFUL = frozenset({"machine", "claimed"})
+
+_WAYS: Mapping[str, str] = {
+    Way.MAIL: marked("by mail"),
+    Way.LINK: marked("by link"),
+    Way.COMMAND: marked("on the command line"),
+}
+_BY_ITSELF = marked("by the service itself")
+
+
+def proof(arrival: Arrival) -> str:
+    """Return the word of `PROOFS` for a sender; ``machine`` is a trusted computer without a person."""
+    try:
+        word = str(Strength(arrival.strength))
+    except ValueError:
+        word = str(Strength.CLAIMED)
+    return "machine" if word == "network" and not arrival.sender else word
+
+
+def sound(word: str) -> bool:
+    """Tell whether a word of `PROOFS` says that somebody is proven."""
+    return word not in _DOUBTFUL
+
+
+def way_in_words(way: str) -> str:
+    """Return the sentence for how somebody decided."""
+    return _WAYS.get(way, _BY_ITSELF)

@@ -17,11 +17,11 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from groupmilter.language.catalogue import Translate
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.client import Clients, Networks
 from groupmilter.panel.deciding import Deciding, ledger_unavailable
 from groupmilter.panel.guard import FOREVER, Guard
-from groupmilter.panel.language import Translate
 from groupmilter.panel.pages import Pages
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle

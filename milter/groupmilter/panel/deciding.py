@@ -21,16 +21,17 @@ from groupmilter.directory.writer import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import TOKEN_LENGTH, Kind
+from groupmilter.language.catalogue import marked
 from groupmilter.moderation.decision import Asked, Problem
 from groupmilter.moderation.item import Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.moderation.transitions import after
+from groupmilter.moderation.wording import proof
 from groupmilter.panel.client import Clients
 from groupmilter.panel.pages import Pages
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle
 from groupmilter.panel.typed import Typed, typed, word
-from groupmilter.policy.facts import Strength
 
 _FORM = "application/x-www-form-urlencoded"
 _RETRY = {"retry-after": "30"}
@@ -43,8 +44,8 @@ _STATUS = {
 }
 _APPROVED = frozenset({State.APPROVED, State.RELEASED, State.REPORTED})
 
-UNREACHABLE = "The directory can't be reached at the moment."
-NOT_WRITTEN = "The directory doesn't take the change."
+UNREACHABLE = marked("The directory can't be reached at the moment.")
+NOT_WRITTEN = marked("The directory doesn't take the change.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +178,4 @@ def _sender(item: Item) -> dict[str, object]:
     """Return the sender's address and how it is proven; no display name, which is the sender's own text."""
     arrival = item.arrival
     address = parseaddr(arrival.author)[1] if arrival.author.count("@") == 1 else arrival.author
-    try:
-        strength = str(Strength(arrival.strength))
-    except ValueError:
-        strength = str(Strength.CLAIMED)
-    if strength == "network" and not arrival.sender:
-        strength = "machine"
-    return {"sender": address or arrival.author or arrival.return_path, "strength": strength}
+    return {"sender": address or arrival.author or arrival.return_path, "proof": proof(arrival)}

@@ -6,21 +6,16 @@ who asks for neither gets English.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 
-from babel.dates import format_date, format_time
 from markupsafe import Markup, escape
 
-LANGUAGES = ("fr", "en")
-NAMES = {"fr": "Français", "en": "English"}
-# Day before month, as in most places where English is read beside French.
-_LOCALES = {"fr": "fr", "en": "en_GB"}
-_DEFAULT = "en"
+from groupmilter.language.catalogue import LANGUAGES, Translate
+from groupmilter.language.speech import difference, local_time, spoken_clock, spoken_day
 
-Translate = Callable[[str, str], str]
-"""Returns the text of a language (first) for an English sentence (second)."""
+NAMES = {"fr": "Français", "en": "English"}
+_DEFAULT = "en"
 
 
 def chosen(asked: str, person: str, accepted: str) -> str:
@@ -78,18 +73,9 @@ class Words:
 
         :param time: seconds since 1970, UTC. ``zone``: whether the difference from UTC is said.
         """
-        local = datetime.fromtimestamp(time, tz=self.zone).astimezone(self.zone)
-        locale = _LOCALES[self.language]
-        date, clock = format_date(local, "full", locale=locale), format_time(local, "HH:mm", locale=locale)
+        local = local_time(time, self.zone)
+        date, clock = spoken_day(local, self.language), spoken_clock(local, self.language)
         text = self.t("{date} at {time}", date=date, time=clock)
         if zone:
-            text += Markup(' <span class="zone">({})</span>').format(_difference(local))
+            text += Markup(' <span class="zone">({})</span>').format(difference(local))
         return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="minutes"), text)
-
-
-def _difference(local: datetime) -> str:
-    """Return ``UTC+1``, ``UTC−3:30``."""
-    minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
-    hours, rest = divmod(abs(minutes), 60)
-    sign = "+" if minutes > 0 else "−"
-    return f"UTC{sign}{hours}{f':{rest:02}' if rest else ''}" if minutes else "UTC"

@@ -8,7 +8,6 @@ those that turn the direction of writing round. A template that isn't there is a
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -21,12 +20,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from groupmilter.groups.person import Person
-from groupmilter.moderation.item import Way
-from groupmilter.panel.language import LANGUAGES, NAMES, Translate, Words, chosen
+from groupmilter.language.catalogue import LANGUAGES, Translate
+from groupmilter.mail.shown import shown as one_line
+from groupmilter.moderation.wording import PROOFS, sound, way_in_words
+from groupmilter.panel.language import NAMES, Words, chosen
 
 _HERE = Path(__file__).parent
 _LONGEST_SHOWN = 320
-_FORMATTING = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Pages:
         environment.filters["shown"] = shown
         environment.globals["person_name"] = _person_name
         environment.globals["way_in_words"] = _way_in_words
+        environment.globals |= {"proofs": PROOFS, "is_sound": sound}
         return environment
 
     def words(self, request: Request, person: str = "") -> Words:
@@ -99,16 +100,9 @@ def _person_name(person: Person) -> Markup:
 
 
 def _way_in_words(t: Callable[[str], Markup], way: str) -> Markup:
-    words = {
-        Way.MAIL: t("by mail"),
-        Way.LINK: t("by link"),
-        Way.COMMAND: t("on the command line"),
-    }
-    return next((text for known, text in words.items() if known == way), t("by the service itself"))
+    return t(way_in_words(way))
 
 
 def shown(text: str) -> str:
     """Return text that somebody else wrote as it may stand in a page: one line, cut, no invisible characters."""
-    line = " ".join(text.split())
-    cut = line[:_LONGEST_SHOWN] + ("…" if len(line) > _LONGEST_SHOWN else "")
-    return "".join("�" if unicodedata.category(c) in _FORMATTING else c for c in cut)
+    return one_line(text, _LONGEST_SHOWN + 1)
