@@ -11,6 +11,7 @@ import yaml
 from groupmilter.directory.entry import Change, Entry
 from groupmilter.directory.findings import Kind
 from groupmilter.directory.mirror import Mirror, MirrorSettings
+from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.snapshot import Reader, Snapshot
 from groupmilter.groups.group import Group
@@ -30,7 +31,7 @@ def native() -> Profile:
 
 def settings(base: str = BASE, own: frozenset[str] = OWN) -> MirrorSettings:
     """Return settings with the native profile and small limits."""
-    return MirrorSettings(native(), base, own, max_members=5, max_depth=3)
+    return MirrorSettings(native(), base, own, limits=Limits(members=5, depth=3))
 
 
 def entry(uuid: str, dn: str, **attributes: str | list[str]) -> Entry:

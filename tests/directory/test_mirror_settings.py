@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.directory.mirrors import settings
 
+from groupmilter.directory.mirror_refusals import Limits
+
 
 @pytest.mark.parametrize(
     ("field", "value"),
@@ -18,4 +20,4 @@ def test_what_the_content_depends_on_is_in_the_fingerprint(field: str, value: ob
 
 
 def test_another_limit_for_findings_keeps_the_mirror_usable() -> None:
-    assert replace(settings(), max_members=7, max_depth=3).fingerprint == settings().fingerprint
+    assert replace(settings(), limits=Limits(7, 3, 1000)).fingerprint == settings().fingerprint

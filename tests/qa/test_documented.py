@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 from tests.qa.source import ROOT
 
+from groupmilter.cli.check import SERIOUS
 from groupmilter.config.load import parse_yaml
 from groupmilter.config.model import Site
 from groupmilter.config.policy_fields import SenderClass
 from groupmilter.config.policy_model import PolicyFile
 from groupmilter.config.resources import Kind, resource
 from groupmilter.config.validation import model_within
+from groupmilter.directory.findings import Kind as Finding
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.replies import STATUS
 from groupmilter.policy.rules import RULES
@@ -152,3 +154,11 @@ def test_rules_and_replies_are_documented(language: str) -> None:
     replies = rows("policies", language, "Situation")
     assert {name: row.second for name, row in replies.items()} == STATUS
     assert len(SenderClass) == 5
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "head"), [("commands", "en", "Finding"), ("commandes", "fr", "Constat")]
+)
+def test_findings_are_documented_with_their_level(page: str, language: str, head: str) -> None:
+    levels = {name: row.second for name, row in rows(page, language, head).items()}
+    assert levels == {kind.value: "error" if kind.value in SERIOUS else "warning" for kind in Finding}

@@ -151,6 +151,25 @@ def test_patterns(text: str, matching: list[str], others: list[str]) -> None:
     assert not any(read.matches(address) for address in others)
 
 
+@given(
+    st.lists(st.sampled_from(["@a.example", "@.a.example", "@b.a.example", "x@a.example", "@.b.a.example"]))
+)
+def test_a_pattern_covers_those_whose_addresses_it_all_matches(texts: list[str]) -> None:
+    addresses = (
+        "x@a.example",
+        "y@a.example",
+        "x@b.a.example",
+        "x@c.a.example",
+        "x@c.b.a.example",
+        "x@aa.example",
+    )
+    read = [one for one in map(pattern, texts) if one is not None]
+    for wide in read:
+        for other in read:
+            matched = [address for address in addresses if other.matches(address)]
+            assert wide.covers(other) == all(map(wide.matches, matched))
+
+
 def test_a_bad_pattern_is_none() -> None:
     assert pattern("*") is None
     assert pattern("") is None

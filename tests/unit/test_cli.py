@@ -244,7 +244,8 @@ def test_the_mirror_before_and_after_a_load(run: Run) -> None:
     found = shape(run, "directory", "status")
     assert found["usable"] is True
     assert (found["people"], found["groups"]) == (loaded["people"], loaded["groups"])
-    assert {"cycle", "empty-group", "bad-address"} <= {finding["kind"] for finding in found["findings"]}
+    kinds = {finding["kind"] for finding in found["findings"]}
+    assert {"cycle", "empty-group", "bad-address", "nested-refuses"} <= kinds
     assert "contains itself" in run("directory", "status").stdout
 
 

@@ -21,6 +21,7 @@ from groupmilter.config.resources import Kind, resource
 from groupmilter.directory.generatedmap import GeneratedMap
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.mirror import MirrorSettings
+from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.profile import Profile, ProfileError
 from groupmilter.directory.snapshot import Reader
 from groupmilter.groups.ticket import Keys
@@ -78,13 +79,13 @@ def profile(configuration: Configuration) -> Profile:
 def mirror_settings(configuration: Configuration) -> MirrorSettings:
     """Return what the mirror is made from."""
     settings, directory = configuration.settings, configuration.site.directory
+    bounds = settings.bounds
     return MirrorSettings(
         profile(configuration),
         directory.base,
         settings.own_domains,
         directory.placeholder,
-        settings.bounds.members,
-        settings.bounds.depth,
+        Limits(bounds.members, bounds.depth, settings.max_size, bounds.message_size_limit),
     )
 
 

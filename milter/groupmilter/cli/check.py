@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
-_SERIOUS = {"bad-value", "bad-url", "duplicate-address", "digest-collision", "over-limit"}
+SERIOUS = {"bad-value", "bad-url", "duplicate-address", "digest-collision", "over-limit"}
 
 
 def check(
@@ -169,7 +169,7 @@ def _mirror(configuration: Configuration) -> Iterator[Advice]:
         text = f"{held.people} people and {held.groups} groups, in step {lasting(age)} ago."
         yield Advice(Level.OK, "mirror", str(path), text)
     for finding in held.findings:
-        level = Level.ERROR if finding.kind.value in _SERIOUS else Level.WARNING
+        level = Level.ERROR if finding.kind.value in SERIOUS else Level.WARNING
         yield Advice(level, "groups", finding.kind.value, finding.text)
 
 

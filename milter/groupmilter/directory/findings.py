@@ -27,6 +27,7 @@ class Kind(StrEnum):
     DIGEST_COLLISION = "digest-collision"
     NOBODY_DECIDES = "moderated-with-nobody-to-decide"
     EMPTY = "empty-group"
+    NESTED_REFUSES = "nested-refuses"
 
 
 _SENTENCES: Mapping[Kind, str] = {
@@ -43,6 +44,7 @@ _SENTENCES: Mapping[Kind, str] = {
     Kind.DIGEST_COLLISION: "{count} entries have the same digest in tickets: {names}",
     Kind.NOBODY_DECIDES: "{subject} is moderated, and nobody is there to decide",
     Kind.EMPTY: "{subject} has no members",
+    Kind.NESTED_REFUSES: "{subject} takes mail that a group nested in it refuses: {nested} {reasons}",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from groupmilter.directory.findings import Finding
 from groupmilter.directory.mirror_findings import Findings
+from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.mirror_schema import MEMBERSHIP, SCHEMA, open_for_reading
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Node
@@ -57,7 +58,7 @@ def inventory(path: Path) -> Inventory:
             "SELECT generation, synced_at, cookie IS NOT NULL FROM state"
         ).fetchone()
         groups, people = connection.execute(_COUNTS).fetchone()
-        found = Findings(connection, 0, 0).read()
+        found = Findings(connection, Limits()).read()
     return Inventory(int(generation), synced_at, int(people), int(groups), bool(cookie), found)
 
 

@@ -20,6 +20,7 @@ from groupmilter.directory.entry import Change
 from groupmilter.directory.findings import Finding
 from groupmilter.directory.mirror_dynamic import DynamicMembers, Search
 from groupmilter.directory.mirror_findings import Findings
+from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.mirror_schema import MEMBERSHIP, SCHEMA, SEARCHED, open_for_writing
 from groupmilter.directory.mirror_writer import Changed, Writer
 from groupmilter.directory.profile import Profile
@@ -38,15 +39,14 @@ class MirrorSettings:
     :param base: the suffix that the source searches.
     :param own_domains: canonical domains in which local parts are case-folded.
     :param placeholder: DN (or its first RDNs) of the member that a groupOfNames keeps when it is empty.
-    :param max_members, max_depth: direct members and nesting levels past which a group is a finding.
+    :param limits: past what something is a finding.
     """
 
     profile: Profile
     base: str
     own_domains: frozenset[str] = frozenset()
     placeholder: str = "cn=placeholder"
-    max_members: int = 200_000
-    max_depth: int = 50
+    limits: Limits = Limits()
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +66,7 @@ class Mirror:
         self._settings = settings
         self._moved_aside = moved_aside
         self._dynamic = DynamicMembers(connection, settings.profile.filter_attributes)
-        self._findings = Findings(connection, settings.max_members, settings.max_depth)
+        self._findings = Findings(connection, settings.limits, settings.own_domains)
 
     @classmethod
     def open(cls, path: Path, settings: MirrorSettings) -> Mirror:

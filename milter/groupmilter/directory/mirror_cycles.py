@@ -1,4 +1,4 @@
-"""Cycles and depth of nesting in a graph of groups. Pure, without recursion, linear in edges; never fails."""
+"""Cycles, depth and ways up in a graph of groups. Pure, without recursion, linear in edges; never fails."""
 
 from __future__ import annotations
 
@@ -72,3 +72,23 @@ def deepest(inside: Graph, ordered: list[tuple[int, ...]]) -> dict[int, int]:
         level = max(below, default=0)
         depth.update((node, level) for node in ring)
     return depth
+
+
+def turned(inside: Graph) -> Graph:
+    """Return the same graph seen from below: which groups each one lies in directly."""
+    around: dict[int, set[int]] = {}
+    for source, targets in inside.items():
+        for target in targets:
+            around.setdefault(target, set()).add(source)
+    return around
+
+
+def reached(starts: AbstractSet[int], graph: Graph) -> set[int]:
+    """Return what the edges lead to from any of these, themselves only where a cycle leads back."""
+    found: set[int] = set()
+    waiting = list(starts)
+    while waiting:
+        new = graph.get(waiting.pop(), frozenset()) - found
+        found |= new
+        waiting += new
+    return found

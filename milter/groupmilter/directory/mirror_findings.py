@@ -1,8 +1,8 @@
 """Findings in the mirror's tables: computed for what a batch has touched, in the same transaction.
 
 Each kind is one or two statements over a temporary table of the groups, entries, addresses or digests concerned; a
-first load puts everything there. Cycles and depth look at the edges between groups only, which the reverse index
-finds without reading anybody's members.
+first load puts everything there. Cycles, depth and what nested groups refuse look at the edges between groups only,
+which the reverse index finds without reading anybody's members.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from groupmilter.directory.findings import Finding, Kind, finding
-from groupmilter.directory.mirror_cycles import components, deepest
+from groupmilter.directory.mirror_cycles import Graph, components, deepest, turned
+from groupmilter.directory.mirror_refusals import PLAIN, Comparison, Limits, Reasons, refusals
+from groupmilter.directory.mirror_rows import group as group_of
 from groupmilter.directory.mirror_schema import (
     DISABLED,
     MEMBERSHIP,
@@ -21,15 +23,20 @@ from groupmilter.directory.mirror_schema import (
     OPEN,
     OUTSIDERS,
     RIGHTS,
+    RULED,
 )
 from groupmilter.directory.mirror_writer import Changed
+from groupmilter.groups.group import Group
+from groupmilter.mail.address import Pattern
 
 _SHOWN = 5
+_TOLD = 50
 _NUMBERS = {
     "disabled": DISABLED,
     "open": OPEN,
     "moderated": MODERATED,
     "outsiders": OUTSIDERS,
+    "ruled": RULED,
     "membership": MEMBERSHIP,
     "owners": RIGHTS["owners"],
     "moderators": RIGHTS["moderators"],
@@ -92,6 +99,11 @@ SELECT f.node, f.kind, n.dn, f.details FROM finding f LEFT JOIN node n ON n.id =
 _GROUP_EDGES = """
 SELECT l.source, l.target FROM entry g CROSS JOIN link l ON l.target = g.node AND l.field < :membership
   JOIN entry s ON s.node = l.source AND s.kind = 1 WHERE g.kind = 1"""
+_GROUPS = "SELECT node, address <> '' FROM entry WHERE kind = 1"
+_RULED_GROUPS = """
+SELECT e.node, e.version, d.uuid, d.dn, d.body FROM entry e JOIN detail d ON d.node = e.node
+ WHERE e.kind = 1 AND e.flags & :ruled AND e.address <> ''"""
+_ALLOWED = "SELECT field, target FROM link WHERE source = ? AND field = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +130,15 @@ _SHARED_DIGESTS = _Shared(
 class Findings:
     """Keeps the finding table in step with the others.
 
-    :param max_members, max_depth: direct members and levels of nesting past which a group is over the limit.
+    :param own_domains: an allowed list that names them all leaves out nobody who is authenticated.
     """
 
-    def __init__(self, connection: sqlite3.Connection, max_members: int, max_depth: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, limits: Limits, own_domains: frozenset[str] = frozenset()
+    ) -> None:
         self._connection = connection
-        self._max_members = max_members
-        self._max_depth = max_depth
+        self._limits = limits
+        self._own_domains = own_domains
 
     def follow(self, changed: Changed, moved: set[int]) -> None:
         """Compute anew what a batch may have changed; ``moved``: groups whose dynamic members changed."""
@@ -167,9 +181,9 @@ class Findings:
     def _of_groups(self) -> None:
         for statement in (_FORGET_GROUPS, *_GROUP_RULES):
             self._connection.execute(statement, _NUMBERS)
-        most = {"membership": MEMBERSHIP, "most": self._max_members}
+        most = {"membership": MEMBERSHIP, "most": self._limits.members}
+        limit = str(self._limits.members)
         for node, count in self._connection.execute(_TOO_MANY, most).fetchall():
-            limit = str(self._max_members)
             self._add(node, Kind.OVER_LIMIT, 0, count=str(count), what="members", limit=limit)
 
     def _add(self, node: int, kind: Kind, target: int, **details: str) -> None:
@@ -193,9 +207,9 @@ class Findings:
                 self._add(0, shared.kind, 0, address=str(value), count=str(len(names)), names=_some(names))
 
     def _nesting(self) -> None:
-        """Find cycles, and groups nested too deeply, from the edges between groups."""
+        """Find cycles, groups nested too deeply, and what nested groups refuse, from the edges between groups."""
         execute = self._connection.execute
-        execute("DELETE FROM finding WHERE kind = ?", (Kind.CYCLE,))
+        execute("DELETE FROM finding WHERE kind IN (?, ?)", (Kind.CYCLE, Kind.NESTED_REFUSES))
         execute("DELETE FROM finding WHERE kind = ? AND target = 1", (Kind.OVER_LIMIT,))
         inside: dict[int, set[int]] = {}
         for source, target in execute(_GROUP_EDGES, _NUMBERS).fetchall():
@@ -208,9 +222,41 @@ class Findings:
                 groups = _some([name for (name, _), _ in named])
                 self._add(named[0][1], Kind.CYCLE, 0, groups=groups, count=str(len(ring)))
         for node, depth in deepest(inside, found).items():
-            if depth > self._max_depth:
-                limit = str(self._max_depth)
+            if depth > self._limits.depth:
+                limit = str(self._limits.depth)
                 self._add(node, Kind.OVER_LIMIT, 1, count=str(depth), what="levels of nesting", limit=limit)
+        if inside:
+            self._refusals(inside)
+
+    def _refusals(self, inside: Graph) -> None:
+        """Tell each group of the first groups inside it that refuse what it takes, and how many more there are."""
+        groups: dict[int, int] = dict(self._connection.execute(_GROUPS).fetchall())
+        rules = self._rules(node for node, mail in groups.items() if mail)
+        house = tuple(Pattern("", domain, below=False) for domain in self._own_domains)
+        comparison = Comparison(turned(inside), groups.keys(), house, self._limits)
+        names: dict[int, tuple[str, str]] = {}
+        for node, refusing in refusals(inside, rules, comparison):
+            names.update((inner, self._subject(inner)) for inner in refusing if inner not in names)
+            named = sorted((names[inner], inner) for inner in refusing)
+            for (name, _), inner in named[:_TOLD]:
+                self._refusal(node, inner, name, refusing[inner])
+            rest = [refusing[inner] for _, inner in named[_TOLD:]]
+            if rest:
+                likewise = {rule: "do likewise" for reasons in rest for rule in reasons}
+                self._refusal(node, 0, f"{len(rest)} more groups", likewise)
+
+    def _rules(self, nodes: Iterable[int]) -> dict[int, Group]:
+        """Return what these groups with mail say of their senders; most say nothing."""
+        execute = self._connection.execute
+        rules = dict.fromkeys(nodes, PLAIN)
+        for node, version, uuid, dn, body in execute(_RULED_GROUPS, _NUMBERS).fetchall():
+            allowed = execute(_ALLOWED, (node, RIGHTS["allowed"]))
+            rules[node] = group_of(node, version, uuid, dn, body, allowed)
+        return rules
+
+    def _refusal(self, node: int, inner: int, nested: str, reasons: Reasons) -> None:
+        facts = {"rules": " ".join(sorted(reasons)), "reasons": ", ".join(dict.fromkeys(reasons.values()))}
+        self._add(node, Kind.NESTED_REFUSES, inner, nested=nested, **facts)
 
     def _subject(self, node: int) -> tuple[str, str]:
         """Return what to call an entry, and its DN."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.directory.filter import Values
 from groupmilter.directory.findings import Kind
-from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN, OUTSIDERS, RIGHTS
+from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN, OUTSIDERS, RIGHTS, RULED
 from groupmilter.directory.profile import Problem, Record
 from groupmilter.directory.profile_fields import GROUP, Form
 from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
@@ -155,6 +155,7 @@ def _group_row(record: Record, own: frozenset[str]) -> Row:
             else OPEN
         )
         | (OUTSIDERS if outside else 0)
+        | (RULED if _is_ruled(record) else 0)
     )
     kept = {name: fields[name] for name in _STORED if fields[name] != _default(name)}
     urls = record.texts("member_urls")
@@ -174,6 +175,17 @@ def _group_row(record: Record, own: frozenset[str]) -> Row:
         names=_names(record),
         member_of=record.names.get("member_of", ()),
         problems=tuple(problems),
+    )
+
+
+def _is_ruled(record: Record) -> bool:
+    """Tell whether a group takes anything else than every authenticated sender's mail of any size."""
+    fields = record.fields
+    return (
+        not fields["enabled"]
+        or not fields["require_authentication"]
+        or fields["max_size"] is not None
+        or bool(fields["external_senders"] or fields["allowed_addresses"] or record.names.get("allowed"))
     )
 
 

@@ -17,7 +17,7 @@ from groupmilter.directory.profile_fields import NAME_FIELDS
 
 # "gmmi" in ASCII: file(1) and `PRAGMA application_id` tell a mirror from any other database.
 APPLICATION = 0x676D6D69
-SCHEMA = 1
+SCHEMA = 2
 
 # Kinds of links. Up to SEARCHED they make members; the rest are rights.
 MEMBER, REVERSE, DYNAMIC, SEARCHED = 1, 2, 3, 4
@@ -25,8 +25,8 @@ MEMBERSHIP = 9
 RIGHTS = {name: 10 + at for at, name in enumerate(NAME_FIELDS) if name not in ("members", "member_of")}
 LINKS = {"members": MEMBER, **RIGHTS}
 
-# Flags of an entry's row.
-DISABLED, OPEN, MODERATED, OUTSIDERS = 1, 2, 4, 8
+# Flags of an entry's row. RULED: who may send is not left to the defaults (`groups.group`).
+DISABLED, OPEN, MODERATED, OUTSIDERS, RULED = 1, 2, 4, 8, 16
 
 _TABLES = """
 CREATE TABLE state(

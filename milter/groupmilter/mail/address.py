@@ -190,6 +190,13 @@ class Pattern:
             return local.casefold() == self.local and domain == self.domain
         return domain == self.domain or (self.below and domain.endswith(f".{self.domain}"))
 
+    def covers(self, other: Pattern) -> bool:
+        """Tell whether every address that the other pattern means is meant by this one."""
+        if self.local:
+            return self == other
+        within = other.domain == self.domain and (self.below or not other.below)
+        return within or (self.below and other.domain.endswith(f".{self.domain}"))
+
     def __str__(self) -> str:
         """Return the pattern as it is written in the directory."""
         return f"{self.local}@{'.' if self.below else ''}{self.domain}"
