@@ -35,7 +35,7 @@ from tests.support.milter_protocol import (
 from tests.support.service import Service
 
 from groupmilter.groups.group import Group
-from groupmilter.groups.ticket import Keys, Ticket, digest
+from groupmilter.groups.ticket import Keys, Kind, Ticket, digest
 from groupmilter.mail import action
 from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.rehearsal.case import Case, Message
@@ -66,7 +66,7 @@ def test_case(case: Case, stage: Stage, services: Services) -> None:
     for run in pure(case, stage, service.keys):
         stage_for(service, run.message, NUMBERS[id(case)])
         outcome = send(service, run.message)
-        as_expected(run.message, outcome, service)
+        as_expected(run, outcome, service)
         as_in_the_pure_core(run, outcome, service.keys, wanted.service_domain)
     assert service.surprises() == []
 
@@ -81,8 +81,9 @@ def send(service: Service, message: Message) -> Outcome:
         )  # fmt: skip
 
 
-def as_expected(message: Message, outcome: Outcome, service: Service) -> None:
+def as_expected(run: Pure, outcome: Outcome, service: Service) -> None:
     """The replies, and the envelope that results, are what the case expects."""
+    message = run.message
     wanted = {plain(address): expected for address, expected in message.expected}
     for address, reply in outcome.recipients:
         expected = wanted.get(plain(address))
@@ -95,16 +96,18 @@ def as_expected(message: Message, outcome: Outcome, service: Service) -> None:
             assert reply.code == 250
             assert outcome.accepted
     if outcome.accepted and wanted.keys() == {plain(address) for address in message.recipients}:
-        as_expected_together(wanted, outcome, service)
+        as_expected_together(wanted, run.later, outcome, service)
 
 
-def as_expected_together(wanted: dict[str, Wanted], outcome: Outcome, service: Service) -> None:
-    """Nobody but those expected: passed, delivered to through groups, and held for, each once."""
+def as_expected_together(
+    wanted: dict[str, Wanted], later: frozenset[str], outcome: Outcome, service: Service
+) -> None:
+    """Nobody but those expected: passed, delivered to through groups (but for ``later``), and held for, each once."""
     reached = [plain(address) for address in outcome.delivered_to]
     mail = [address for address in reached if not address.endswith(f"@{service.service_domain}")]
     passed = {address for address, expected in wanted.items() if expected.passed}
     members = frozenset[str]().union(*(expected.deliver for expected in wanted.values()))
-    assert set(mail) == passed | members
+    assert set(mail) == passed | (members - later)
     assert len(set(outcome.delivered_to)) == len(outcome.delivered_to)
     groups = frozenset[str]().union(*(expected.hold for expected in wanted.values()))
     tickets = [opened(address, service.keys) for address in reached if address not in mail]
@@ -113,7 +116,7 @@ def as_expected_together(wanted: dict[str, Wanted], outcome: Outcome, service: S
 
 def held_for(tickets: list[Ticket | None]) -> list[int]:
     assert None not in tickets
-    return sorted(ticket.group for ticket in tickets if ticket is not None)
+    return sorted(ticket.group for ticket in tickets if ticket is not None and ticket.kind is Kind.HOLD)
 
 
 def digests(addresses: frozenset[str], service: Service) -> Iterator[int]:

@@ -18,10 +18,11 @@ from typing import Any, Self
 from tests.support.service import Service
 
 from groupmilter.authentication.identity import Network
-from groupmilter.groups.ticket import Keys, Kind, Ticket, unseal
+from groupmilter.groups.ticket import Keys, Ticket, unseal
 from groupmilter.mail import action
 from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters
+from groupmilter.policy.disposition import Split
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.rehearsal.case import Case, Message
 from groupmilter.rehearsal.cases import read_files
@@ -154,8 +155,14 @@ class Pure:
 
     @property
     def delivered(self) -> frozenset[str]:
-        """Everybody whom the accepted message reaches through a group."""
-        return frozenset().union(*(seen.outcome.deliver for seen in self.transcript.observed))
+        """Everybody whom the accepted message reaches through a group, at once."""
+        return frozenset().union(*(seen.outcome.deliver for seen in self.transcript.observed)) - self.later
+
+    @property
+    def later(self) -> frozenset[str]:
+        """Those among them whose copy goes by the desk."""
+        copies = (s for s in self.transcript.observed if isinstance(s.verdict.disposition, Split))
+        return frozenset().union(*(copy.outcome.deliver for copy in copies))
 
     @property
     def held(self) -> frozenset[str]:
@@ -212,7 +219,8 @@ def opened(address: str, keys: Keys) -> Ticket | None:
 
 def comparable(actions: Iterable[action.Action], keys: Keys, service_domain: str) -> list[tuple[str, ...]]:
     """Actions as values to compare: tickets opened, and one spelling deleted with and without brackets only once."""
-    values = ((type(one).__name__, *_comparable(one, keys, service_domain)) for one in actions)
+    at_the_mta = (one for one in actions if not isinstance(one, action.LeaveOut))
+    values = ((type(one).__name__, *_comparable(one, keys, service_domain)) for one in at_the_mta)
     return list(dict.fromkeys(values))
 
 
@@ -226,15 +234,11 @@ def _comparable(one: action.Action, keys: Keys, service_domain: str) -> tuple[st
             return (address.removeprefix("<").removesuffix(">"),)
         case action.AddHeader(name, value) | action.InsertHeader(name, value):
             return name, value
+        case action.LeaveOut(ticket, addresses):
+            return _named(f"hold+{ticket}@{service_domain}", keys, service_domain), *addresses
 
 
 def _named(address: str, keys: Keys, service_domain: str) -> str:
     if not address.endswith(f"@{service_domain}"):
         return address
     return f"{address.partition('+')[0]} {opened(address, keys) or _NO_TICKET}"
-
-
-def tickets(addresses: Iterable[str], keys: Keys) -> list[Ticket]:
-    """The hold tickets among addresses."""
-    found = (opened(address, keys) for address in addresses if address.startswith("hold+"))
-    return [ticket for ticket in found if ticket is not None and ticket.kind is Kind.HOLD]

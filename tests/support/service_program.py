@@ -92,8 +92,14 @@ def serve_on_stage(configuration: Path, roles: tuple[str, ...], stage: Stage) ->
             counts=lambda: CountsNow(counters, stage.counters_time()),
         )
 
-    def staged_apply(actions: Sequence[Action], edits: applier.Edits, deadline: float, observe: bool) -> int:
-        return applier.apply(stage.edits(actions), edits, deadline, observe)
+    def staged_apply(
+        actions: Sequence[Action],
+        edits: applier.Edits,
+        deadline: float,
+        observe: bool,
+        remember: applier.Remember,
+    ) -> int:
+        return applier.apply(stage.edits(actions), edits, deadline, observe, remember)
 
     with (
         patch.object(serving, "site", site),

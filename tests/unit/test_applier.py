@@ -12,6 +12,7 @@ from groupmilter.mail.action import (
     ChangeSender,
     DeleteRecipient,
     InsertHeader,
+    LeaveOut,
 )
 from groupmilter.mail.reply import reply
 from groupmilter.mta.applier import OutOfTime, answer, apply
@@ -41,11 +42,15 @@ class Recorder:
     def setreply(self, code: str, enhanced: str, text: str) -> None:
         self._note("setreply", code, enhanced, text)
 
+    def remember(self, ticket: str, addresses: tuple[str, ...]) -> None:
+        self._note("remember", ticket, addresses)
+
     def chgfrom(self, sender: str, parameters: str | None = None) -> None:
         self._note("chgfrom", sender, parameters)
 
 
 PLAN: tuple[Action, ...] = (
+    LeaveOut("ticket", ("c@x.example",)),
     AddRecipient("a@x.example"),
     AddRecipient("b@x.example", "NOTIFY=NEVER"),
     AddHeader("X-A", "1"),
@@ -57,8 +62,9 @@ PLAN: tuple[Action, ...] = (
 
 def test_each_action_in_its_order() -> None:
     recorder = Recorder()
-    assert apply(PLAN, recorder, 1.0, observe=False, clock=lambda: 0.0) == 6
+    assert apply(PLAN, recorder, 1.0, observe=False, remember=recorder.remember, clock=lambda: 0.0) == 7
     assert recorder.asked == [
+        ("remember", "ticket", ("c@x.example",)),
         ("addrcpt", "<a@x.example>", None),
         ("addrcpt", "<b@x.example>", "NOTIFY=NEVER"),
         ("addheader", "X-A", "1", -1),
@@ -70,30 +76,32 @@ def test_each_action_in_its_order() -> None:
 
 def test_observing_performs_nothing() -> None:
     recorder = Recorder()
-    assert apply(PLAN, recorder, -1.0, observe=True, clock=lambda: 0.0) == 0
+    assert apply(PLAN, recorder, -1.0, observe=True, remember=recorder.remember, clock=lambda: 0.0) == 0
     assert not answer(reply("550 5.7.1", "no"), recorder, observe=True)
     assert recorder.asked == []
 
 
 def test_a_failed_edit_ends_it_before_anything_is_deleted() -> None:
-    recorder = Recorder(fails_at=1)
+    recorder = Recorder(fails_at=2)
     with pytest.raises(RuntimeError, match="cannot add"):
-        apply(PLAN, recorder, 1.0, observe=False, clock=lambda: 0.0)
-    assert [asked[0] for asked in recorder.asked] == ["addrcpt"]
+        apply(PLAN, recorder, 1.0, observe=False, remember=recorder.remember, clock=lambda: 0.0)
+    assert [asked[0] for asked in recorder.asked] == ["remember", "addrcpt"]
 
 
 def test_our_own_time_runs_out_in_the_middle() -> None:
     recorder, ticks = Recorder(), count()
     many = [AddRecipient(f"a{number}@x.example") for number in range(2_000)]
     with pytest.raises(OutOfTime, match="after 768 edits"):
-        apply(many, recorder, 2.5, observe=False, clock=lambda: float(next(ticks)))
+        apply(
+            many, recorder, 2.5, observe=False, remember=recorder.remember, clock=lambda: float(next(ticks))
+        )
     assert len(recorder.asked) == 768
 
 
 def test_past_the_deadline_nothing_begins() -> None:
     recorder = Recorder()
     with pytest.raises(OutOfTime):
-        apply(PLAN, recorder, 1.0, observe=False, clock=lambda: 2.0)
+        apply(PLAN, recorder, 1.0, observe=False, remember=recorder.remember, clock=lambda: 2.0)
     assert recorder.asked == []
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.paper import Paper
 
-from groupmilter.groups.expansion import Admission, BoundExceeded, Taken, expand
+from groupmilter.groups.expansion import Admission, BoundExceeded, Refusal, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
-from groupmilter.mail.reply import Reply, reply
+from groupmilter.mail.reply import reply
 
 
 def group(number: int, *, moderated: bool = False, covers_nested: bool = False) -> Group:
@@ -110,9 +110,9 @@ def test_a_refused_branch_is_left_out() -> None:
     paper = Paper()
     inner = paper.add_group(group(2), "in@x.example")
     root = paper.add_group(group(1), inner, "out@x.example")
-    no = reply("550 5.7.2")
+    no = Refusal(reply("550 5.7.2"), "allowed")
 
-    def admit(_: Group, __: bool) -> Reply:
+    def admit(_: Group, __: bool) -> Refusal:
         return no
 
     found = expand(root, paper, admit, Taken(), 50, 1000, False)

@@ -117,6 +117,11 @@ def parameters(actions: tuple[Action, ...]) -> str:
     return found
 
 
+def kinds(actions: tuple[Action, ...]) -> list[Kind]:
+    sealed = [a.partition("@")[0].removeprefix("hold+") for a in added(actions) if a.startswith("hold+")]
+    return [ticket.kind for text in sealed if (ticket := unseal(text, KEYS))]
+
+
 def returns_to(actions: tuple[Action, ...]) -> list[str]:
     return [action.address.partition("+")[0] for action in actions if isinstance(action, ChangeSender)]
 
@@ -132,16 +137,18 @@ ORCPT = "ORCPT=rfc822;contact@own.example"
         ("", BouncesTo.AUTO, False, "z@out.example", [], f"NOTIFY=NEVER {ORCPT}"),
         ("", BouncesTo.SENDER, False, "", [], ORCPT),
         ("boss", BouncesTo.OWNER, False, "", ["bounce"], ORCPT),
-        ("boss", BouncesTo.OWNER, False, "z@out.example", [], f"NOTIFY=NEVER {ORCPT}"),
+        ("boss", BouncesTo.OWNER, False, "z@out.example", [], f"NOTIFY=FAILURE {ORCPT}"),
         ("boss", BouncesTo.NOBODY, False, "", [], f"NOTIFY=NEVER {ORCPT}"),
         ("boss", BouncesTo.SENDER, True, "", ["bounce"], ORCPT),
-        ("boss", BouncesTo.AUTO, True, "z@out.example", [], f"NOTIFY=NEVER {ORCPT}"),
+        ("boss", BouncesTo.AUTO, True, "z@out.example", [], f"NOTIFY=FAILURE {ORCPT}"),
     ],
 )
 def test_who_gets_the_bounces(
     login: str, way: BouncesTo, hidden: bool, also: str, sender: list[str], wanted: str
 ) -> None:
     actions = one(login, also=also, bounces_to=way, hidden_members=hidden)
+    own_path = also and (hidden or way is BouncesTo.OWNER)
+    assert kinds(actions) == ([Kind.SPLIT] if own_path else [])
     assert returns_to(actions) == sender
     assert parameters(actions) == wanted
 

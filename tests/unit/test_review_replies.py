@@ -92,7 +92,7 @@ def test_a_nested_refusal_leaves_its_branch_out() -> None:
     letter = office.letter("x@out.example").to("outer@own.example")
     (outer,) = letter.decided()
     assert isinstance(outer, Expanded)
-    assert [(g.address, r.status) for g, r in outer.expansion.refused] == [
+    assert [(g.address, r.reply.status) for g, r in outer.expansion.refused] == [
         ("secret@own.example", "550 5.7.1")
     ]
 

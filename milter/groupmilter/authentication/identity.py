@@ -81,14 +81,17 @@ def identify(
     :raises DirectoryUnknown: where the directory can't be asked.
     """
     if connection.login:
-        return _by_login(connection.login, directory)
+        return replace(_by_login(connection.login, directory), path_proven=True)
     networks = _networks(connection.client, trust.networks)
     if content is None:
         claimed = _claimed((envelope_sender,), directory)
         return replace(claimed, may_become=Strength.NETWORK if networks else Strength.DMARC)
     author = _one_author(content)
     by_network = _by_network(author, networks, directory)
-    return by_network or _by_domain(author, envelope_sender, content, proofs, trust, directory)
+    if by_network is not None:
+        return replace(by_network, path_proven=True)
+    known = _by_domain(author, envelope_sender, content, proofs, trust, directory)
+    return replace(known, path_proven=domain_of(envelope_sender) in proofs.spf | proofs.dkim)
 
 
 def _by_login(login: str, directory: Directory) -> Identity:
@@ -108,9 +111,18 @@ def restored(
 ) -> Identity:
     """Return who had sent a message that was held, from what its ticket says and from its header.
 
+    The ticket doesn't say whether a return path was proven by SPF or DKIM: then it isn't taken for proven.
+
     :param person: whom the ticket names, if anybody.
     :raises DirectoryUnknown: where the directory can't be asked.
     """
+    known = _restored(strength, person, content, envelope_sender, directory)
+    return replace(known, path_proven=strength >= Strength.NETWORK)
+
+
+def _restored(
+    strength: Strength, person: Person | None, content: Content, envelope_sender: str, directory: Directory
+) -> Identity:
     if person is not None and not person.disabled:
         nodes = _nodes(person, directory)
         known = Identity(strength, person.address, person, person.addresses, nodes, nodes, person.addresses)

@@ -72,6 +72,7 @@ def site(configuration: Configuration, counters: Counters) -> Site:
         counts=lambda: CountsNow(counters, time.time()),
         waiting=state.waiting,
         release=state.release,
+        leave_out=state.leave_out,
         audit=state.audit,
     )
 

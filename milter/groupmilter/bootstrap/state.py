@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 
 from groupmilter.bootstrap.moderation import ledger
 from groupmilter.config.reload import Configuration
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.mta.collector import ReleaseDoor
-from groupmilter.policy.facts import Waiting
+from groupmilter.policy.facts import Batch, Waiting
 
 _AUDITED = 60
 """Rows a minute that one worker writes of tokens that decide nothing: whoever guesses doesn't fill the disk."""
@@ -43,7 +44,14 @@ class State:
         """Return how approved messages come back."""
         return ReleaseDoor(self.daemon_name, self.login, self._spend)
 
-    def audit(self, action: str, sender: str, client: str) -> None:
+    def leave_out(self, ticket: str, addresses: tuple[str, ...]) -> None:
+        """Remember whom a split copy need not reach; raises `DirectoryUnknown` where that can't be."""
+        try:
+            self.aside.ask(lambda: self._opened().releases.leave_out(ticket, addresses, int(time.time())))
+        except (LedgerUnavailable, TimeoutError) as error:
+            raise DirectoryUnknown(f"the state can't be written: {error}") from error
+
+    def audit(self, action: str, sender: str, client: str, detail: str) -> None:
         """Have an audit row written, some time soon; beyond so many a minute none."""
         minute = int(time.time() // 60)
         if minute != self._minute:
@@ -51,7 +59,7 @@ class State:
         self._rows += 1
         if self._rows <= _AUDITED:
             who = Who(sender, Way.MAIL, origin=client)
-            self.aside.tell(lambda: self._opened().note(action, who, int(time.time())))
+            self.aside.tell(lambda: self._opened().note(action, who, int(time.time()), detail=detail))
 
     def _waiting(self) -> Waiting | None:
         try:
@@ -59,8 +67,9 @@ class State:
         except (LedgerUnavailable, TimeoutError):
             return None
 
-    def _spend(self, ticket: str) -> bool:
-        return self.aside.ask(lambda: self._opened().releases.spend(ticket, int(time.time()))) is not None
+    def _spend(self, ticket: str) -> Batch | None:
+        spent = self.aside.ask(lambda: self._opened().releases.spend(ticket, int(time.time())))
+        return None if spent is None else Batch(spent.number, spent.members)
 
     def _opened(self) -> Ledger:
         if self._ledger is None:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 from groupmilter.cli.terminal import plain
 from groupmilter.cli.trace import trace_table
-from groupmilter.policy.disposition import Deferred, Disposition, Expanded, Held, Passed, Refused, Undecided
+from groupmilter.policy.disposition import (
+    Answered,
+    Deferred,
+    Disposition,
+    Expanded,
+    Held,
+    Passed,
+    Refused,
+    Reported,
+    Split,
+    Undecided,
+)
 from groupmilter.policy.facts import Identity, Strength
 
 if TYPE_CHECKING:
@@ -21,7 +32,10 @@ if TYPE_CHECKING:
 _STYLES = {
     "expand": "green",
     "pass": "green",
+    "split": "green",
     "hold": "yellow",
+    "answer": "yellow",
+    "report": "red",
     "refuse": "red",
     "defer": "magenta",
     "undecided": "yellow",
@@ -93,7 +107,10 @@ def word(disposition: Disposition) -> str:
         Passed: "pass",
         Undecided: "undecided",
         Expanded: "expand",
+        Split: "split",
         Held: "hold",
+        Answered: "answer",
+        Reported: "report",
         Refused: "refuse",
         Deferred: "defer",
     }
@@ -124,7 +141,7 @@ def _recipient(observed: Observed) -> dict[str, object]:
     disposition = observed.verdict.disposition
     found: dict[str, object] = {"recipient": observed.recipient, "verdict": word(disposition)}
     found |= {"at": observed.outcome.at or "end", "reply": _reply(disposition)}
-    if isinstance(disposition, Expanded):
+    if isinstance(disposition, Expanded | Split):
         expansion = disposition.expansion
         found |= {
             "group": disposition.group.address,
@@ -132,9 +149,13 @@ def _recipient(observed: Observed) -> dict[str, object]:
             "found": expansion.found,
             "groups": [group.address or group.dn for group in expansion.walked],
             "holds": [group.address for group in expansion.holds],
-            "refused": [{"group": group.address, "reply": str(reply)} for group, reply in expansion.refused],
+            "refused": [{"group": group.address, "reply": str(no.reply)} for group, no in expansion.refused],
             "left_out": expansion.left_out,
         }
+    if isinstance(disposition, Split):
+        found |= {"why": disposition.why}
+    if isinstance(disposition, Reported):
+        found |= {"group": disposition.group.address}
     if isinstance(disposition, Held):
         found |= {"group": disposition.group.address, "why": disposition.why}
     found["trace"] = [
@@ -145,7 +166,7 @@ def _recipient(observed: Observed) -> dict[str, object]:
 
 
 def _reply(disposition: Disposition) -> str | None:
-    return str(disposition.reply) if isinstance(disposition, Refused | Deferred) else None
+    return str(disposition.reply) if isinstance(disposition, Refused | Reported | Deferred) else None
 
 
 def draw(console: Console, explanation: Explanation) -> None:
@@ -190,13 +211,20 @@ def sentences(observed: Observed) -> Iterator[str]:
             yield f"{when}: {reply}"
         case Deferred(reply):
             yield f"{when}: {reply}"
+        case Reported(_, reply):
+            yield f"Taken out of the message; the sender is sent a report: {reply}"
+        case Answered():
+            yield "A moderator's answer, for the desk."
         case Held(group, why):
             yield f"Waits for the moderators of {group.address}: {why}"
+        case Split(_, why):
+            yield f"Goes by the moderation desk, in transactions of its own: {why}."
+            yield from _expansion(disposition)
         case Expanded():
             yield from _expansion(disposition)
 
 
-def _expansion(disposition: Expanded) -> Iterator[str]:
+def _expansion(disposition: Expanded | Split) -> Iterator[str]:
     expansion = disposition.expansion
     members, nested = len(expansion.members), len(expansion.walked) - 1
     inside = f" through {nested} nested group{'s' if nested > 1 else ''}" if nested > 0 else ""
@@ -206,7 +234,7 @@ def _expansion(disposition: Expanded) -> Iterator[str]:
         yield f"{twice} more {'is' if twice == 1 else 'are'} named twice, or addressed otherwise in this message."
     for group in expansion.holds:
         yield f"The copy for {group.address} inside waits for its own moderators."
-    for group, reply in expansion.refused:
-        yield f"{group.address} inside is left out: {reply}"
+    for group, refusal in expansion.refused:
+        yield f"{group.address} inside is left out: {refusal.reply}"
     for sentence in expansion.left_out:
         yield f"Left out: {sentence}"

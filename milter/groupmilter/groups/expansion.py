@@ -29,8 +29,21 @@ class Admission(Enum):
     HOLD = "hold"
 
 
-Admit = Callable[[Group, bool], Admission | Reply]
-"""Asked for each nested group, with whether an approval further up covers it; a reply leaves the branch out."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A nested group doesn't take the message; ``reason`` is the word by which a ticket names why."""
+
+    reply: Reply
+    reason: str = ""
+
+    @property
+    def news(self) -> bool:
+        """Whether the sender should hear of it: a loop means that the message has been there already."""
+        return self.reason not in {"", "loop"}
+
+
+Admit = Callable[[Group, bool], Admission | Refusal]
+"""Asked for each nested group, with whether an approval further up covers it; a refusal leaves the branch out."""
 
 
 @dataclass(slots=True)
@@ -67,23 +80,30 @@ class Expansion:
 
     :param members: new receivers, each once.
     :param holds: nested groups whose copy waits for approval of its own.
-    :param refused: nested groups that don't take this message, with the reply of each.
+    :param refused: nested groups that don't take this message, with the refusal of each.
     :param walked: every group that was expanded, the root first: they go into the loop trace.
     :param found: receivers there were before direct recipients and others of the delivery were taken off.
     :param left_out: what the directory names but can't receive, one sentence each.
+    :param elsewhere: addresses of receivers whom something else of the delivery reaches: not among ``members``.
     """
 
     members: tuple[Member, ...]
     holds: tuple[Group, ...] = ()
-    refused: tuple[tuple[Group, Reply], ...] = ()
+    refused: tuple[tuple[Group, Refusal], ...] = ()
     walked: tuple[Group, ...] = ()
     found: int = 0
     left_out: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether the group has nobody to deliver to and nothing to hold, whoever else is addressed."""
         return not self.found and not self.holds
+
+    @property
+    def news(self) -> tuple[Refusal, ...]:
+        """The refusals inside that a sender with a proven return path is told of."""
+        return tuple(refusal for _, refusal in self.refused if refusal.news)
 
 
 def expand(
@@ -111,6 +131,7 @@ def expand(
         tuple(walk.walked.values()),
         walk.found,
         tuple(walk.left_out),
+        tuple(walk.elsewhere()),
     )
 
 
@@ -124,8 +145,9 @@ class _Walk:
     queue: deque[tuple[Group, int, bool]] = field(default_factory=deque)
     walked: dict[Node, Group] = field(default_factory=dict)
     holds: dict[Node, Group] = field(default_factory=dict)
-    refused: dict[Node, tuple[Group, Reply]] = field(default_factory=dict)
+    refused: dict[Node, tuple[Group, Refusal]] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
+    passed_over: list[Member] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     found: int = 0
 
@@ -143,7 +165,8 @@ class _Walk:
         self.found += len(direct.people)
         if self.found > self.limit:
             raise BoundExceeded(f"more than {self.limit} members")
-        self.members.extend(filter(self.taken.add, direct.people))
+        for member in direct.people:
+            (self.members if self.taken.add(member) else self.passed_over).append(member)
         self.left_out.extend(direct.left_out)
         for node in direct.groups:
             self._nested(node, level + 1, covered)
@@ -155,12 +178,21 @@ class _Walk:
         if level > self.depth:
             raise BoundExceeded(f"nested deeper than {self.depth} levels")
         admission = self.admit(group, covered)
-        if isinstance(admission, Reply):
+        if isinstance(admission, Refusal):
             self.refused[node] = (group, admission)
         elif admission is Admission.HOLD:
             self.holds[node] = group
         else:
             self.enter(group, level, covered or _covers(group))
+
+    def elsewhere(self) -> list[str]:
+        """Return those passed over for the sake of another recipient, not because this walk met them twice."""
+        if not self.passed_over:
+            return []
+        addresses = {member.address for member in self.members}
+        nodes = {member.node for member in self.members if member.node is not None}
+        others = (m for m in self.passed_over if m.address not in addresses and m.node not in nodes)
+        return list(dict.fromkeys(member.address for member in others))
 
 
 def _covers(group: Group) -> bool:

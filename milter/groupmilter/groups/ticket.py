@@ -1,6 +1,6 @@
 """Tickets: what a held copy says by itself, in the local part that carries it through the MTA's queue.
 
-59 characters of lower-case base32 hold 295 bits: kind 3, version 3, key id 4, strength 3, SMTPUTF8 1, one spare,
+59 characters of lower-case base32 hold 295 bits: kind 3, version 3, key id 4, strength 3, SMTPUTF8 1, partly 1,
 time 32, reason 8, nonce 32, digests of group and sender 56 each, MAC 96 (HMAC-SHA-256, cut). The MAC of a release
 ticket covers the content it may release, too. Nothing here reads a clock or rolls dice: both are arguments. A ticket
 that isn't ours, is damaged or has an unknown key is None, never an error.
@@ -66,6 +66,7 @@ class Ticket:
         the digest of the held ticket (`digest`) and that of the person who is proven to answer.
     :param strength: value of `policy.facts.Strength`.
     :param reason: why it was held or refused (`policy.reasons`); of an answer the `Action`.
+    :param partly: a group inside this one refused the message, not this one itself.
     """
 
     kind: Kind
@@ -76,6 +77,7 @@ class Ticket:
     strength: int = 0
     smtputf8: bool = False
     reason: int = 0
+    partly: bool = False
 
 
 class Action(IntEnum):
@@ -116,7 +118,8 @@ def seal(ticket: Ticket, keys: Keys, content: bytes = b"") -> str:
     :param content: for a release, the digest of what it releases (`mail.content`).
     """
     length = BOUNCE_LENGTH if ticket.kind is Kind.BOUNCE else LENGTH
-    head = (ticket.kind, VERSION, keys.current, ticket.strength, ticket.smtputf8, 0, ticket.time & 0xFFFFFFFF)
+    flags = (ticket.smtputf8, ticket.partly)
+    head = (ticket.kind, VERSION, keys.current, ticket.strength, *flags, ticket.time & 0xFFFFFFFF)
     rest = (ticket.reason, ticket.nonce & ((1 << NONCE_BITS) - 1), ticket.group, ticket.sender)
     return _sealed((*head, *rest), length, keys, content)
 
@@ -126,9 +129,9 @@ def unseal(text: str, keys: Keys, content: bytes = b"") -> Ticket | None:
     opened = _opened(text, keys, content) if len(text) in {LENGTH, BOUNCE_LENGTH} else None
     if opened is None:
         return None
-    kind, version, _, strength, smtputf8, _, time, reason, nonce, group, *sender = opened
+    kind, version, _, strength, smtputf8, partly, time, reason, nonce, group, *sender = opened
     reason = reason if version == VERSION else 0
-    return Ticket(Kind(kind), time, nonce, group, sum(sender), strength, bool(smtputf8), reason)
+    return Ticket(Kind(kind), time, nonce, group, sum(sender), strength, bool(smtputf8), reason, partly == 1)
 
 
 def seal_token(token: Token, keys: Keys) -> str:

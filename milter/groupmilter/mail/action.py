@@ -48,4 +48,12 @@ class ChangeSender:
     address: str
 
 
-Action = AddRecipient | DeleteRecipient | AddHeader | InsertHeader | ChangeSender
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Asked of the state, not of the MTA: the split copy with this ticket need not reach these addresses."""
+
+    ticket: str
+    addresses: tuple[str, ...]
+
+
+Action = LeaveOut | AddRecipient | DeleteRecipient | AddHeader | InsertHeader | ChangeSender

@@ -5,14 +5,15 @@ Raises `LedgerUnavailable`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from groupmilter.groups.directory import Member
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.rows import Batch, members_of, members_text
-from groupmilter.moderation.schema import BATCH, RELEASE
+from groupmilter.moderation.schema import BATCH, LEFT_OUT, RELEASE
 
 
 class ReleaseBook:
@@ -26,7 +27,7 @@ class ReleaseBook:
         with self._database.writing() as connection:
             same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
             if connection.execute(select(BATCH.c.number).where(*same)).first() is None:
-                values = {"item_id": item_id, "number": number, "members": "[]"}
+                values = {"item_id": item_id, "number": number, "members": ""}
                 connection.execute(insert(BATCH).values(**values))
             connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
 
@@ -78,6 +79,24 @@ class ReleaseBook:
                 )
                 for row in connection.execute(wanted.order_by(BATCH.c.number)).mappings()
             )  # fmt: skip
+
+    def leave_out(self, ticket: str, addresses: Sequence[str], now: int) -> None:
+        """Note whom the split copy with a ticket need not reach: others of its delivery have reached them."""
+        values = {"ticket": ticket, "addresses": json.dumps(list(addresses)), "at": now}
+        with self._database.writing() as connection:
+            connection.execute(delete(LEFT_OUT).where(LEFT_OUT.c.ticket == ticket))
+            connection.execute(insert(LEFT_OUT).values(**values))
+
+    def left_out(self, ticket: str) -> tuple[str, ...]:
+        """Return what was noted for a ticket."""
+        with self._database.reading() as connection:
+            text = connection.execute(select(LEFT_OUT.c.addresses).where(LEFT_OUT.c.ticket == ticket)).scalar()
+        return tuple(json.loads(text)) if text else ()
+
+    def forget_left_out(self, before: int) -> None:
+        """Forget what was noted before a time: no copy waits that long."""
+        with self._database.writing() as connection:
+            connection.execute(delete(LEFT_OUT).where(LEFT_OUT.c.at < before))
 
     def accepted(self, item_id: int, number: int, now: int) -> None:
         """Note that the MTA has answered 250 for a transaction."""

@@ -115,13 +115,13 @@ class Past:
 class Batch:
     """One transaction of a release.
 
-    :param members: its receivers; none: the milter expands the group.
+    :param members: its receivers; None: the milter expands the group.
     :param spent: when the milter last answered for a ticket of it; ``accepted``: when the MTA said 250.
     """
 
     item_id: int
     number: int
-    members: tuple[Member, ...]
+    members: tuple[Member, ...] | None
     ticket: str
     spent: int
     accepted: int
@@ -146,8 +146,10 @@ def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
     return columns
 
 
-def members_of(text: str) -> tuple[Member, ...]:
-    """Return the receivers of a stored batch."""
+def members_of(text: str) -> tuple[Member, ...] | None:
+    """Return the receivers of a stored batch, None where the milter finds them."""
+    if not text:
+        return None
     return tuple(Member(address, None if node is None else Node(node)) for address, node in json.loads(text))
 
 

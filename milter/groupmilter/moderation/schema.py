@@ -161,3 +161,12 @@ RELEASE = Table(
     _number("spent"),
     Index("release_item", "item_id", "number"),
 )
+
+LEFT_OUT = Table(
+    "left_out",
+    METADATA,
+    Column("ticket", Text, primary_key=True),
+    Column("addresses", Text, nullable=False),
+    _number("at"),
+    Index("left_out_at", "at"),
+)

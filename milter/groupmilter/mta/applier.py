@@ -16,6 +16,7 @@ from groupmilter.mail.action import (
     ChangeSender,
     DeleteRecipient,
     InsertHeader,
+    LeaveOut,
 )
 from groupmilter.mail.reply import Reply
 
@@ -47,17 +48,23 @@ class Edits(Protocol):
         """Change the envelope sender (smfi_chgfrom)."""
 
 
+Remember = Callable[[str, tuple[str, ...]], None]
+"""Has the state remember whom the split copy with a ticket leaves out; raises where it can't."""
+
+
 def apply(
     actions: Iterable[Action],
     edits: Edits,
     deadline: float,
     observe: bool,
+    remember: Remember,
     clock: Callable[[], float] = monotonic,
 ) -> int:
     """Perform the actions in order; return how many were performed.
 
     :param deadline: on ``clock``, seconds.
     :param observe: perform none.
+    :param remember: what isn't the MTA's business.
     :raises OutOfTime: past the deadline.
     """
     performed = 0
@@ -66,7 +73,7 @@ def apply(
     for action in actions:
         if performed % _CHECK_EVERY == 0 and clock() > deadline:
             raise OutOfTime(f"after {performed} edits")
-        _perform(action, edits)
+        _perform(action, edits, remember)
         performed += 1
     return performed
 
@@ -85,7 +92,7 @@ def escaped(text: str) -> str:
     return doubled if len(doubled) <= _MAX_TEXT else text.replace("%", "?")
 
 
-def _perform(action: Action, edits: Edits) -> None:
+def _perform(action: Action, edits: Edits, remember: Remember) -> None:
     match action:
         case AddRecipient(address, ""):
             edits.addrcpt(f"<{address}>")
@@ -99,3 +106,5 @@ def _perform(action: Action, edits: Edits) -> None:
             edits.addheader(name, value, 0)
         case ChangeSender(address):
             edits.chgfrom(f"<{address}>")
+        case LeaveOut(ticket, addresses):
+            remember(ticket, addresses)

@@ -26,7 +26,17 @@ from groupmilter.policy.case import Answer as RuleAnswer
 from groupmilter.policy.case import Step
 from groupmilter.policy.decide import decide, decide_recipient
 from groupmilter.policy.disposition import Decision, Deferred, Passed, Refused, Verdict
-from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Recipient, Strength, Waiting
+from groupmilter.policy.facts import (
+    Author,
+    Batch,
+    Content,
+    Count,
+    Facts,
+    Identity,
+    Recipient,
+    Strength,
+    Waiting,
+)
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Settings
@@ -69,12 +79,13 @@ class ReleaseDoor:
     """How approved messages come back.
 
     :param daemon_name, login: of the listener, and what the desk authenticates as there.
-    :param spend: spends a ticket; tells whether it was ours and unspent. Raises where the state can't be written.
+    :param spend: spends a ticket; returns what it brings back, None where it isn't ours or was spent before. Raises
+        where the state can't be written.
     """
 
     daemon_name: str
     login: str
-    spend: Callable[[str], bool]
+    spend: Callable[[str], Batch | None]
 
     def opened_by(self, connection: Connection) -> bool:
         """Tell whether a connection is the desk's; a realm behind the login is the MTA's."""
@@ -89,8 +100,10 @@ class Site:
     :param prove: what DKIM and SPF prove of a message, asked once at its end and only where a group is addressed;
         until that is computed live nothing is proven, and an outsider stays a mere claim.
     :param counts: the counters as they stand now; None where they can't be read.
+    :param leave_out: has the state remember whom a split copy need not reach; raises where it can't be written.
     :param waiting: how much is held; None where the state can't be read.
-    :param audit: told of an answer that decides nothing: what, whose, from where. Never raises.
+    :param audit: told of what decides nothing but may have to be explained: what, whose, from where, and about what.
+        Never raises.
     """
 
     settings: Settings
@@ -103,7 +116,8 @@ class Site:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     waiting: Callable[[], Waiting | None] = Waiting
     release: ReleaseDoor | None = None
-    audit: Callable[[str, str, str], None] = lambda *_: None
+    leave_out: Callable[[str, tuple[str, ...]], None] = lambda *_: None
+    audit: Callable[[str, str, str, str], None] = lambda *_: None
 
 
 @dataclass(slots=True)
@@ -203,14 +217,24 @@ class Collector:
             return self._asking(partial(self._not_released, "no ticket for this content"))
         door = self.site.release
         try:
-            spent = door is not None and door.spend(text)
+            batch = None if door is None else door.spend(text)
         except Exception as error:
             raise DirectoryUnknown(f"the state can't be written: {error}") from error
-        if not spent:
+        if batch is None:
             return self._asking(partial(self._not_released, "the ticket was used before"))
-        return self._asking(partial(self._released, ticket))
+        return self._asking(partial(self._released, ticket, batch))
 
-    def _released(self, ticket: Ticket, directory: Directory) -> tuple[Facts, Decision]:
+    def copied(self, ticket: Ticket, left_out: Iterable[str]) -> tuple[Facts, Decision]:
+        """Decide on a copy that the desk has, before it is brought back: whom it is for.
+
+        :param ticket: the copy's own. ``left_out``: addresses that others of its delivery have reached.
+        :raises DirectoryUnknown: where the directory can't be asked.
+        """
+        return self._asking(partial(self._released, ticket, Batch(), taken=frozenset(left_out)))
+
+    def _released(
+        self, ticket: Ticket, batch: Batch, directory: Directory, taken: frozenset[str] = frozenset()
+    ) -> tuple[Facts, Decision]:
         group = directory.by_digest(ticket.group)
         if not isinstance(group, Group) or not group.address:
             return self._not_released("the group is gone", directory)
@@ -220,7 +244,7 @@ class Collector:
         strength = Strength(ticket.strength) if ticket.strength in set(Strength) else Strength.CLAIMED
         identity = restored(strength, person, content, self.sender.canonical, directory)
         recipient = replace(self.recipients[0], entry=group, release="")
-        facts = replace(self._facts((recipient,), identity, content), released=True)
+        facts = replace(self._facts((recipient,), identity, content), batch=batch, taken=taken)
         return facts, decide(facts, directory, self.site.settings)
 
     def _not_released(self, why: str, directory: Directory) -> tuple[Facts, Decision]:
@@ -270,7 +294,7 @@ class Collector:
             if token is not None and known and token.expires >= self.site.clock().timestamp():
                 return replace(recipient, answer=token)
             problem = "token-expired" if token is not None and known else "token-forged"
-            self.site.audit(problem, self.sender.canonical, self.connection.client)
+            self.site.audit(problem, self.sender.canonical, self.connection.client, "")
             return replace(recipient, service=True)
         door = self.site.release
         if local == RELEASE and door is not None and door.opened_by(self.connection):

@@ -27,7 +27,7 @@ from groupmilter.mta.applier import OutOfTime, answer, apply, escaped
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters
 from groupmilter.policy.counting import counted
-from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
+from groupmilter.policy.disposition import Decision, Deferred, Expanded, Refused, Split, Verdict
 from groupmilter.policy.explain import outcome, steps
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.plan import Mint, plan
@@ -208,9 +208,9 @@ class Session:
             return milter.CONTINUE
         try:
             facts, decision = collector.end()
+            return self._carry_out(ctx, facts, decision)
         except DirectoryUnknown as unknown:
             return self._directory_unknown(ctx, collector, str(unknown))
-        return self._carry_out(ctx, facts, decision)
 
     def abort(self, _: milter.milterContext) -> int:
         """Forget the message: RSET, or the client is gone before the dot."""
@@ -265,10 +265,21 @@ class Session:
         mint = Mint(site.keys, int(now), secrets.randbits(32))
         actions = plan(decision, facts, site.settings, mint)
         if actions:
-            apply(actions, ctx, self.began + _MESSAGE_SECONDS, front.observe)
+            apply(actions, ctx, self.began + _MESSAGE_SECONDS, front.observe, site.leave_out)
+            self._note_untold(facts, decision)
             front.counters.add(counted(decision, facts, site.settings), now)
             self._audit(ctx, facts, decision, actions)
         return milter.CONTINUE
+
+    def _note_untold(self, facts: Facts, decision: Decision) -> None:
+        """Leave an audit row of groups inside that refused, where nobody can be told without backscatter."""
+        if facts.identity.path_proven:
+            return
+        for verdict in decision.verdicts:
+            if isinstance(verdict.disposition, Expanded | Split):
+                for group, refusal in verdict.disposition.expansion.refused:
+                    told = f"{group.address} inside {verdict.disposition.group.address}: {refusal.reply}"
+                    self._front.site.audit("left-out", facts.envelope_sender, facts.client, told)
 
     def _audit(
         self, ctx: milter.milterContext, facts: Facts, decision: Decision, actions: Sequence[object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groupmilter.groups.group import Group
-from groupmilter.policy.disposition import Decision, Expanded, Held
+from groupmilter.policy.disposition import Decision, Expanded, Held, Split
 from groupmilter.policy.facts import Count, Facts
 from groupmilter.policy.rules import is_reply, reply_count, storm_count
 from groupmilter.policy.settings import Settings
@@ -32,6 +32,6 @@ def _reached(decision: Decision) -> Iterator[Group]:
     for verdict in decision.verdicts:
         if isinstance(verdict.disposition, Held):
             yield verdict.disposition.group
-        elif isinstance(verdict.disposition, Expanded):
+        elif isinstance(verdict.disposition, Expanded | Split):
             yield from verdict.disposition.expansion.walked
             yield from verdict.disposition.expansion.holds

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
-from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Taken, expand
+from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Refusal, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
 from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.answering import answered
+from groupmilter.policy.batching import brought, sizes
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
 from groupmilter.policy.disposition import (
     Decision,
@@ -25,9 +26,11 @@ from groupmilter.policy.disposition import (
     Held,
     Passed,
     Refused,
+    Split,
     Undecided,
     Verdict,
 )
+from groupmilter.policy.ending import answer, conceals, settled
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.holding import no_room
 from groupmilter.policy.replies import reply_for
@@ -35,8 +38,6 @@ from groupmilter.policy.rules import RULES, foreign, may_authenticate
 from groupmilter.policy.settings import Settings
 
 _MAY_HOLD = frozenset({"storm", "site-rules", "moderation"})
-_PER_RECIPIENT = 17
-"""Octets of a Postfix queue file record beside twice the address (measured: 71 for 25 characters)."""
 
 
 class _NestedDefer(Exception):
@@ -56,7 +57,7 @@ def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, s
     if _given_before(recipient, facts):
         return Verdict(recipient, Undecided())
     verdict = _verdict(recipient, facts, directory, settings, Taken())
-    if isinstance(verdict.disposition, Expanded | Held):
+    if isinstance(verdict.disposition, Expanded | Split | Held):
         return replace(verdict, disposition=Undecided())
     return verdict
 
@@ -76,9 +77,10 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
             continue
         verdict = _verdict(recipient, facts, directory, settings, taken)
         verdicts.append(verdict)
-        if isinstance(verdict.disposition, Expanded | Held):
+        if isinstance(verdict.disposition, Expanded | Split | Held):
             known[verdict.disposition.group.node] = verdict
-    return Decision(tuple(verdicts), _answer(tuple(verdicts), facts, settings))
+    whole = settled(tuple(verdicts), facts)
+    return Decision(whole, answer(whole, facts, settings))
 
 
 def _plain(recipient: Recipient) -> bool:
@@ -103,7 +105,7 @@ def _again(recipient: Recipient, before: Verdict) -> Verdict:
 
 def _taken(facts: Facts, settings: Settings) -> Taken:
     # The groups' own addresses as well: they are deleted last, and whoever has the same address with them.
-    direct = {r.address.canonical for r in facts.recipients}
+    direct = {r.address.canonical for r in facts.recipients} | facts.taken
     nodes = set(facts.direct)
     if not settings.sender_gets_copy and facts.identity.person is not None:
         nodes.add(facts.identity.person.node)
@@ -115,14 +117,10 @@ def _verdict(
 ) -> Verdict:
     verdict = _openly(recipient, facts, directory, settings, taken)
     disposition = verdict.disposition
-    if not isinstance(disposition, Refused) or disposition.group is None or not _conceals(facts, settings):
+    if not isinstance(disposition, Refused) or disposition.group is None or not conceals(facts, settings):
         return verdict
     reply = reply_for("concealed", recipient.address.canonical, settings)
-    return replace(verdict, disposition=replace(disposition, reply=reply))
-
-
-def _conceals(facts: Facts, settings: Settings) -> bool:
-    return settings.conceal_groups and not facts.identity.authenticated
+    return replace(verdict, disposition=replace(disposition, reply=reply, reason="concealed"))
 
 
 def _openly(
@@ -156,9 +154,9 @@ def _without_rules(recipient: Recipient, facts: Facts, settings: Settings) -> Di
     if recipient.unknown:
         return Deferred(reply_for("unknown", address, settings))
     if recipient.group is not None and recipient.address.routed:
-        return Refused(reply_for("source-route", address, settings), recipient.group)
+        return Refused(reply_for("source-route", address, settings), recipient.group, reason="source-route")
     if recipient.extension:
-        return Refused(reply_for("extension", address, settings), recipient.group)
+        return Refused(reply_for("extension", address, settings), recipient.group, reason="extension")
     return None
 
 
@@ -183,7 +181,7 @@ def _group(
     case = Case(group, facts, settings)
     outcome, tags = (None, ()) if facts.released else judge(case, trace)
     if isinstance(outcome, Refuse):
-        return Refused(outcome.reply, group, outcome.concerns_all)
+        return Refused(outcome.reply, group, outcome.concerns_all, _reason(trace))
     if isinstance(outcome, Defer):
         return Deferred(outcome.reply)
     if isinstance(outcome, Hold) or _may_be_moderated(case, trace):
@@ -193,21 +191,29 @@ def _group(
     if not facts.ended and _plainly_somebody(case, directory):
         return Undecided()
     if isinstance(outcome, Hold):
-        rule = trace[-1].rule
-        held = Held(group, outcome.why, outcome.terms, tags, outcome.why if rule == "site-rules" else rule)
+        held = Held(group, outcome.why, outcome.terms, tags, _reason(trace))
         return _nobody_for(case, directory, trace) or held
     return _walked(case, directory, taken, trace, tags)
+
+
+def _reason(trace: list[Step]) -> str:
+    """Return the word by which a ticket names the rule that has just decided: the site's own rules have names."""
+    step = trace[-1]
+    return step.because if step.rule == "site-rules" else step.rule
 
 
 def _walked(
     case: Case, directory: Directory, taken: Taken, trace: list[Step], tags: tuple[AddHeader, ...]
 ) -> Disposition:
     try:
-        expansion = _in_budget(case, _expansion(case, directory, taken, trace), taken)
+        expansion = _expansion(case, directory, taken, trace)
     except BoundExceeded as exceeded:
         return _past_bound(case, str(exceeded), trace)
     except _NestedDefer as deferral:
         return Undecided() if _may_be_held(case, trace) else Deferred(deferral.reply)
+    batch = case.facts.batch
+    if batch is not None and batch.members is not None:
+        return Expanded(case.group, brought(expansion, batch.number, batch.members), tags)
     nobody = _nobody(case, expansion, trace)
     if nobody is not None:
         return nobody
@@ -216,6 +222,10 @@ def _walked(
         if full is not None:
             taken.discard(expansion.members)
             return Deferred(full)
+    too_much = _too_much(case, expansion, taken)
+    if too_much:
+        trace.append(Step(case.group.address, "split", Answer.HIT, too_much))
+        return Split(case.group, too_much, expansion, tags)
     return Expanded(case.group, expansion, tags)
 
 
@@ -263,38 +273,33 @@ def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeade
 def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]) -> Expansion:
     bounds = case.settings.bounds
 
-    def admit(group: Group, covered: bool) -> Admission | Reply:
+    def admit(group: Group, covered: bool) -> Admission | Refusal:
         return _admit(Case(group, case.facts, case.settings, covered, case.group), trace)
 
     covers = case.group.moderated and case.group.covers_nested
     return expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
 
 
-def _in_budget(case: Case, expansion: Expansion, taken: Taken) -> Expansion:
-    """Return the expansion where the queue file has room for it beside the message and what was expanded before."""
-    limit = case.settings.bounds.message_size_limit
-    octets = _octets(expansion, case.group)
+def _too_much(case: Case, expansion: Expansion, taken: Taken) -> str:
+    """Return why the queue file has no room for all members beside the message and what was expanded before."""
+    bounds, count = case.settings.bounds, len(expansion.members)
+    if count > bounds.in_place:
+        return f"{count} members, at most {bounds.in_place} go with the message itself"
+    octets = sum(sizes(case.group, expansion.members))
     whole = taken.octets + octets + (case.facts.size or case.facts.declared_size or 0)
-    if whole > limit:
-        taken.discard(expansion.members)
-        raise BoundExceeded(f"{whole} octets with all recipients, the MTA takes {limit}")
+    if whole > bounds.message_size_limit:
+        return f"{whole} octets with all recipients, the MTA takes {bounds.message_size_limit}"
     taken.octets += octets
-    return expansion
+    return ""
 
 
-def _octets(expansion: Expansion, group: Group) -> int:
-    fixed = _PER_RECIPIENT + len(group.address) + 2 * len("rfc822;") + 2 * len("<>")
-    members = expansion.members
-    return len(members) * fixed + 2 * sum([len(member.address) for member in members])
-
-
-def _admit(case: Case, trace: list[Step]) -> Admission | Reply:
+def _admit(case: Case, trace: list[Step]) -> Admission | Refusal:
     if not case.group.address:
         # A group without mail has no rules of its own; its members are members of what contains it.
         return Admission.EXPAND
     outcome, _ = judge(case, trace)
     if isinstance(outcome, Refuse):
-        return outcome.reply
+        return Refusal(outcome.reply, _reason(trace))
     if isinstance(outcome, Defer):
         raise _NestedDefer(outcome.reply)
     return Admission.HOLD if outcome is not None else Admission.EXPAND
@@ -304,10 +309,11 @@ def _nobody(case: Case, expansion: Expansion, trace: list[Step]) -> Refused | No
     if not expansion.empty:
         return None
     if expansion.refused:
-        return Refused(expansion.refused[0][1], case.group)
+        first = expansion.refused[0][1]
+        return Refused(first.reply, case.group, reason=first.reason)
     because = "; ".join(expansion.left_out) or "no members"
     trace.append(Step(case.group.address, "empty", Answer.HIT, because))
-    return Refused(reply_for("empty", case.group.address, case.settings), case.group)
+    return Refused(reply_for("empty", case.group.address, case.settings), case.group, reason="empty")
 
 
 def _past_bound(case: Case, because: str, trace: list[Step]) -> Disposition:
@@ -326,42 +332,3 @@ def _may_be_held(case: Case, trace: list[Step]) -> bool:
         step.rule for step in trace if step.answer is Answer.PENDING and step.group == case.group.address
     )
     return not case.facts.ended and (may_authenticate(case) or not _MAY_HOLD.isdisjoint(waiting))
-
-
-def _answer(verdicts: tuple[Verdict, ...], facts: Facts, settings: Settings) -> Reply | None:
-    """Return the one answer that a milter has for all recipients (2.2): nobody gets what some are refused."""
-    refused = [(v.recipient, v.disposition) for v in verdicts if isinstance(v.disposition, Refused)]
-    for _, refusal in refused:
-        if refusal.concerns_all:
-            return refusal.reply
-    for verdict in verdicts:
-        if isinstance(verdict.disposition, Deferred):
-            return verdict.disposition.reply
-    if refused and len(refused) < len(verdicts):
-        return _mixed(*refused[0], facts, settings)
-    if refused:
-        return refused[0][1].reply
-    return None if _anybody(verdicts) else _nobody_left(verdicts, settings)
-
-
-def _mixed(recipient: Recipient, refusal: Refused, facts: Facts, settings: Settings) -> Reply:
-    if refusal.group is None:
-        return reply_for("mixed", recipient.address.canonical, settings)
-    return (
-        refusal.reply if _conceals(facts, settings) else reply_for("mixed", refusal.group.address, settings)
-    )
-
-
-def _anybody(verdicts: tuple[Verdict, ...]) -> bool:
-    return any(
-        not isinstance(v.disposition, Expanded)
-        or v.disposition.expansion.members
-        or v.disposition.expansion.holds
-        for v in verdicts
-    )
-
-
-def _nobody_left(verdicts: tuple[Verdict, ...], settings: Settings) -> Reply | None:
-    if not verdicts:
-        return None
-    return reply_for("empty", verdicts[0].recipient.address.canonical, settings)

@@ -58,11 +58,37 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The recipient (``concerns_all``: the whole message) is refused for good."""
+    """The recipient (``concerns_all``: the whole message) is refused for good.
+
+    :param reason: the situation or site rule that a ticket names (`reasons`); empty where none can.
+    """
 
     reply: Reply
     group: Group | None = None
     concerns_all: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The group is taken out of an accepted message, and the desk tells the sender, whose return path is proven."""
+
+    group: Group
+    reply: Reply
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The desk sends the group's copy in transactions of its own: another return path, or too many members for one.
+
+    :param expansion: as it is now; the members are found anew when the copy goes out.
+    """
+
+    group: Group
+    why: str
+    expansion: Expansion
+    tags: tuple[AddHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +98,7 @@ class Deferred:
     reply: Reply
 
 
-Disposition = Passed | Undecided | Expanded | Held | Answered | Refused | Deferred
+Disposition = Passed | Undecided | Expanded | Split | Held | Answered | Reported | Refused | Deferred
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from groupmilter.policy.disposition import (
     Held,
     Passed,
     Refused,
+    Reported,
+    Split,
     Undecided,
 )
 
@@ -26,6 +28,10 @@ def outcome(disposition: Disposition) -> str:
             return "undecided"
         case Expanded():
             return _expanded(disposition)
+        case Split(group, why, expansion):
+            return f"split {group.address} to {len(expansion.members)}: {why}"
+        case Reported(group, reply):
+            return f"report {group.address} to the sender: {reply}"
         case Held():
             return f"hold {disposition.group.address}: {disposition.why}"
         case Answered():
@@ -45,5 +51,5 @@ def _expanded(expanded: Expanded) -> str:
     expansion = expanded.expansion
     words = [f"expand {expanded.group.address} to {len(expansion.members)}"]
     words += [f"hold {group.address}" for group in expansion.holds]
-    words += [f"left out {group.address} ({reply.status})" for group, reply in expansion.refused]
+    words += [f"left out {group.address} ({refusal.reply.status})" for group, refusal in expansion.refused]
     return ", ".join(words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from groupmilter.groups.directory import Member
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import LoopTrace, Token
@@ -45,6 +46,7 @@ class Identity:
     :param suspects: nodes that a denial may hit; for a mere claim those of the claimed persons.
     :param claims: canonical addresses that a denial may hit.
     :param dkim: the proof is an aligned DKIM signature, not SPF alone.
+    :param path_proven: the envelope sender is proven, too: a report sent there is no backscatter.
     :param may_become: the strength that the header may still prove; None once nothing can change any more.
     """
 
@@ -57,6 +59,7 @@ class Identity:
     claims: tuple[str, ...] = ()
     dkim: bool = False
     internal: bool = False
+    path_proven: bool = False
     may_become: Strength | None = None
 
     @property
@@ -134,6 +137,18 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """One transaction by which the desk brings an approved or split message back.
+
+    :param number: from 0.
+    :param members: whom it is for; None where the milter expands the group, so that there is only this one.
+    """
+
+    number: int = 0
+    members: tuple[Member, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """One accepted recipient and what the directory says of it.
 
@@ -180,7 +195,8 @@ class Facts:
     :param content: None while the header is still to come.
     :param local_time: wall clock with time zone, for calendar windows.
     :param waiting: how much is held; None where nobody can tell, and then nothing can be held.
-    :param released: the desk brings an approved message back: the group that was written to isn't asked again.
+    :param taken: canonical addresses that others of the same delivery have reached before.
+    :param batch: the desk brings an approved or split message back: the group that was written to isn't asked again.
     """
 
     envelope_sender: str
@@ -195,7 +211,13 @@ class Facts:
     smtputf8: bool = False
     local_time: datetime | None = None
     waiting: Waiting | None = Waiting()
-    released: bool = False
+    batch: Batch | None = None
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def released(self) -> bool:
+        """Whether somebody (or the policy) has let the message through before."""
+        return self.batch is not None
 
     @property
     def ended(self) -> bool:

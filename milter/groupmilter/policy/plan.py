@@ -7,17 +7,27 @@ would leave none is an answer (`decide`), not a plan.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Keys, Kind, Ticket, digest, loop_digest, seal
-from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient
+from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient, LeaveOut
 from groupmilter.mail.address import domain_of, xtext
-from groupmilter.policy.disposition import Answered, Decision, Expanded, Held, Verdict
+from groupmilter.policy.disposition import (
+    Answered,
+    Decision,
+    Disposition,
+    Expanded,
+    Held,
+    Reported,
+    Split,
+    Verdict,
+)
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.reasons import number
 from groupmilter.policy.replies import contact_for
+from groupmilter.policy.returning import bounces
 from groupmilter.policy.settings import Settings
 
 LOOP_HEADER = "X-Groupmilter-Loop"
@@ -45,10 +55,12 @@ def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tu
     :param decision: with no ``answer``.
     """
     drawing = _Plan(decision, facts, settings, mint)
-    groups = [v for v in decision.verdicts if isinstance(v.disposition, Expanded | Held | Answered)]
+    ours = Expanded | Split | Held | Answered | Reported
+    groups = [v for v in decision.verdicts if isinstance(v.disposition, ours)]
     if not groups:
         return ()
     return (
+        *drawing.notes(),
         *drawing.members(),
         *drawing.tickets(),
         *drawing.answers(),
@@ -56,6 +68,27 @@ def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tu
         *drawing.sender(),
         *(action for verdict in groups for action in _deletions(verdict)),
     )
+
+
+def alone(decision: Decision) -> bool:
+    """Tell whether a message goes to exactly one group and nobody else, so that its envelope is that copy's."""
+    only = decision.verdicts[0].disposition if len(decision.verdicts) == 1 else None
+    return isinstance(only, Expanded) and not only.expansion.holds
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """One copy for the desk.
+
+    :param partly: a group inside this one refused, not this one itself.
+    :param left_out: addresses that a split copy need not reach.
+    """
+
+    kind: Kind
+    group: Group
+    reason: str = ""
+    partly: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def _deletions(verdict: Verdict) -> Iterator[Action]:
@@ -90,7 +123,7 @@ class _Plan:
         return f"NOTIFY={wanted} {orcpt}" if wanted else orcpt
 
     def _notify(self, expanded: Expanded, asked: str) -> str:
-        way = self._bounces(expanded)
+        way = bounces(expanded.group, expanded.expansion, self.facts)
         if way is BouncesTo.NOBODY or (way is BouncesTo.OWNER and not self._alone):
             return "NEVER"
         wanted = set(asked.upper().split(",")) if asked else set[str]()
@@ -99,26 +132,58 @@ class _Plan:
         # A success report names the member that was reached; who wants nothing else, wants no report.
         return ",".join(word for word in ("FAILURE", "DELAY") if word in wanted) or "NEVER"
 
-    def _bounces(self, expanded: Expanded) -> BouncesTo:
-        group = expanded.group
-        if any(walked.hidden_members for walked in expanded.expansion.walked):
-            return BouncesTo.OWNER
-        if group.bounces_to is not BouncesTo.AUTO:
-            return group.bounces_to
-        return BouncesTo.SENDER if self.facts.identity.authenticated else BouncesTo.OWNER
-
     @property
     def _alone(self) -> bool:
         """Whether the message goes to exactly one group and nobody else, so that its header is that copy's."""
-        verdicts = self.decision.verdicts
-        only = verdicts[0].disposition if len(verdicts) == 1 else None
-        return isinstance(only, Expanded) and not only.expansion.holds
+        return alone(self.decision)
+
+    def notes(self) -> Iterator[Action]:
+        """Yield what the desk has to know of split copies before the MTA has them: whom others reach."""
+        for place, copy in enumerate(self._copies()):
+            if copy.left_out:
+                yield LeaveOut(self._sealed(place, copy), copy.left_out)
 
     def tickets(self) -> Iterator[Action]:
-        for offset, (group, reason) in enumerate(self._held().values()):
-            ticket = self._ticket(Kind.HOLD, group, offset, reason)
-            address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
-            yield AddRecipient(address, f"NOTIFY=FAILURE ORCPT=rfc822;{xtext(group.address)}")
+        for place, copy in enumerate(self._copies()):
+            address = f"hold+{self._sealed(place, copy)}@{self.settings.service_domain}"
+            yield AddRecipient(address, f"NOTIFY=FAILURE ORCPT=rfc822;{xtext(copy.group.address)}")
+
+    def _copies(self) -> list[_Copy]:
+        """Return the copies for the desk, each once, in an order that stays the same."""
+        every = (*self._held(), *self._split(), *self._reported())
+        return list({(one.kind, one.group.node, one.reason): one for one in every}.values())
+
+    def _held(self) -> Iterator[_Copy]:
+        held: dict[Node, _Copy] = {}
+        for disposition in self._dispositions():
+            if isinstance(disposition, Held):
+                group, reason = disposition.group, disposition.reason
+                held[group.node] = _Copy(Kind.HOLD, group, reason)
+            elif isinstance(disposition, Expanded):
+                nested = disposition.expansion.holds
+                held.update((group.node, _Copy(Kind.HOLD, group, "moderation")) for group in nested)
+        yield from held.values()
+
+    def _split(self) -> Iterator[_Copy]:
+        for disposition in self._dispositions():
+            if isinstance(disposition, Split):
+                yield _Copy(Kind.SPLIT, disposition.group, left_out=disposition.expansion.elsewhere)
+
+    def _reported(self) -> Iterator[_Copy]:
+        """Yield what the sender is told of; a group inside that refuses is told as a part of the one written to."""
+        for disposition in self._dispositions():
+            if isinstance(disposition, Reported):
+                yield _Copy(Kind.REFUSE, disposition.group, disposition.reason)
+            elif isinstance(disposition, Expanded) and self.facts.identity.path_proven:
+                for refusal in disposition.expansion.news:
+                    yield _Copy(Kind.REFUSE, disposition.group, refusal.reason, partly=True)
+
+    def _dispositions(self) -> Iterator[Disposition]:
+        return (verdict.disposition for verdict in self.decision.verdicts)
+
+    def _sealed(self, place: int, copy: _Copy) -> str:
+        ticket = self._ticket(copy.kind, copy.group, place, copy.reason)
+        return seal(replace(ticket, partly=copy.partly), self.mint.keys)
 
     def answers(self) -> Iterator[Action]:
         """Yield a ticket for each answer of a moderator, by which the desk knows who has proven to write it."""
@@ -132,16 +197,6 @@ class _Plan:
                 )  # fmt: skip
                 address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
                 yield AddRecipient(address, "NOTIFY=NEVER")
-
-    def _held(self) -> dict[Node, tuple[Group, str]]:
-        held: dict[Node, tuple[Group, str]] = {}
-        for verdict in self.decision.verdicts:
-            if isinstance(verdict.disposition, Held):
-                held[verdict.disposition.group.node] = (verdict.disposition.group, verdict.disposition.reason)
-            elif isinstance(verdict.disposition, Expanded):
-                nested = verdict.disposition.expansion.holds
-                held.update((group.node, (group, "moderation")) for group in nested)
-        return held
 
     def _ticket(self, kind: Kind, group: Group, offset: int, reason: str = "") -> Ticket:
         person = self.facts.identity.person
@@ -163,7 +218,7 @@ class _Plan:
         for part in _cut(digests, _DIGESTS_A_FIELD):
             yield AddHeader(LOOP_HEADER, "\n\t".join(map(" ".join, _cut(part, _DIGESTS_A_LINE))))
         for verdict in self.decision.verdicts:
-            if isinstance(verdict.disposition, Expanded | Held):
+            if isinstance(verdict.disposition, Expanded | Split | Held):
                 yield from verdict.disposition.tags
         if self._alone and self.settings.list_headers:
             yield from self._list_headers(self._expanded()[0].group)
@@ -193,6 +248,6 @@ class _Plan:
         if not self._alone:
             return
         expanded = self._expanded()[0]
-        if self._bounces(expanded) is BouncesTo.OWNER:
+        if bounces(expanded.group, expanded.expansion, self.facts) is BouncesTo.OWNER:
             ticket = seal(self._ticket(Kind.BOUNCE, expanded.group, 0), self.mint.keys)
             yield ChangeSender(f"bounce+{ticket}@{self.settings.service_domain}")

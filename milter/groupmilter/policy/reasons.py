@@ -27,6 +27,8 @@ FIXED: Mapping[str, int] = {
     "empty": 13,
     "extension": 14,
     "unknown": 15,
+    "concealed": 16,
+    "source-route": 17,
 }
 _FIRST_OF_SITE = 32
 _NUMBERS_OF_SITE = 256 - _FIRST_OF_SITE

@@ -23,7 +23,7 @@ class Outcome:
     :param at: ``rcpt`` or ``end``; in an expectation, empty for either.
     :param deliver: canonical addresses that the recipient becomes; None where it isn't expanded.
     :param hold: canonical addresses of the groups whose moderators are asked.
-    :param notify: the status that the sender is told of because a nested group refused, or empty.
+    :param notify: the status that the sender is told of because the group, or one inside it, refused; or empty.
     :param passed: no group, none of our business.
     """
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
-from groupmilter.mail.address import Address, domain_of, path
+from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters, CountsNow
 from groupmilter.policy.counting import counted
-from groupmilter.policy.disposition import Decision, Deferred, Expanded, Held, Passed, Refused, Verdict
-from groupmilter.policy.facts import Facts, Strength
+from groupmilter.policy.disposition import (
+    Decision,
+    Deferred,
+    Expanded,
+    Held,
+    Passed,
+    Refused,
+    Reported,
+    Split,
+    Verdict,
+)
+from groupmilter.policy.facts import Facts
 from groupmilter.policy.replies import reply_for
 from groupmilter.rehearsal.case import Case, Difference, Message, Observed, Outcome, Result
 from groupmilter.rehearsal.cases import plain
@@ -102,7 +112,7 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
         return _unknown(collector)
     if decision.answer is None:
         counters.add(counted(decision, facts, collector.site.settings), message.time.timestamp())
-    proven = proven_return_path(facts, message.proofs)
+    proven = facts.identity.path_proven
     seen = (_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts)
     return Transcript(tuple(seen), facts, decision)
 
@@ -130,23 +140,19 @@ def _outcome(verdict: Verdict, decision: Decision, *, proven: bool) -> Outcome:
     if decision.answer is not None:
         return _answered(decision.answer, "end")
     match verdict.disposition:
-        case Expanded(_, expansion):
+        case Expanded(_, expansion) | Split(_, _, expansion):
+            told = expansion.news if proven else ()
             return Outcome(
                 deliver=frozenset(plain(member.address) for member in expansion.members),
                 hold=frozenset(plain(group.address) for group in expansion.holds),
-                notify=expansion.refused[0][1].status if expansion.refused and proven else "",
+                notify=told[0].reply.status if told else "",
             )
         case Held(group):
             return Outcome(hold=frozenset({plain(group.address)}))
+        case Reported(_, reply):
+            return Outcome(notify=reply.status)
         case _:
             return Outcome(passed=True)
-
-
-def proven_return_path(facts: Facts, proofs: Proofs) -> bool:
-    """Tell whether a report to the envelope sender would be no backscatter (specification 2.2)."""
-    if facts.identity.strength >= Strength.NETWORK:
-        return bool(facts.envelope_sender)
-    return domain_of(facts.envelope_sender) in proofs.spf | proofs.dkim
 
 
 def _compared(number: int, message: Message, seen: tuple[Observed, ...]) -> Iterator[Difference]:

@@ -118,3 +118,10 @@ def _releases() -> None:
         _number("spent"),
     )
     op.create_index("release_item", "release", ["item_id", "number"])
+    op.create_table(
+        "left_out",
+        Column("ticket", Text, primary_key=True),
+        Column("addresses", Text, nullable=False),
+        _number("at"),
+    )
+    op.create_index("left_out_at", "left_out", ["at"])

@@ -1,0 +1,25 @@
+"""Where the reports about a group's copy go (specification 2.4)."""
+
+from __future__ import annotations
+
+from groupmilter.groups.expansion import Expansion
+from groupmilter.groups.group import BouncesTo, Group
+from groupmilter.policy.facts import Facts
+
+
+def bounces(group: Group, expansion: Expansion, facts: Facts) -> BouncesTo:
+    """Return to whom reports go, never ``AUTO``: hidden members' to the owners, whatever the group says."""
+    if wants_own_path(group, expansion):
+        return BouncesTo.OWNER
+    if group.bounces_to is not BouncesTo.AUTO:
+        return group.bounces_to
+    return BouncesTo.SENDER if facts.identity.authenticated else BouncesTo.OWNER
+
+
+def wants_own_path(group: Group, expansion: Expansion) -> bool:
+    """Tell whether the copy must have a return path of its own, whoever else gets the message.
+
+    With ``auto`` members merely report to nobody where the message goes to others as well.
+    """
+    hidden = any(walked.hidden_members for walked in expansion.walked)
+    return hidden or group.bounces_to is BouncesTo.OWNER
