@@ -37,6 +37,7 @@ GOOD = {
     "smtpd_discard_ehlo_keywords": "silent-discard, dsn",
     "receive_override_options": "",
 }
+ENTRIES = ("groupmilter-hold unix", "127.0.0.1:10027", "groupmilter-cleanup unix")
 RELEASE = Service("127.0.0.1:10027", "inet", "smtpd", {"smtpd_milters": SOCKET})
 SMTP = Service("smtp", "inet", "smtpd")
 
@@ -251,7 +252,7 @@ def test_lines_can_be_pasted(postfix: Path, config: Path) -> None:
     assert result.exit_code == 0
     lines = [line for line in result.stdout.splitlines() if line and not line.startswith("#")]
     assert "milter_default_action = tempfail" in lines
-    assert all("=" in line or line.startswith(("groupmilter-hold unix", "127.0.0.1:10027")) for line in lines)
+    assert all("=" in line or line.startswith(ENTRIES) for line in lines)
 
 
 def test_a_postfix_that_cannot_be_read(config: Path, tmp_path: Path) -> None:

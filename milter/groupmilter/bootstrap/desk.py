@@ -13,8 +13,9 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
+from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
-from groupmilter.bootstrap.parts import ticket_keys
+from groupmilter.bootstrap.parts import snapshots, ticket_keys, trust
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
@@ -31,6 +32,7 @@ from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
 from groupmilter.moderation.submission import Submitter
+from groupmilter.mta.collector import Site
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.server import serve
 from groupmilter.policy.reasons import reason
@@ -122,7 +124,7 @@ class _Wiring:
             settings.moderation.letters_per_hour, time.time, self.log,
         )  # fmt: skip
         releases = Releases(
-            self.opened, submitter, keys, settings.service_domain,
+            self.opened, submitter, Dividing(self._site()), keys, settings.service_domain,
             time.time, lambda: secrets.randbits(32), self.log,
         )  # fmt: skip
         outgoing = Outgoing(
@@ -136,6 +138,13 @@ class _Wiring:
         )  # fmt: skip
         made.append(worked)
         return worked
+
+    def _site(self) -> Site:
+        configuration = self.configuration
+        return Site(
+            configuration.settings, snapshots(configuration), ticket_keys(configuration.keys),
+            trust(configuration), waiting=self.opened.waiting,
+        )  # fmt: skip
 
     def _letters(self) -> Letters:
         settings = self.configuration.settings

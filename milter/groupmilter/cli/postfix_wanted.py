@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groupmilter.config.model import Mode
+from groupmilter.policy.settings import RELEASE_HEADROOM
 
 if TYPE_CHECKING:
     from groupmilter.cli.postfix_installed import Installed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from groupmilter.config.places import Listen
 
 HOLD_SERVICE = "groupmilter-hold"
+CLEANUP_SERVICE = "groupmilter-cleanup"
 QUEUE_DIRECTORY = "/var/spool/postfix"
 _RELEASE_OPTIONS = (
     "smtpd_sasl_security_options=noanonymous",
@@ -223,6 +225,8 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
         f"{release.host}:{release.port} inet  n       -       n       -       -       smtpd",
         (
             "syslog_name=postfix/groupmilter-release",
+            f"cleanup_service_name={CLEANUP_SERVICE}",
+            f"message_size_limit={site.mta.message_size_limit + RELEASE_HEADROOM}",
             f"milter_macro_daemon_name={release.daemon_name}",
             f"smtpd_milters={milter_address(site.listen, queue)}",
             "smtpd_sasl_auth_enable=yes",
@@ -233,4 +237,10 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
         "Takes approved mail back and sends letters to moderators, for whoever knows our password only: every local"
         " account can reach a port. Postfix asks groupmilter itself about it, so there is no password to set up. The"
         " rest keeps main.cf's checks from what has passed them, and the message as it was sent.",
+    )
+    yield Entry(
+        CLEANUP_SERVICE,
+        f"{CLEANUP_SERVICE} unix n       -       n       -       0       cleanup",
+        (f"message_size_limit={site.mta.message_size_limit + RELEASE_HEADROOM}",),
+        "For what comes back: what Postfix has taken once is not too large with a Received line more.",
     )

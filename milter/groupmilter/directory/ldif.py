@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -113,13 +114,14 @@ def _entry(record: list[Line], where: str) -> tuple[int, Entry, str]:
     number, name, value = record[0]
     if name != "dn":
         raise _error(where, number, f"a record begins with 'dn:', not with {name!r}")
-    attributes: dict[str, tuple[bytes, ...]] = {}
+    found: dict[str, list[bytes]] = defaultdict(list)
     for line, attribute, content in record[1:]:
         if attribute in ("changetype", "control"):
             raise _error(where, line, "change records are not read, only content")
         if attribute == "dn":
             raise _error(where, line, "a second 'dn:' without an empty line before it")
-        attributes[attribute] = (*attributes.get(attribute, ()), content)
+        found[attribute].append(content)
+    attributes = {attribute: tuple(values) for attribute, values in found.items()}
     dn, normalised = _name(value, number, where)
     given = attributes.get("entryuuid", (b"",))[0].decode("ascii", "replace").strip().lower()
     return number, Entry(given or _digest(normalised), dn, attributes), normalised

@@ -27,6 +27,9 @@ LENGTH = 59
 BOUNCE_LENGTH = 48
 TOKEN_LENGTH = 52
 NONCE_BITS = 32
+RELEASE_LOCAL_PART = "release"
+"""The address at the service domain that the desk brings messages back to."""
+
 _LAYOUTS = {
     LENGTH: (3, 3, 4, 3, 1, 1, 32, 8, 32, 56, 56),
     BOUNCE_LENGTH: (3, 3, 4, 3, 1, 2, 32, 8, 32, 56),

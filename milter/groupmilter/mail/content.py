@@ -65,6 +65,19 @@ def content_digest(content: bytes) -> bytes:
     A CR before it belongs to the line: over the wire it is followed by CRLF.
     """
     taking = ContentDigest()
+    fields, body = parted(content)
+    for name, value in fields:
+        taking.field(name, value)
+    taking.body(body.replace(b"\n", b"\r\n"))
+    return taking.digest()
+
+
+def parted(content: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the header fields of a message (name and value, folded as they were) and its body.
+
+    What is no field begins the body, as it does for Postfix.
+    """
+    fields: list[tuple[bytes, bytes]] = []
     rest = content
     while rest:
         line, end, after = rest.partition(b"\n")
@@ -77,7 +90,6 @@ def content_digest(content: bytes) -> bytes:
             more, end, after = after.partition(b"\n")
             line += b"\n" + more
         name, _, value = line.partition(b":")
-        taking.field(name, value)
+        fields.append((name, value))
         rest = after if end else b""
-    taking.body(rest.replace(b"\n", b"\r\n"))
-    return taking.digest()
+    return fields, rest

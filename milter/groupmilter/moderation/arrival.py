@@ -70,6 +70,7 @@ def read_arrival(octets: bytes, file: str, keys: Keys, service_domain: str) -> A
         strength=ticket.strength if ticket else 0,
         reason=ticket.reason if ticket else 0,
         smtputf8=bool(ticket and ticket.smtputf8),
+        partly=bool(ticket and ticket.partly),
         sent=ticket.time if ticket else 0,
         return_path=_bare(top.get("return-path", "")),
         author=_author(header),

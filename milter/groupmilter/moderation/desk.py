@@ -36,6 +36,8 @@ _LOOK = 0.1
 
 _TIDY = 3600
 _DAY = 24 * 3600
+_LEFT_OUT_DAYS = 60
+"""How long it is known whom a split copy leaves out: far longer than one waits to be sent."""
 
 _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
@@ -242,5 +244,6 @@ class Desk:
         self.ledger.mark_each([ended[name].id for name in ended.keys() - kept], purged=True)
         if len(ended) == _PAGE and len(kept) < _PAGE:
             return True
+        self.ledger.releases.forget_left_out(now - _LEFT_OUT_DAYS * _DAY)
         self._tidied = now
         return False

@@ -70,7 +70,8 @@ class Arrival:
     :param content: SHA-256 of the message without the delivery agent's own lines (`mail.content`), hexadecimal.
     :param file: the name in the Maildir without its flags.
     :param kind: of the ticket; None where it is not one of ours.
-    :param group, sender: the ticket's digests. ``sent``: the ticket's time, seconds since 1970, UTC.
+    :param partly: of a refusal: a group inside the one that was written to refused. ``group, sender``: the ticket's
+        digests. ``sent``: the ticket's time, seconds since 1970, UTC.
     :param return_path: the envelope sender, empty for the null one.
     :param author, subject, message_id, queue_id: for people: decoded, one line, cut; ``queue_id`` as our MTA's own
         Received line tells.
@@ -87,6 +88,7 @@ class Arrival:
     strength: int = 0
     reason: int = 0
     smtputf8: bool = False
+    partly: bool = False
     sent: int = 0
     return_path: str = ""
     author: str = ""

@@ -1,7 +1,7 @@
 """Items that nobody has to decide about any more: released, split copies submitted, refusals reported to their sender.
 
-What the MTA defers is tried again, later and later; what it refuses for good is shunted, for a human. Raises
-`LedgerUnavailable` only.
+What the MTA defers is tried again, later and later; what it refuses for good, and whatever nobody foresaw, is shunted,
+for a human. Raises `LedgerUnavailable` only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from groupmilter.mail.reply import Reply
 from groupmilter.moderation.arrival import message_of
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Event, Item, State
-from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.release import ContentChanged, Releases
@@ -69,10 +69,16 @@ class Outgoing:
                 self._shunt(item, str(failure))
             else:
                 self._later(item, str(failure))
-        except (ContentChanged, Missing) as surprise:
-            self._shunt(item, str(surprise))
+        except (ContentChanged, Missing) as changed:
+            self._shunt(item, str(changed))
         except (DirectoryUnknown, OSError) as failure:
             self._later(item, str(failure))
+        except LedgerUnavailable:
+            raise
+        except Exception as surprise:
+            # One item that nobody foresaw must not keep the others waiting.
+            self.log.exception("surprise with an item", item=item.name)
+            self._shunt(item, f"{type(surprise).__name__}: {surprise}")
 
     def _ended(self, item: Item, event: Event, note: str) -> None:
         self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)

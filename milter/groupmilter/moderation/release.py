@@ -1,25 +1,32 @@
-"""Releasing an approved item: back through the MTA, with a ticket for this content that opens the way once.
+"""Releasing an approved item, or sending a split copy on: back through the MTA, with a ticket for this content that
+opens the way once.
 
-The milter expands the group when it sees the ticket, as the group is then. At least once: only a crash between the
-MTA's 250 and the ledger's commit delivers twice, and then the ticket is spent already, which is logged. Raises
-`NotSubmitted`, `LedgerUnavailable`.
+A released message goes in one transaction, whatever the group's size: the milter expands the group as it is then. A
+split copy goes in as many as the MTA needs; whom each is for is noted before the first one goes, so that whatever
+interrupts them, the rest follows later and nobody is missed. At least once: only a crash between the MTA's 250 and the
+ledger's commit delivers twice, and then the ticket is spent already, which is logged. Raises `NotSubmitted`,
+`LedgerUnavailable`, `DirectoryUnknown`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.groups.ticket import Keys, Kind, Ticket, seal
+from groupmilter.groups.directory import Member
+from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Keys, Kind, Ticket, seal
 from groupmilter.mail.content import content_digest
 from groupmilter.moderation.item import DESK, Arrival, Item
-from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.ledger import Batch, Ledger
 from groupmilter.moderation.submission import Envelope, Submitter
 
-RELEASE = "release"
-"""Local part at the service domain to which releases are submitted."""
+Divide = Callable[[Arrival, bytes, tuple[str, ...]], Sequence[Sequence[Member]]]
+"""Says whom each transaction of a split copy is for, from its arrival, its octets, and the addresses to leave out.
+
+Raises `NotSubmitted` for a copy that goes to nobody (its group is gone), `DirectoryUnknown`.
+"""
 
 
 class ContentChanged(Exception):
@@ -35,6 +42,7 @@ class Releases:
 
     ledger: Ledger
     submitter: Submitter
+    divide: Divide
     keys: Keys
     service_domain: str
     clock: Callable[[], float]
@@ -42,7 +50,7 @@ class Releases:
     log: FilteringBoundLogger
 
     def release(self, item: Item, message: bytes) -> str:
-        """Submit an item; return the queue ids that the MTA gave it.
+        """Submit what of an item hasn't been accepted yet; return the queue ids that the MTA gave it.
 
         :param message: as it was received, without the delivery agent's lines.
         :raises ContentChanged: where it is another than was approved.
@@ -50,22 +58,35 @@ class Releases:
         digest = content_digest(message)
         if digest.hex() != item.arrival.content:
             raise ContentChanged(f"the content of {item.name} is not what was recorded")
-        return self._submit(item, message, digest)
+        waiting = [batch for batch in self._batches(item, message) if not batch.accepted]
+        return " ".join(self._submit(item, message, digest, batch) for batch in waiting)
 
-    def _submit(self, item: Item, message: bytes, digest: bytes) -> str:
-        before = next((batch.spent for batch in self.ledger.releases.batches(item.id) if batch.spent), 0)
-        if before:
-            self.log.warning("may be delivered twice", item=item.name, spent=before)
-            self.ledger.note("release-again", DESK, int(self.clock()), item_id=item.id)
+    def _batches(self, item: Item, message: bytes) -> tuple[Batch, ...]:
+        releases, arrival = self.ledger.releases, item.arrival
+        known = releases.batches(item.id)
+        if known:
+            return known
+        if arrival.kind is Kind.SPLIT:
+            divided = self.divide(arrival, message, releases.left_out(arrival.ticket))
+            releases.set_batches(item.id, divided)
+        else:
+            releases.set_whole(item.id)
+        return releases.batches(item.id)
+
+    def _submit(self, item: Item, message: bytes, digest: bytes, batch: Batch) -> str:
+        if batch.spent:
+            self.log.warning("may be delivered twice", item=item.name, batch=batch.number, spent=batch.spent)
+            detail = f"transaction {batch.number}" if batch.number else ""
+            self.ledger.note("release-again", DESK, int(self.clock()), item_id=item.id, detail=detail)
         ticket = seal(self._ticket(item.arrival), self.keys, digest)
-        self.ledger.releases.prepare(item.id, ticket)
+        self.ledger.releases.prepare(item.id, ticket, batch.number)
         envelope = Envelope(
             item.arrival.return_path,
-            ((f"{RELEASE}@{self.service_domain}", f"ORCPT=rfc822;{ticket}"),),
+            ((f"{RELEASE_LOCAL_PART}@{self.service_domain}", f"ORCPT=rfc822;{ticket}"),),
             item.arrival.smtputf8,
         )
         queue_id = self.submitter.submit(envelope, message)
-        self.ledger.releases.accepted(item.id, 0, int(self.clock()))
+        self.ledger.releases.accepted(item.id, batch.number, int(self.clock()))
         return queue_id
 
     def _ticket(self, arrival: Arrival) -> Ticket:

@@ -25,10 +25,6 @@ class ReleaseBook:
     def prepare(self, item_id: int, ticket: str, number: int = 0) -> None:
         """Note a release ticket before it is submitted; one that isn't noted opens nothing."""
         with self._database.writing() as connection:
-            same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
-            if connection.execute(select(BATCH.c.number).where(*same)).first() is None:
-                values = {"item_id": item_id, "number": number, "members": ""}
-                connection.execute(insert(BATCH).values(**values))
             connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
 
     def spend(self, ticket: str, now: int) -> Batch | None:
@@ -54,12 +50,19 @@ class ReleaseBook:
                 row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"]
             )
 
+    def set_whole(self, item_id: int) -> None:
+        """Note that an item goes in one transaction, for which the milter expands the group."""
+        with self._database.writing() as connection:
+            connection.execute(insert(BATCH).values(item_id=item_id, number=0, members=""))
+
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
-        """Note the transactions of a release that is too large for one, all at once."""
+        """Note the transactions of a copy and whom each is for, all at once; none where nobody is left."""
         rows = [
             {"item_id": item_id, "number": number, "members": members_text(batch)}
             for number, batch in enumerate(batches)
         ]
+        if not rows:
+            return
         with self._database.writing() as connection:
             connection.execute(insert(BATCH), rows)
 
@@ -90,7 +93,9 @@ class ReleaseBook:
     def left_out(self, ticket: str) -> tuple[str, ...]:
         """Return what was noted for a ticket."""
         with self._database.reading() as connection:
-            text = connection.execute(select(LEFT_OUT.c.addresses).where(LEFT_OUT.c.ticket == ticket)).scalar()
+            text = connection.execute(
+                select(LEFT_OUT.c.addresses).where(LEFT_OUT.c.ticket == ticket)
+            ).scalar()
         return tuple(json.loads(text)) if text else ()
 
     def forget_left_out(self, before: int) -> None:

@@ -63,6 +63,7 @@ ITEM = Table(
     _number("strength"),
     _number("reason"),
     Column("smtputf8", Boolean, nullable=False),
+    Column("partly", Boolean, nullable=False),
     _number("sent"),
     _text("return_path"),
     _text("author"),

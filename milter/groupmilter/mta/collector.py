@@ -18,7 +18,17 @@ from groupmilter.authentication.identity import Connection, Proofs, Trust, ident
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import LENGTH, Action, Keys, Kind, LoopTrace, Ticket, unseal, unseal_token
+from groupmilter.groups.ticket import (
+    LENGTH,
+    RELEASE_LOCAL_PART,
+    Action,
+    Keys,
+    Kind,
+    LoopTrace,
+    Ticket,
+    unseal,
+    unseal_token,
+)
 from groupmilter.mail.address import Address, canonical, domain_of, path
 from groupmilter.mail.content import ContentDigest
 from groupmilter.mail.header import mailboxes
@@ -50,9 +60,6 @@ _REPORTS_SECONDS = 30 * 24 * 3600
 
 _RELEASE_SECONDS = 600
 """How long a release ticket is good for: the desk makes one for each attempt."""
-
-RELEASE = "release"
-"""Local part at the service domain that the desk brings approved messages back to."""
 
 _ANSWERS = {"approve": Action.APPROVE, "reject": Action.REJECT}
 _SKEW = 3600
@@ -297,7 +304,7 @@ class Collector:
             self.site.audit(problem, self.sender.canonical, self.connection.client, "")
             return replace(recipient, service=True)
         door = self.site.release
-        if local == RELEASE and door is not None and door.opened_by(self.connection):
+        if local == RELEASE_LOCAL_PART and door is not None and door.opened_by(self.connection):
             known = len(recipient.orcpt) == LENGTH
             return replace(recipient, release=recipient.orcpt if known else "", service=not known)
         return replace(recipient, service=not self._is_report(address))

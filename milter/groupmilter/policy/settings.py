@@ -31,6 +31,11 @@ CHAIN = (
 )
 
 
+RELEASE_HEADROOM = 1_048_576
+"""Octets that the listener for released mail takes beyond the MTA's ``message_size_limit``: a message that it has
+taken once is never too large for it the second time, with a Received line more."""
+
+
 class ReplyCodes(StrEnum):
     """Which set of codes refusals bear."""
 

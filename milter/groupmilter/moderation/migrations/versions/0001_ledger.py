@@ -41,6 +41,7 @@ def _items() -> None:
         Column("kind", Integer, nullable=True),
         *map(_number, ("group", "sender", "strength", "reason")),
         Column("smtputf8", Boolean, nullable=False),
+        Column("partly", Boolean, nullable=False),
         _number("sent"),
         *map(_text, ("return_path", "author", "subject", "message_id", "queue_id")),
         _number("size"),
