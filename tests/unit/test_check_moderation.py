@@ -48,7 +48,7 @@ def site(more: str = "") -> Site:
 
 def printed() -> tuple[Service, Service]:
     """The two services as `groupmilter postfix` prints them."""
-    hold, release = master_entries(site(), Installed({}), OWNER)
+    hold, release, _ = master_entries(site(), Installed({}), OWNER)
     options = [dict(o.split("=", 1) for o in entry.options) for entry in (hold, release)]
     return (
         Service("groupmilter-hold", "unix", "virtual", options[0]),
