@@ -53,7 +53,7 @@ def test_the_octets_of_all_recipients_count_together() -> None:
     second = [office.person(f"q{number:03}") for number in range(50)]
     office.group("a", *first)
     office.group("b", *second)
-    bounds = replace(office.settings.bounds, message_size_limit=5_000)
+    bounds = replace(office.settings.bounds, message_size_limit=7_000)
     office.settings = replace(office.settings, bounds=bounds)
     letter = office.letter(bob.address, login="bob").to("a@own.example", "b@own.example")
     a, b = letter.decided()

@@ -218,9 +218,19 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
         ),
         "Writes the hold mailbox, a Maildir.",
     )
+    yield _release(site, postfix)
+    yield Entry(
+        CLEANUP_SERVICE,
+        f"{CLEANUP_SERVICE} unix n       -       n       -       0       cleanup",
+        (f"message_size_limit={site.mta.message_size_limit + RELEASE_HEADROOM}",),
+        "For what comes back: what Postfix has taken once is not too large with a Received line more.",
+    )
+
+
+def _release(site: Site, postfix: Installed) -> Entry:
     release = site.service.release
     queue = postfix.main.get("queue_directory", QUEUE_DIRECTORY)
-    yield Entry(
+    return Entry(
         "release",
         f"{release.host}:{release.port} inet  n       -       n       -       -       smtpd",
         (
@@ -237,10 +247,4 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
         "Takes approved mail back and sends letters to moderators, for whoever knows our password only: every local"
         " account can reach a port. Postfix asks groupmilter itself about it, so there is no password to set up. The"
         " rest keeps main.cf's checks from what has passed them, and the message as it was sent.",
-    )
-    yield Entry(
-        CLEANUP_SERVICE,
-        f"{CLEANUP_SERVICE} unix n       -       n       -       0       cleanup",
-        (f"message_size_limit={site.mta.message_size_limit + RELEASE_HEADROOM}",),
-        "For what comes back: what Postfix has taken once is not too large with a Received line more.",
     )

@@ -72,6 +72,8 @@ class Desk:
         """Work until told to stop."""
         came = threading.Event()
         watching = threading.Thread(target=self._watch, args=(stop, came), name="hold mailbox", daemon=True)
+        # Before it is watched there has to be a mailbox.
+        self.attempts.step("begin", self._begin)
         watching.start()
         while not stop.is_set():
             came.clear()

@@ -7,7 +7,7 @@ What the directory can't tell becomes a recipient that is deferred, never one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,9 +29,9 @@ from groupmilter.groups.ticket import (
     unseal,
     unseal_token,
 )
-from groupmilter.mail.address import Address, canonical, domain_of, path
+from groupmilter.mail.address import Address, domain_of, path
 from groupmilter.mail.content import ContentDigest
-from groupmilter.mail.header import mailboxes
+from groupmilter.mta.reading import authors, entry, extended, single
 from groupmilter.policy.case import Answer as RuleAnswer
 from groupmilter.policy.case import Step
 from groupmilter.policy.decide import decide, decide_recipient
@@ -50,9 +50,6 @@ from groupmilter.policy.facts import (
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Settings
-
-EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
-"""Address extensions of a group that mean something of their own (specification 4.1)."""
 
 _MOVED_OFTEN = 10
 _REPORTS_SECONDS = 30 * 24 * 3600
@@ -273,7 +270,7 @@ class Collector:
     def _unreadable(self, recipient: Recipient) -> Verdict:
         """Defer what may be a group's address; mail to anybody else has nothing to wait for."""
         address, settings = recipient.address.canonical, self.site.settings
-        base, _ = _extended(address, settings.recipient_delimiter)
+        base, _ = extended(address, settings.recipient_delimiter)
         if not any(self.site.may_be_group(one) for one in (address, base) if one):
             return Verdict(recipient, Passed())
         kept = replace(recipient, unknown=True)
@@ -286,9 +283,9 @@ class Collector:
         settings = self.site.settings
         if domain_of(address) == settings.service_domain:
             return self._service(recipient, address)
-        entry, extension = _entry(address, settings.recipient_delimiter, directory)
+        found, extension = entry(address, settings.recipient_delimiter, directory)
         return Recipient(
-            recipient.address, entry, recipient.notify, extension=extension, orcpt=recipient.orcpt
+            recipient.address, found, recipient.notify, extension=extension, orcpt=recipient.orcpt
         )
 
     def _service(self, recipient: Recipient, address: str) -> Recipient:
@@ -347,10 +344,10 @@ class Collector:
     def _content(self, directory: Directory) -> Content:
         own = self.site.settings.own_domains
         fields = self._fields()
-        authors, readable = _authors(fields.get("from", ()), own)
+        named, readable = authors(fields.get("from", ()), own)
         return Content(
-            authors=tuple(Author(address, directory.find(address)) for address in authors),
-            sender=_single(fields.get("sender", ()), own),
+            authors=tuple(Author(address, directory.find(address)) for address in named),
+            sender=single(fields.get("sender", ()), own),
             readable=readable,
             headers=fields,
             trace=self._trace(fields.get(_LOOP, ())),
@@ -368,40 +365,3 @@ class Collector:
     def _trace(self, values: Iterable[str]) -> LoopTrace:
         digests = frozenset(digest for value in values for digest in value.split())
         return LoopTrace(digests, tuple(self.site.keys.keys.values()))
-
-
-def _authors(fields: Sequence[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
-    """Return all authors that can be read, and whether From stands once and can be read without doubt."""
-    read = [mailboxes(value) for value in fields]
-    found = tuple(canonical(a, own) or a for addresses in read if addresses for a in addresses)
-    return found, len(fields) == 1 and read[0] is not None
-
-
-def _single(fields: Sequence[str], own: frozenset[str]) -> str:
-    read = mailboxes(fields[0]) if len(fields) == 1 else None
-    return (canonical(read[0], own) or "") if read is not None and len(read) == 1 else ""
-
-
-def _entry(address: str, delimiter: str, directory: Directory) -> tuple[Group | Person | None, str]:
-    """Return whose address it is, with an extension taken off where the address itself is nobody's."""
-    entry = directory.find(address)
-    if entry is not None:
-        return entry, ""
-    base, extension = _extended(address, delimiter)
-    if not base:
-        return None, ""
-    entry = directory.find(base)
-    reserved = extension.lower() if isinstance(entry, Group) and extension.lower() in EXTENSIONS else ""
-    return entry, reserved
-
-
-def _extended(address: str, delimiters: str) -> tuple[str, str]:
-    """Return an address without its extension, and that; both empty where it has none.
-
-    :param delimiters: any one of them begins an extension (postconf(5), ``recipient_delimiter``).
-    """
-    local, _, domain = address.rpartition("@")
-    marks = [place for mark in delimiters if (place := local.find(mark, 1)) > 0]
-    if not marks:
-        return "", ""
-    return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]

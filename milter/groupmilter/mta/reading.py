@@ -1,0 +1,52 @@
+"""What the header and the envelope name: authors, and whose an address is. Pure but for the directory's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from groupmilter.groups.directory import Directory
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
+from groupmilter.mail.address import canonical
+from groupmilter.mail.header import mailboxes
+
+EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
+"""Address extensions of a group that mean something of their own (specification 4.1)."""
+
+
+def authors(fields: Sequence[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
+    """Return all authors that can be read, and whether From stands once and can be read without doubt."""
+    read = [mailboxes(value) for value in fields]
+    found = tuple(canonical(a, own) or a for addresses in read if addresses for a in addresses)
+    return found, len(fields) == 1 and read[0] is not None
+
+
+def single(fields: Sequence[str], own: frozenset[str]) -> str:
+    """Return the one mailbox of the one field, canonical; empty where there is none or more."""
+    read = mailboxes(fields[0]) if len(fields) == 1 else None
+    return (canonical(read[0], own) or "") if read is not None and len(read) == 1 else ""
+
+
+def entry(address: str, delimiter: str, directory: Directory) -> tuple[Group | Person | None, str]:
+    """Return whose address it is, with an extension taken off where the address itself is nobody's."""
+    entry = directory.find(address)
+    if entry is not None:
+        return entry, ""
+    base, extension = extended(address, delimiter)
+    if not base:
+        return None, ""
+    entry = directory.find(base)
+    reserved = extension.lower() if isinstance(entry, Group) and extension.lower() in EXTENSIONS else ""
+    return entry, reserved
+
+
+def extended(address: str, delimiters: str) -> tuple[str, str]:
+    """Return an address without its extension, and that; both empty where it has none.
+
+    :param delimiters: any one of them begins an extension (postconf(5), ``recipient_delimiter``).
+    """
+    local, _, domain = address.rpartition("@")
+    marks = [place for mark in delimiters if (place := local.find(mark, 1)) > 0]
+    if not marks:
+        return "", ""
+    return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]
