@@ -10,11 +10,10 @@ from tests.support.paper import Paper
 
 from groupmilter.directory.mirror_cycles import turned
 from groupmilter.directory.mirror_refusals import Comparison, Limits, refusals
-from groupmilter.groups.expansion import Admission, Taken, expand
+from groupmilter.groups.expansion import Admission, Refusal, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node, Person
 from groupmilter.mail.address import Pattern, pattern
-from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Case, Refuse
 from groupmilter.policy.facts import Content, Facts, Identity, Strength
 from groupmilter.policy.rules import RULES
@@ -78,15 +77,15 @@ class World:
         facts = Facts(envelope_sender="x@x.example", identity=sender, size=size, content=Content())
         found: set[tuple[int, str]] = set()
 
-        def admit(group: Group, _: bool) -> Admission | Reply:
+        def admit(group: Group, _: bool) -> Admission | Refusal:
             for rule in ("disabled", "authentication", "allowed", "size"):
                 outcome = RULES[rule](Case(group, facts, SITE)).outcome
                 if isinstance(outcome, Refuse):
                     found.add((group.node, rule))
-                    return outcome.reply
+                    return Refusal(outcome.reply, rule)
             return Admission.EXPAND
 
-        if isinstance(admit(root, False), Reply):
+        if isinstance(admit(root, False), Refusal):
             return set()
         expand(root, self.paper, admit, Taken(), 50, 1000, covered=False)
         return found

@@ -229,7 +229,7 @@ class Letters:
         addressee = Addressee(to)
         voice = self._voice(addressee)
         sheet = Sheet(
-            heading=voice.say("Your message was not delivered to {group}.", group=group),
+            heading=self._undelivered(item, voice, group),
             paragraphs=(
                 voice.say("If you wrote to others as well, they are not concerned. The reason:"),
                 (("", str(reply)),),
@@ -243,6 +243,12 @@ class Letters:
         status = Status(group, reply, reporting_mta, item.arrival.sent)
         make_report(letter, layout.plain(sheet, voice), status, message)
         return letter
+
+    def _undelivered(self, item: Item, voice: Voice, group: str) -> Said:
+        """Return what was not delivered; a group inside that refused isn't named: it may be a hidden member."""
+        if item.arrival.partly:
+            return voice.say("Your message was not delivered to a part of {group}.", group=group)
+        return voice.say("Your message was not delivered to {group}.", group=group)
 
     # what all letters have in common
 
