@@ -20,7 +20,7 @@ from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Keys, Kind, Ticket, se
 from groupmilter.mail.content import content_digest
 from groupmilter.moderation.item import DESK, Arrival, Item
 from groupmilter.moderation.ledger import Batch, Ledger
-from groupmilter.moderation.submission import Envelope, Submitter
+from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
 
 Divide = Callable[[Arrival, bytes, tuple[str, ...]], Sequence[Sequence[Member]]]
 """Says whom each transaction of a split copy is for, from its arrival, its octets, and the addresses to leave out.
@@ -85,7 +85,13 @@ class Releases:
             ((f"{RELEASE_LOCAL_PART}@{self.service_domain}", f"ORCPT=rfc822;{ticket}"),),
             item.arrival.smtputf8,
         )
-        queue_id = self.submitter.submit(envelope, message)
+        try:
+            queue_id = self.submitter.submit(envelope, message)
+        except NotSubmitted as failure:
+            if failure.code:
+                # A plain no: whatever the milter had answered before, nobody got it.
+                self.ledger.releases.refused(item.id, batch.number)
+            raise
         self.ledger.releases.accepted(item.id, batch.number, int(self.clock()))
         return queue_id
 

@@ -83,6 +83,12 @@ class ReleaseBook:
                 for row in connection.execute(wanted.order_by(BATCH.c.number)).mappings()
             )  # fmt: skip
 
+    def refused(self, item_id: int, number: int) -> None:
+        """Note that the MTA has refused a transaction: the next try of it repeats nothing."""
+        same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
+        with self._database.writing() as connection:
+            connection.execute(update(BATCH).where(*same).values(spent=0))
+
     def leave_out(self, ticket: str, addresses: Sequence[str], now: int) -> None:
         """Note whom the split copy with a ticket need not reach: others of its delivery have reached them."""
         values = {"ticket": ticket, "addresses": json.dumps(list(addresses)), "at": now}
