@@ -19,7 +19,7 @@ from tests.support.letters import untyped
 from groupmilter.groups.ticket import Kind, digest
 from groupmilter.moderation.item import DESK, Arrival, Event, State, Terms, Way, Who
 from groupmilter.moderation.ledger import Changed, Ledger, Outcome
-from groupmilter.moderation.transitions import DECISIONS, TRANSITIONS, WAITING, after
+from groupmilter.moderation.transitions import DECISIONS, OPEN, TRANSITIONS, WAITING, after
 
 JEAN = Who("jean@own.example", Way.MAIL, "uuid-jean", "<answer@own.example>")
 ALICE = Who("alice@own.example", Way.LINK, "uuid-alice", "192.0.2.7")
@@ -111,7 +111,7 @@ def test_every_state_and_event_does_what_the_table_says_and_nothing_else(ledger:
         assert changed == Changed(now, happened=True) if now else False
         assert changed.item.state is target
         assert (changed.item.decided_by == JEAN.name) is (event in DECISIONS)
-        assert (changed.item.finished == NOW + 5) is (target not in {State.APPROVED, State.SHUNTED})
+        assert (changed.item.finished == NOW + 5) is (target not in OPEN)
         row = ledger.audit(after=before)[0]
         assert (row.action, row.before, row.after, row.actor) == (event, state, target, JEAN.name)
 

@@ -11,7 +11,17 @@ from tests.moderation.holding import SALES, SETTINGS, Holding, holding
 from tests.moderation.ledgers import KEYS, NOW
 
 from groupmilter.groups.directory import DirectoryUnknown
-from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token, unseal_token
+from groupmilter.groups.ticket import (
+    Action,
+    Keys,
+    Kind,
+    Ticket,
+    Token,
+    digest,
+    seal,
+    seal_token,
+    unseal_token,
+)
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.item import Event, State, Way, Who
 from groupmilter.moderation.mailbox import Folder
@@ -179,4 +189,43 @@ def test_a_decision_stands_where_a_file_comes_in_once_more(hold: Holding) -> Non
     again = hold.delivered(ticket, Folder.INBOX)
     assert hold.rebuild() == ["duplicate"]
     assert hold.place(again) == "gone"
+    assert hold.items()[name].state is State.REJECTED
+
+
+def test_what_no_key_opened_is_held_again_once_the_key_is_back(hold: Holding) -> None:
+    foreign = Keys({2: b"f" * 32}, 2)
+    sealed = seal(Ticket(Kind.HOLD, NOW, 1, digest("group-sales")), foreign)
+    split = seal(Ticket(Kind.SPLIT, NOW, 2, digest("group-sales")), foreign)
+    name, other = hold.delivered(sealed, Folder.HELD), hold.delivered(split, Folder.HELD)
+    twice = hold.delivered(hold.ticket(3), Folder.HELD)
+    conflicting = hold.delivered(hold.ticket(3), Folder.HELD, body="another\n")
+    assert hold.rebuild() == ["shunted", "shunted", "recorded", "shunted"]
+    assert hold.rebuilding().reopen() == 0, "nothing has changed yet"
+    before = hold.items()[name]
+    both = replace(hold.rebuilding(ROOT), keys=Keys({**KEYS.keys, **foreign.keys}, 1))
+    assert both.reopen() == 2
+    assert both.reopen() == 0
+    items = hold.items()
+    assert [items[one].state for one in (name, other, twice, conflicting)] == [
+        State.HELD, State.APPROVED, State.HELD, State.SHUNTED,
+    ]  # fmt: skip
+    assert (hold.place(name), hold.place(conflicting)) == ("Held", "Shunted")
+    again = items[name]
+    assert (again.id, again.arrival.ticket, again.terms.group_address) == (before.id, sealed, SALES)
+    assert again.digest == digest(sealed), "letters that name the ticket find it"
+    row = hold.ledger.search.history(again)[-1]
+    assert (row.action, row.before, row.after, row.detail) == (
+        "reopen",
+        "shunted",
+        "held",
+        f"was {before.name}",
+    )
+
+
+def test_what_a_human_has_decided_about_is_not_opened_again(hold: Holding) -> None:
+    foreign = Keys({2: b"f" * 32}, 2)
+    name = hold.delivered(seal(Ticket(Kind.HOLD, NOW, 1, digest("group-sales")), foreign), Folder.HELD)
+    hold.rebuild()
+    hold.ledger.change(hold.items()[name].id, Event.REJECT, ROOT, NOW)
+    assert replace(hold.rebuilding(), keys=foreign).reopen() == 0
     assert hold.items()[name].state is State.REJECTED

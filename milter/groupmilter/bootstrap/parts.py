@@ -48,7 +48,7 @@ def with_keys(configuration: Configuration, log: FilteringBoundLogger) -> Config
         return configuration
     path = configuration.site.service.key_file
     try:
-        create_keys(path)
+        create_keys(path, int(time.time()))
         log.info("ticket key made", path=str(path))
     except FileExistsError:
         log.debug("ticket key made by another process", path=str(path))

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from groupmilter.cli import control, directory, group, postfix
+from groupmilter.cli import control, directory, group, held, keys, postfix
+from groupmilter.cli.audit import audit
+from groupmilter.cli.backup import backup, restore
 from groupmilter.cli.cases import play
 from groupmilter.cli.check import check
 from groupmilter.cli.exits import Exit
@@ -19,6 +21,7 @@ from groupmilter.cli.expand import expand
 from groupmilter.cli.explain import explain
 from groupmilter.cli.options import FLAG, Common, ConfigOption, JsonOption
 from groupmilter.cli.serve import serve
+from groupmilter.cli.whereabouts import trace
 
 _EPILOG = "GROUPMILTER_CONFIG names the configuration, too. Exit codes: man groupmilter."
 
@@ -90,7 +93,8 @@ def root(
     ctx.obj = Common(config, json)
 
 
-_RUN, _ASK, _ADMINISTER = "Running", "What would happen, and why", "Looking after it"
+_RUN, _ASK, _MODERATE = "Running", "What would happen, and why", "Held mail, and what became of it"
+_ADMINISTER = "Looking after it"
 app.command(rich_help_panel=_RUN)(serve)
 app.command(rich_help_panel=_RUN)(control.status)
 app.command(rich_help_panel=_RUN)(control.reload)
@@ -99,5 +103,11 @@ app.command(rich_help_panel=_RUN)(postfix.postfix)
 app.command(rich_help_panel=_ASK)(explain)
 app.command(rich_help_panel=_ASK)(expand)
 app.command("test", rich_help_panel=_ASK)(play)
+app.add_typer(held.app, name="held", rich_help_panel=_MODERATE)
+app.command(rich_help_panel=_MODERATE)(audit)
+app.command(rich_help_panel=_MODERATE)(trace)
+app.add_typer(keys.app, name="keys", rich_help_panel=_ADMINISTER)
+app.command(rich_help_panel=_ADMINISTER)(backup)
+app.command(rich_help_panel=_ADMINISTER)(restore)
 app.add_typer(directory.app, name="directory", rich_help_panel=_ADMINISTER)
 app.add_typer(group.app, name="group", rich_help_panel=_ADMINISTER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from groupmilter.cli.exits import Exit
@@ -42,7 +43,8 @@ def foreseen(error: Exception) -> Failure | None:
         return Failure(Exit.CONFIGURATION, tuple(errors))
     if isinstance(error, CommandFailed):
         return Failure(error.code, tuple({"text": text} for text in error.sentences))
-    for kind, code in (
+    kinds: tuple[tuple[type[Exception], Exit], ...] = (
+        *_of_moderation(),
         (ReadFailed, Exit.DIRECTORY),
         (LdifError, Exit.DIRECTORY),
         (LostTooMuch, Exit.DIRECTORY),
@@ -52,10 +54,31 @@ def foreseen(error: Exception) -> Failure | None:
         (ControlError, Exit.NOT_RUNNING),
         (PermissionError, Exit.CONFIGURATION),
         (OSError, Exit.CONFIGURATION),
-    ):
+    )
+    for kind, code in kinds:
         if isinstance(error, kind):
-            return Failure(code, ({"text": str(error)},))
+            return Failure(code, ({"text": _text(error)},))
     return None
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _of_moderation() -> Iterator[tuple[type[Exception], Exit]]:
+    """Yield the failures of moderation; what was never imported can't have failed, and is slow to import."""
+    for module, name, code in (
+        ("moderation.database", "LedgerUnavailable", Exit.STATE),
+        ("moderation.archive", "BadArchive", Exit.STATE),
+        ("moderation.restoring", "InTheWay", Exit.IN_THE_WAY),
+        ("config.rotation", "KeysFull", Exit.IN_THE_WAY),
+        ("config.rotation", "KeysBusy", Exit.IN_THE_WAY),
+    ):
+        loaded = sys.modules.get(f"groupmilter.{module}")
+        if loaded is not None:
+            yield getattr(loaded, name), code
 
 
 def say(failure: Failure, *, json: bool) -> None:

@@ -43,6 +43,10 @@ PostfixOption = Annotated[
     ),
 ]
 
+GroupOption = Annotated[
+    str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only messages to this group.")
+]
+
 
 @dataclass(slots=True)
 class Common:

@@ -1,4 +1,4 @@
-"""A bar while the directory is read, on a terminal only; the mirror is watched, not the reader."""
+"""Bars for what takes a while, on a terminal only. Of the directory the mirror is watched, not the reader."""
 
 from __future__ import annotations
 
@@ -55,3 +55,29 @@ def reading() -> Iterator[Tick]:
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda number: bar.update(task, completed=number)
+
+
+@contextmanager
+def bar(what: str, total: int | None, *, octets: bool = False) -> Iterator[Tick]:
+    """Show how far something is for the length of the ``with`` block; the tick takes what has been done since.
+
+    :param total: how much there is to do; None where nobody knows. ``octets``: they are counted, not things.
+    """
+    screen = console(error=True)
+    if not screen.is_terminal or total == 0:
+        yield lambda _: None
+        return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    count = DownloadColumn() if octets else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda more: shown.advance(task, more)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 Shape = Mapping[str, object]
 _PIPE_WIDTH = 250
@@ -64,7 +65,7 @@ def table(*columns: str, title: str = "", ratios: Sequence[int] = ()) -> Table:
     return made
 
 
-def plain(text: object) -> RenderableType:
+def plain(text: object) -> Text:
     """Return text from outside (a directory, a header) that is never read as markup."""
     from rich.text import Text
 

@@ -1,8 +1,8 @@
 """The keys that seal tickets: read from their file, or made when there is none yet.
 
-One key a line, ``<id> <hexadecimal>``; ``#`` begins a comment. The id (0 to 15) travels in each ticket, so
-that keys can be rotated: the first line's key seals, every line's key still opens. A file that others may
-read or write is refused, as is a key of fewer than 32 octets.
+One key a line, ``<id> <hexadecimal>``; ``#`` begins a comment, and ``# since <time>`` says when the key began to seal.
+The id (0 to 15) travels in each ticket, so that keys can be rotated (`rotation`): the first line's key seals, every
+line's key still opens. A file that others may read or write is refused, as is a key of fewer than 32 octets.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ import re
 import secrets
 import stat
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from groupmilter.config.load import ConfigurationError, Problem, read_text
 
 _OCTETS = 32
 _LINE = re.compile(r"([0-9]|1[0-5])\s+((?:[0-9a-fA-F]{2})+)")
+_SINCE = re.compile(r"\s*since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: its id (0 to 15) and at least 32 octets that are never printed."""
+    """One key: its id (0 to 15) and at least 32 octets that are never printed.
+
+    :param since: when it began to seal, seconds since 1970, UTC, as its comment says; 0 where that says nothing.
+    """
 
     id: int
     secret: bytes = field(repr=False)
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ def parse_keys(text: str, where: str) -> KeyRing:
     keys: list[Key] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), 1):
-        content = line.partition("#")[0].strip()
+        content, _, comment = line.partition("#")
+        content = content.strip()
         if not content:
             continue
         found = _LINE.fullmatch(content)
@@ -73,7 +80,7 @@ def parse_keys(text: str, where: str) -> KeyRing:
         if found is None or complaint:
             problems.append(Problem(where, number, "", complaint))
             continue
-        keys.append(Key(int(found[1]), bytes.fromhex(found[2])))
+        keys.append(Key(int(found[1]), bytes.fromhex(found[2]), _since(comment)))
     if not keys and not problems:
         problems.append(Problem(where, 0, "", "holds no key"))
     if problems:
@@ -89,15 +96,30 @@ def _complaint(found: re.Match[str] | None, keys: list[Key]) -> str:
     return "this id stands above already" if any(key.id == int(found[1]) for key in keys) else ""
 
 
-def create_keys(path: Path) -> KeyRing:
+def _since(comment: str) -> int:
+    found = _SINCE.match(comment)
+    try:
+        return int(datetime.fromisoformat(f"{found[1]}+00:00").timestamp()) if found else 0
+    except ValueError:
+        return 0
+
+
+def key_line(key: Key) -> str:
+    """Return a key as its line in the file."""
+    since = f"  # since {datetime.fromtimestamp(key.since, UTC):%Y-%m-%dT%H:%M:%SZ}" if key.since else ""
+    return f"{key.id} {key.secret.hex()}{since}\n"
+
+
+def create_keys(path: Path, now: int = 0) -> KeyRing:
     """Make the file with one fresh key of 256 bits, readable by its owner only, and return it.
 
+    :param now: seconds since 1970, UTC; 0 leaves out since when the key seals.
     :raises FileExistsError: where somebody else made it first; read it then.
     :raises OSError: where it can't be written.
     """
-    secret = secrets.token_bytes(_OCTETS)
-    _create(path, f"# groupmilter ticket keys; the first one seals\n0 {secret.hex()}\n")
-    return KeyRing((Key(0, secret),))
+    key = Key(0, secrets.token_bytes(_OCTETS), now)
+    _create(path, f"# groupmilter ticket keys; the first one seals\n{key_line(key)}")
+    return KeyRing((key,))
 
 
 def create_secret(path: Path) -> None:

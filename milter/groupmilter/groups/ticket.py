@@ -154,6 +154,21 @@ def unseal_token(text: str, keys: Keys) -> Token | None:
     return Token(Kind(kind), Action(action), expires, item, moderator)
 
 
+def key_id(text: str) -> int | None:
+    """Return the id of the key with which a ticket or token says it was sealed; None where it has not their form.
+
+    Whether it really was is `unseal`'s question.
+    """
+    if len(text) not in _LAYOUTS or not text.isascii():
+        return None
+    try:
+        octets = base64.b32decode(text.upper() + "A" * (-len(text) % 8))
+    except ValueError:
+        return None
+    # Kind and version, 3 bits each, stand before it.
+    return int.from_bytes(octets[:2], "big") >> 6 & 0b1111
+
+
 def _sealed(values: tuple[int, ...], length: int, keys: Keys, content: bytes) -> str:
     payload = _pack(values, _LAYOUTS[length])
     whole = payload << MAC_BITS | _mac(payload, keys.keys[keys.current], content)

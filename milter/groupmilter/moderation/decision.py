@@ -6,7 +6,7 @@ comes later is told who was first. Raises `LedgerUnavailable` where nothing can 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -102,6 +102,16 @@ class Decisions:
         :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
         """
         return self.ledger.change(item.id, event, who, int(self.clock()), comment=comment)
+
+    def decide_each(
+        self, items: Iterable[Item], event: Event, who: Who, comment: str = ""
+    ) -> tuple[Changed, ...]:
+        """Decide the same about several items, written to disk once; for each the first decision stands.
+
+        :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
+        """
+        ids = (item.id for item in items)
+        return self.ledger.change_each(ids, event, who, int(self.clock()), comment=comment)
 
     def refused(self, problem: Problem, who: Who, detail: str = "") -> None:
         """Leave an audit row of a token that decided nothing."""

@@ -32,6 +32,7 @@ class Event(StrEnum):
     RELEASE = "release"
     REPORT = "report"
     SHUNT = "shunt"
+    REOPEN = "reopen"
 
 
 class Way(StrEnum):

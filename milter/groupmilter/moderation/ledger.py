@@ -111,6 +111,32 @@ class Ledger:
             _note(connection, action, who, now, item=item, after=state.value, detail=note)
             return Recorded(item, Outcome.NEW)
 
+    def reread(
+        self, item: Item, arrival: Arrival, terms: Terms, event: Event, who: Who, now: int
+    ) -> Item | None:
+        """Take a shunted item for what its ticket says, now that it can be read; its name becomes the ticket's.
+
+        :returns: None where another item has that ticket, or somebody has decided meanwhile.
+        """
+        target = after(item.state, event)
+        with self._database.writing() as connection:
+            taken = connection.execute(select(ITEM.c.id).where(ITEM.c.key == arrival.ticket)).first()
+            if taken is not None or target is None:
+                return None
+            short = item_digest(arrival)
+            values = columns_of(arrival, terms) | {
+                "key": arrival.ticket, "digest": short, "name": name_of(short), "state": target.value, "note": "",
+            }  # fmt: skip
+            same = (ITEM.c.id == item.id, ITEM.c.state == item.state.value)
+            if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
+                return None
+            changed = self._one(connection, ITEM.c.id == item.id) or item
+            _note(
+                connection, event.value, who, now, item=changed, before=item.state.value, after=target.value,
+                detail=f"was {item.name}",
+            )  # fmt: skip
+            return changed
+
     def change(
         self, item_id: int, event: Event, who: Who, now: int, *, comment: str = "", note: str = ""
     ) -> Changed:

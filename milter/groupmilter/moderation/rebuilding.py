@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.groups.ticket import Keys, Kind
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.circle import Lookups
-from groupmilter.moderation.item import DESK, Arrival, Item, State, Terms, Who
+from groupmilter.moderation.item import DESK, Arrival, Event, Item, State, Terms, Who
 from groupmilter.moderation.ledger import Ledger, Outcome, Past, Recorded
 from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_of
 from groupmilter.moderation.terms import addressed, terms
@@ -95,6 +95,33 @@ class Rebuilding:
         if folder is Folder.INBOX and arrival.kind not in _OPENED:
             return Found.LEFT
         return self._record(arrival, folder, since)
+
+    def reopen(self) -> int:
+        """Take what was shunted, because no key opened its ticket, for what it says now; return how much that was.
+
+        So a missing key, put back, loses nobody's message.
+        """
+        shunted = [item for item in self.ledger.search.each({State.SHUNTED}) if not item.arrival.ticket]
+        return sum(self._reopened(item) for item in shunted)
+
+    def _reopened(self, item: Item) -> bool:
+        name = item.arrival.file
+        try:
+            octets = self.mailbox.read(name)
+        except (Missing, OSError) as error:
+            self.log.error("can't read held mail", file=name, why=str(error))
+            return False
+        arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
+        meant = self._terms(arrival, arrival.sent)
+        if arrival.kind not in _OPENED or not meant.group_uuid or arrival.content != item.arrival.content:
+            return False
+        event = Event.REOPEN if arrival.kind is Kind.HOLD else Event.APPROVE
+        changed = self.ledger.reread(item, arrival, meant, event, self.who, int(self.clock()))
+        if changed is None:
+            return False
+        with suppress(Missing):
+            self.mailbox.move(name, folder_of(changed.state))
+        return True
 
     def _record(self, arrival: Arrival, folder: Folder, since: int) -> Found:
         with self.lookups.snapshot() as directory:

@@ -19,8 +19,10 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
     (State.APPROVED, Event.SHUNT): State.SHUNTED,
     (State.SHUNTED, Event.APPROVE): State.APPROVED,
     (State.SHUNTED, Event.REJECT): State.REJECTED,
+    (State.SHUNTED, Event.REOPEN): State.HELD,
 }
-"""A split copy or a refusal to be reported is recorded as ``approved``: nobody has to decide about it."""
+"""A split copy or a refusal to be reported is recorded as ``approved``: nobody has to decide about it. What was shunted
+because no key opened its ticket is held again once one does (`rebuilding`)."""
 
 DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.EXPIRE})
 """Events that decide; who and why is kept with the item."""

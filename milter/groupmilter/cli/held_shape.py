@@ -1,0 +1,133 @@
+"""Held messages as JSON, and the words that every ``held`` command uses for them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from groupmilter.cli.times import iso, local
+
+if TYPE_CHECKING:
+    from groupmilter.moderation.item import Item
+    from groupmilter.moderation.rows import AuditRow, Posted
+
+STYLES = {
+    "held": "yellow",
+    "approved": "cyan",
+    "released": "green",
+    "rejected": "red",
+    "expired": "magenta",
+    "shunted": "bold red",
+    "reported": "blue",
+}
+_PROOFS = {
+    "claimed": "not proven",
+    "dmarc": "proven by the domain",
+    "network": "proven by the network",
+    "certificate": "proven by a certificate",
+    "login": "proven by log-in",
+}
+_REASONS = {
+    "moderation": "the group is moderated",
+    "storm": "unusually much mail came in a short time",
+    "bound": "the group is too large to be expanded at once",
+    "unknown": "it bears no ticket of ours",
+}
+_PAST = {"approve": "approved", "reject": "rejected", "expire": "expired"}
+
+
+def shape(item: Item) -> dict[str, object]:
+    """Return an item for programs."""
+    arrival, terms = item.arrival, item.terms
+    return {
+        "name": item.name,
+        "state": item.state.value,
+        "group": terms.group_address,
+        "author": arrival.author,
+        "strength": strength(item),
+        "sender": terms.sender_name,
+        "return_path": arrival.return_path,
+        "subject": arrival.subject,
+        "message_id": arrival.message_id,
+        "queue_id": arrival.queue_id,
+        "size": arrival.size,
+        "why": terms.why,
+        "since": iso(item.recorded),
+        "expires": iso(terms.expires),
+        "asked": iso(item.noticed),
+        "decided": iso(item.decided),
+        "decided_by": item.decided_by,
+        "way": item.way,
+        "comment": item.comment,
+        "finished": iso(item.finished),
+        "attempts": item.attempts,
+        "next_attempt": iso(item.next_attempt),
+        "note": item.note,
+        "file": arrival.file,
+    }
+
+
+def event_shape(row: AuditRow) -> dict[str, object]:
+    """Return an audit row for programs."""
+    return {
+        "id": row.id,
+        "at": iso(row.at),
+        "action": row.action,
+        "actor": row.actor,
+        "way": row.way,
+        "origin": row.origin,
+        "item": row.item,
+        "group": row.group,
+        "before": row.before,
+        "after": row.after,
+        "detail": row.detail,
+    }
+
+
+def letter_shape(letter: Posted) -> dict[str, object]:
+    """Return a letter for programs."""
+    return {
+        "kind": letter.kind,
+        "to": letter.address,
+        "planned": iso(letter.planned),
+        "sent": iso(letter.sent),
+        "attempts": letter.attempts,
+        "next_attempt": None if letter.sent else iso(letter.next_attempt),
+        "why": letter.why,
+    }
+
+
+def strength(item: Item) -> str:
+    """Return how well the sender is proven, in the word that policies use."""
+    from groupmilter.policy.facts import Strength
+
+    return str(Strength(item.arrival.strength))
+
+
+def proof(item: Item) -> str:
+    """Return how well the sender is proven, for people."""
+    return _PROOFS[strength(item)]
+
+
+def because(item: Item) -> str:
+    """Return why an item is held, for people."""
+    return _REASONS.get(item.terms.why, f"the rule {item.terms.why} says so" if item.terms.why else "")
+
+
+def doer(row: AuditRow) -> str:
+    """Return who did something, how, and from where."""
+    by = f"{row.actor}, by {row.way}" if row.way in {"mail", "link", "command"} else row.actor
+    # Of a mail it is the Message-ID, which says nothing to people.
+    return f"{by} ({row.origin})" if row.origin and row.way != "mail" else by
+
+
+def decided(item: Item) -> str:
+    """Return in words what became of an item, by whom, when and how."""
+    what = item.state.value if item.state.value in _PAST.values() else "approved"
+    by = f" by {item.decided_by}" if item.decided_by else ""
+    way = {"mail": ", by mail", "link": ", by link", "command": ", by command"}.get(item.way, "")
+    return f"{what}{by} on {local(item.decided)}{way}"
+
+
+def many(count: int, word: str = "message") -> str:
+    """Return a number with its word: ``1 message``, ``10,000 messages``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

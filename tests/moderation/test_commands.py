@@ -1,0 +1,458 @@
+"""The commands of moderation on a host of their own: what they print for people and programs, what they refuse."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.moderation.hosts import NEWS, Host, host
+from typer.testing import CliRunner
+
+from groupmilter.cli.app import app
+from groupmilter.cli.exits import Exit
+from groupmilter.cli.times import ago, brief, iso, moment, until
+from groupmilter.config.keys import read_keys
+from groupmilter.moderation.item import DESK, Event, State, Way, Who
+from groupmilter.moderation.ledger import Letter
+from groupmilter.moderation.mailbox import Folder
+
+CHLOE = Who("chloe@masociete.example", Way.MAIL, origin="<answer@masociete.example>")
+BOARD = "board@masociete.example"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Host]:
+    with host(tmp_path) as made:
+        yield made
+
+
+def decide(site: Host, item_id: int, event: Event, who: Who = CHLOE, **words: str) -> None:
+    ledger = site.opened()
+    assert ledger.change(item_id, event, who, int(time.time()), **words).happened
+    ledger.close()
+
+
+def test_nothing_waits(site: Host) -> None:
+    assert site.call("held", "list").stdout == "Nothing waits.\n"
+    assert site.call("held", "list", "--group", NEWS).stdout == f"Nothing waits for {NEWS}.\n"
+    found = site.asked("held", "list")
+    assert (found["total"], found["messages"], found["states"]["held"]) == (0, [], 0)
+    assert site.call("held", "release-all").stdout == "Nothing waits.\n"
+    assert site.call("audit").stdout == "Nothing of the kind was recorded.\n"
+    assert "each" in site.call("held", "rebuild").stdout
+
+
+def test_what_waits_is_listed(site: Host) -> None:
+    first = site.held(1, subject="the first", strength=4)
+    second = site.held(2, BOARD, subject="[bold]the second[/] \x1b[31m")
+    gone = site.held(3, subject="the third")
+    decide(site, gone.id, Event.REJECT)
+    shown = site.call("held", "list").stdout
+    for part in (
+        first.name,
+        second.name,
+        "the first",
+        "not proven",
+        "proven by log-in",
+        "[bold]the second[/]",
+        NEWS,
+    ):
+        assert part in shown
+    assert gone.name not in shown
+    assert "\x1b" not in shown
+    assert "2 messages; 2 wait for a decision." in shown
+    found = site.asked("held", "list")
+    assert [one["name"] for one in found["messages"]] == [first.name, second.name]
+    assert found["messages"][0]["since"] == iso(first.recorded)
+    assert found["states"] == dict.fromkeys(map(str, State), 0) | {"held": 2, "rejected": 1}
+    assert site.asked("held", "list", "-g", "BOARD@MASOCIETE.EXAMPLE")["total"] == 1
+    assert site.asked("held", "list", "--state", "all")["total"] == 3
+    assert site.asked("held", "list", "-s", "rejected")["messages"][0]["decided_by"] == CHLOE.name
+    limited = site.call("held", "list", "--limit", "1").stdout
+    assert "1 of 2 messages (--limit)" in limited
+    site.call("held", "list", "--state", "lost", code=Exit.USAGE)
+    assert "no mail address" in site.call("held", "list", "-g", "nonsense", code=Exit.FINDING).stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 159])
+def test_a_narrow_screen_gets_several_lines_and_nothing_beyond_its_edge(site: Host, width: int) -> None:
+    site.held(
+        1, subject="a subject that is much too long for any screen of this width, and longer still " * 3
+    )
+    shunted = site.held(2, BOARD, subject="other")
+    decide(site, shunted.id, Event.SHUNT, DESK, note="552 5.3.4 too large")
+    runner = CliRunner(env={"COLUMNS": str(width), "FORCE_COLOR": "1", "TERM": "xterm"})
+    shown = runner.invoke(app, ["-c", str(site.configuration.file), "held", "list"]).stdout
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert max(map(len, plain.splitlines())) <= width
+    for part in ("not proven", "…", "shunted", shunted.name, "in "):
+        assert part in plain
+
+
+def test_everything_about_one_message(site: Host) -> None:
+    lines = "\n".join(f"line {number}" for number in range(60))
+    body = f"Dear all,\n\x1b[31mred\x1b[0m \u202eevil\n{lines}\n"
+    item = site.held(1, subject="all about me", strength=4, body=body)
+    ledger = site.opened()
+    address = "chloe@masociete.example"
+    ledger.letters.plan((Letter(0, item.id, "request", address, "Chloe", "fr", "u", 0, item.recorded, "0"),))
+    ledger.letters.failed(ledger.letters.due(2**40)[0].id, 2**33, "450 4.2.1 mailbox busy")
+    ledger.close()
+    shown = site.call("held", "show", item.name[:6]).stdout
+    for part in (
+        item.name, "all about me", f"{address} (moderator)", "proven by log-in", "the group is moderated",
+        "hold, key 0, sealed", item.arrival.ticket, item.arrival.content, "line 5", "…", "rebuild → held",
+        "not yet: 450 4.2.1 mailbox busy", "/hold/.Held/cur/",
+    ):  # fmt: skip
+        assert part in shown, part
+    assert "line 40" not in shown
+    assert not set(shown) & {"\x1b", "\u202e"}
+    found = site.asked("held", "show", item.name)
+    assert found["ticket_terms"]["kind"] == "hold"
+    assert found["ticket_terms"]["key"] == 0
+    assert {"address": address, "as": "moderator"} in found["may_decide"]
+    assert found["letters"][0]["why"] == "450 4.2.1 mailbox busy"
+    assert [row["action"] for row in found["history"]] == ["rebuild"]
+    raw = CliRunner().invoke(app, ["-c", str(site.configuration.file), "held", "show", item.name, "--raw"])
+    whole = site.hold.mailbox.read(item.arrival.file)
+    assert raw.stdout_bytes == whole[whole.index(b"Received:") :]
+
+
+def test_a_message_whose_file_or_group_is_gone(site: Host) -> None:
+    item = site.held(1, subject="soon gone")
+    site.hold.mailbox.remove(item.arrival.file)
+    assert "no longer in the hold mailbox" in site.call("held", "show", item.name).stdout
+    refused = site.call("held", "show", item.name, "--raw", code=Exit.STATE)
+    assert "no longer in the hold mailbox" in refused.stderr
+    site.configuration.site.mirror.rename(site.configuration.site.mirror.with_name("away.db"))
+    assert site.asked("held", "show", item.name)["may_decide"] is None
+    assert "can't be told" in site.call("held", "show", item.name).stdout
+
+
+def test_the_first_decision_stands_and_the_exit_code_says_so(
+    site: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "jean")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    one, two, three = (site.held(number, subject=f"subject {number}") for number in (1, 2, 3))
+    said = site.call("held", "approve", one.name, two.name[:7], one.name, "--reason", "fine").stdout
+    assert said.count("is approved") == 2
+    assert "isn't running" in said
+    assert [site.state(item) for item in (one, two, three)] == [State.APPROVED, State.APPROVED, State.HELD]
+    later = site.call("held", "reject", one.name, three.name, "-r", "no", code=Exit.DECIDED).stdout
+    assert f"{one.name} was already approved by jean on" in later
+    assert "by command; that stands." in later
+    assert (site.state(one), site.state(three)) == (State.APPROVED, State.REJECTED)
+    found = site.asked("held", "approve", three.name, code=Exit.DECIDED)
+    assert found["decisions"][0]["happened"] is False
+    assert found["decisions"][0]["decided_by"] == "jean"
+    assert found["running"] is False
+    ledger = site.opened()
+    row = ledger.audit(action="reject")[0]
+    assert (row.actor, row.way, row.detail) == ("jean", "command", "no")
+    ledger.close()
+
+
+def test_who_is_told_of_another_way_is_told_which(site: Host) -> None:
+    item = site.held(1)
+    decide(site, item.id, Event.REJECT)
+    said = site.call("held", "approve", item.name, code=Exit.DECIDED).stdout
+    assert "already rejected by chloe@masociete.example" in said
+    assert "by mail" in said
+
+
+def test_what_was_shunted_can_be_decided_and_what_is_out_cannot(site: Host) -> None:
+    shunted, released = site.held(1), site.held(2)
+    decide(site, shunted.id, Event.SHUNT, DESK, note="552 5.3.4 too large")
+    decide(site, released.id, Event.APPROVE)
+    decide(site, released.id, Event.RELEASE, DESK)
+    site.call("held", "approve", shunted.name)
+    assert site.state(shunted) is State.APPROVED
+    site.call("held", "reject", released.name, "--reason", "", code=Exit.DECIDED)
+    assert site.state(released) is State.RELEASED
+
+
+def test_a_name_that_is_none_decides_nothing(site: Host) -> None:
+    items = [site.held(number) for number in range(30)]
+    first = min(item.name[0] for item in items if sum(one.name[0] == item.name[0] for one in items) > 1)
+    several = site.call("held", "approve", items[0].name, first, code=Exit.FINDING).stderr
+    assert "several names begin so" in several
+    assert "no held message has this name" in site.call("held", "approve", "zzzz", code=Exit.FINDING).stderr
+    site.call("held", "show", "", code=Exit.FINDING)
+    assert site.asked("held", "list", "-s", "held")["total"] == 30
+    site.call("held", "reject", items[0].name, code=Exit.USAGE)
+
+
+def test_release_all_asks_and_takes_what_was_held_then(site: Host) -> None:
+    news = [site.held(number) for number in range(3)]
+    board = site.held(9, BOARD)
+    refused = site.call("held", "release-all", code=Exit.USAGE)
+    assert "4 messages wait for a decision; --yes" in refused.stderr
+    said = site.call("held", "release-all", "--group", NEWS, "--yes").stdout
+    assert f"3 messages for {NEWS} approved." in said
+    assert {site.state(item) for item in news} == {State.APPROVED}
+    assert site.state(board) is State.HELD
+    assert site.asked("held", "release-all", "-y", "-r", "spring cleaning")["approved"] == 1
+    ledger = site.opened()
+    assert ledger.audit(action="approve")[-1].detail == "spring cleaning"
+    ledger.close()
+
+
+def test_more_than_one_transaction_of_them(site: Host) -> None:
+    for number in range(250):
+        site.hold.delivered(site.ticket(number), Folder.HELD)
+    assert site.asked("held", "rebuild")["recorded"] == 250
+    assert site.asked("held", "release-all", "--yes")["approved"] == 250
+    assert site.asked("held", "list", "-s", "approved", "-n", "999")["total"] == 250
+
+
+def test_rebuild_tells_what_it_found(site: Host) -> None:
+    site.lose_the_ledger()
+    site.hold.delivered(site.ticket(1), Folder.HELD)
+    site.hold.delivered(site.ticket(1), Folder.HELD)
+    site.hold.delivered(site.ticket(2), Folder.APPROVED)
+    site.hold.delivered("nonsense", Folder.HELD)
+    said = site.call("held", "rebuild").stdout
+    assert "4 messages in the hold mailbox" in said
+    for part in ("2  recorded", "1  shunted", "1  there twice"):
+        assert part in said
+    assert site.configuration.site.state.stat().st_mode & 0o777 == 0o600
+    broken = site.hold.mailbox.path / ".Held" / "cur" / "7.dir:2,S"
+    broken.mkdir()
+    assert "can't be read" in site.call("held", "rebuild", code=Exit.FINDING).stdout
+
+
+def test_audit_chooses_and_counts(site: Host) -> None:
+    one, two = site.held(1), site.held(2, BOARD)
+    decide(site, one.id, Event.REJECT, comment="Not here.")
+    rows = [json.loads(line) for line in site.call("audit", "--json").stdout.splitlines()]
+    assert [row["action"] for row in rows] == ["rebuild", "rebuild", "reject"]
+    assert (rows[2]["actor"], rows[2]["before"], rows[2]["after"]) == (CHLOE.name, "held", "rejected")
+    assert rows[2]["at"].endswith("Z")
+
+    def listed(*options: str) -> list[str]:
+        found = [json.loads(line) for line in site.call("audit", *options, "--json").stdout.splitlines()]
+        return [row["item"] for row in found]
+
+    assert listed("--item", two.name[:5]) == [two.name]
+    assert listed("--group", BOARD) == [two.name]
+    assert listed("--action", "reject") == [one.name]
+    assert listed("--limit", "1") == [one.name]
+    assert len(listed("--since", "1h")) == 3
+    assert listed("--since", "2099-01-01") == []
+    shown = site.call("audit", "-n", "1").stdout
+    assert re.search(rf"reject +{one.name}  chloe@masociete.example, by mail  {NEWS}  Not here\.", shown)
+    assert "there may be more" in shown
+    assert "wants a date" in site.call("audit", "--since", "yesterday", code=Exit.USAGE).stderr
+    site.call("audit", "--item", "zzzz", code=Exit.FINDING)
+
+
+def test_audit_follows(site: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = site.held(1)
+    naps = list[float]()
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 1:
+            decide(site, item.id, Event.REJECT)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    rows = [json.loads(line) for line in site.call("audit", "--follow", "--json").stdout.splitlines()]
+    assert [row["action"] for row in rows] == ["rebuild", "reject"]
+
+
+def test_a_mail_is_traced_by_each_of_its_names(site: Host, tmp_path: Path) -> None:
+    item = site.held(1)
+    decide(site, item.id, Event.APPROVE)
+    decide(site, item.id, Event.RELEASE, DESK, note="4F2A0B9999")
+    names = (
+        item.name[:5],
+        item.arrival.message_id,
+        item.arrival.message_id.strip("<>"),
+        "4F2A0B3C5D",
+        "4F2A0B9999",
+    )
+    for name in names:
+        found = site.asked("trace", name)
+        assert [one["name"] for one in found["messages"]] == [item.name], name
+        assert found["messages"][0]["queue_ids_out"] == ["4F2A0B9999"]
+        assert found["messages"][0]["path"].endswith(f"{item.arrival.file}:2,S")
+        assert [row["action"] for row in found["messages"][0]["history"]] == ["rebuild", "approve", "release"]
+    shown = site.call("trace", item.name).stdout
+    for part in ("released", "4F2A0B3C5D", "4F2A0B9999", "Went as", "History"):
+        assert part in shown
+    log = tmp_path / "mail.log"
+    log.write_text("Nov 26 10:00:00 mx postfix/qmgr[3]: 4F2A0B9999: removed\nNov 26 other\n")
+    assert "4F2A0B9999: removed" in site.call("trace", item.name, "--log", str(log)).stdout
+    unknown = site.call("trace", "nobody@outside.example", code=Exit.FINDING).stderr
+    assert "the ledger doesn't know such a mail" in unknown
+    both = site.call("trace", "nobody@outside.example", "-l", str(log), code=Exit.FINDING).stderr
+    assert "neither the ledger nor the logs" in both
+    missing = site.call("trace", "x@y", "--log", str(tmp_path / "none.log"), code=Exit.CONFIGURATION).stderr
+    assert "none.log: No such file" in missing
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress)]
+)
+def test_packed_logs_are_read(
+    site: Host, tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    line = b"Nov 26 10:00:00 mx postfix/cleanup[3]: 4F2A0B9999: message-id=<a@x.example>\n"
+    log = tmp_path / f"mail.log.{ending}"
+    log.write_bytes(pack(line))
+    site.lose_the_ledger()
+    assert "4F2A0B9999" in site.call("trace", "a@x.example", "--log", str(log)).stdout
+
+
+def test_a_mail_to_several_moderated_groups_has_an_item_for_each(site: Host) -> None:
+    first = site.held(1)
+    octets = site.hold.mailbox.read(first.arrival.file)
+    ticket = site.ticket(2, BOARD)
+    name = site.hold.delivered(ticket, Folder.HELD)
+    site.hold.mailbox.find(name).write_bytes(octets.replace(first.arrival.ticket.encode(), ticket.encode()))
+    site.call("held", "rebuild")
+    assert [one["group"] for one in site.asked("trace", first.name)["messages"]] == [NEWS, BOARD]
+
+
+def test_keys_rotate_list_and_drop(site: Host) -> None:
+    item = site.held(1)
+    assert site.asked("keys", "list")["keys"][0]["sealing"] is True
+    rotated = site.call("keys", "rotate").stdout
+    assert "Key 1 seals now" in rotated
+    assert "isn't running" in rotated
+    keys = site.asked("keys", "list")["keys"]
+    assert [(key["id"], key["sealing"], key["open_items"]) for key in keys] == [(1, True, 0), (0, False, 1)]
+    shown = site.call("keys", "list").stdout
+    assert "1 open message bears its ticket" in shown
+    for secret in (key.secret.hex() for key in read_keys(site.configuration.site.service.key_file).keys):
+        assert secret not in shown
+    assert "seals" in site.call("keys", "drop", "1", code=Exit.IN_THE_WAY).stderr
+    assert "there are 1, 0" in site.call("keys", "drop", "9", code=Exit.FINDING).stderr
+    needed = site.call("keys", "drop", "0", code=Exit.IN_THE_WAY).stderr
+    assert "bears its ticket" in needed
+    assert "--force" in needed
+    decide(site, item.id, Event.REJECT)
+    assert "ten days" in site.call("keys", "drop", "0", code=Exit.IN_THE_WAY).stderr
+    assert "gone" in site.call("keys", "drop", "0", "--force").stdout
+    assert [key["id"] for key in site.asked("keys", "list")["keys"]] == [1]
+    site.lose_the_ledger()
+    site.call("keys", "rotate")
+    assert site.asked("keys", "list")["keys"][1]["open_items"] is None
+    assert "no ledger" in site.call("keys", "drop", "1", code=Exit.IN_THE_WAY).stderr
+
+
+def test_backup_and_restore(site: Host, tmp_path: Path) -> None:
+    item = site.held(1)
+    archive = tmp_path / "backup.tgz"
+    said = site.call("backup", str(archive)).stdout
+    assert "the ledger with 1 item, 1 held; 1 message; the keys." in said
+    assert archive.stat().st_mode & 0o777 == 0o600
+    refused = site.call("backup", str(archive), code=Exit.IN_THE_WAY).stderr
+    assert "there already" in refused
+    assert site.asked("backup", str(archive), "--force")["mail"] == 1
+    assert not list(tmp_path.glob(".backup*"))
+    streamed = CliRunner().invoke(app, ["-c", str(site.configuration.file), "backup", "-"])
+    assert streamed.exit_code == 0
+    (tmp_path / "streamed.tgz").write_bytes(streamed.stdout_bytes)
+    assert "--force" in site.call("restore", str(archive), code=Exit.IN_THE_WAY).stderr
+    site.lose_the_ledger()
+    site.hold.mailbox.remove(item.arrival.file)
+    restored = site.asked("restore", str(tmp_path / "streamed.tgz"))
+    assert (restored["brought_in"], restored["there"], restored["kept"]) == (1, 0, [])
+    assert site.state(item) is State.HELD
+    again = site.call("restore", str(archive), "--force").stdout
+    assert "stayed" in again
+    assert "state.db.before-" in again
+    rows = [json.loads(line) for line in site.call("audit", "-a", "restore", "--json").stdout.splitlines()]
+    assert [row["detail"] for row in rows] == ["backup.tgz"]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"no archive at all", b"\x1f\x8b\x08\x00broken", bytes(5000)],
+    ids=["empty", "text", "gzip", "nul"],
+)
+def test_what_is_no_backup_is_one_sentence(site: Host, tmp_path: Path, octets: bytes) -> None:
+    (tmp_path / "bad.tgz").write_bytes(octets)
+    site.lose_the_ledger()
+    said = site.call("restore", str(tmp_path / "bad.tgz"), code=Exit.STATE).stderr
+    assert said.count("\n") == 1
+    assert "bad.tgz: " in said
+    assert not site.configuration.site.state.exists()
+
+
+COMMANDS = (
+    ("held", "list"), ("held", "show", "x"), ("held", "approve", "x"), ("held", "reject", "x", "-r", "y"),
+    ("held", "release-all", "-y"), ("audit",), ("trace", "x"), ("backup", "FILE"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_without_a_ledger_a_command_says_so_and_makes_none(
+    site: Host, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    site.lose_the_ledger()
+    words = [str(tmp_path / "b.tgz") if word == "FILE" else word for word in command]
+    assert "there is no ledger" in site.call(*words, code=Exit.STATE).stderr
+    assert site.asked(*words, code=Exit.STATE)["exit"] == Exit.STATE
+    assert not site.configuration.site.state.exists()
+    assert not (tmp_path / "b.tgz").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_ledger_that_is_none_or_of_a_later_version(
+    site: Host, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    words = [str(tmp_path / "b.tgz") if word == "FILE" else word for word in command]
+    ledger = site.opened()
+    with ledger.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    ledger.close()
+    assert "later version" in site.call(*words, code=Exit.STATE).stderr
+    site.configuration.site.state.write_bytes(b"rubbish" * 1000)
+    assert "state.db" in site.call(*words, code=Exit.STATE).stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("held", "rebuild"), ("keys", "rotate"), ("held", "approve", "x"), ("backup", "b")]
+)
+def test_without_a_key_a_command_says_so(site: Host, command: tuple[str, ...]) -> None:
+    site.configuration.site.service.key_file.unlink()
+    assert "there is no ticket key" in site.call(*command, code=Exit.CONFIGURATION).stderr
+    assert not site.configuration.site.service.key_file.exists()
+
+
+def test_rebuild_without_a_directory_records_nothing(site: Host) -> None:
+    site.hold.delivered(site.ticket(1), Folder.HELD)
+    site.configuration.site.mirror.unlink()
+    site.call("held", "rebuild", code=Exit.MIRROR)
+    assert site.asked("held", "list")["total"] == 0
+
+
+def test_times_as_people_write_and_read_them() -> None:
+    now = 1_795_624_000
+    assert [moment(text, now) for text in ("90m", "2h", "3d", "1w", " 5 s ")] == [
+        now - 5400, now - 7200, now - 259_200, now - 604_800, now - 5,
+    ]  # fmt: skip
+    assert moment("2026-11-25T16:26:40Z", now) == moment("2026-11-25T17:26:40+01:00", now) == now
+    assert iso(moment("2026-11-25T16:26:40Z", 0)) == "2026-11-25T16:26:40Z"
+    for nonsense in ("", "yesterday", "2h3m", "-2h", "2026-13-01"):
+        with pytest.raises(ValueError, match=r"."):
+            moment(nonsense, now)
+    lengths = (0, 45, 119, 120, 7_199, 7_200, 172_799, 172_800, 8_640_000)
+    assert [brief(length) for length in lengths] == [
+        "0 s", "45 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 days", "100 days",
+    ]  # fmt: skip
+    assert (until(0, now), until(now - 1, now), until(now + 60, now)) == ("never", "overdue", "in 60 s")
+    assert (ago(now, now), ago(now - 60, now)) == ("just now", "60 s ago")
