@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groupmilter.cli.held_shape import STYLES, many, proof, shape
+from groupmilter.cli.held_shape import STYLES, many, proof, proven, shape
 from groupmilter.cli.options import Call, ConfigOption, GroupOption, JsonOption
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import brief, iso
@@ -148,9 +148,9 @@ def _sender(item: Item) -> Text:
     from rich.text import Text
 
     author = str(plain(item.arrival.author or "<>"))
-    if not item.arrival.strength:
+    if not proven(item):
         # In front, where no narrow screen cuts it off.
-        return Text.assemble(("not proven: ", "yellow"), author)
+        return Text.assemble((f"{proof(item)}: ", "yellow"), author)
     return Text.assemble(author, ", ", proof(item))
 
 

@@ -21,6 +21,7 @@ STYLES = {
 }
 _PROOFS = {
     "claimed": "not proven",
+    "machine": "not proven, from a trusted computer",
     "dmarc": "proven by the domain",
     "network": "proven by the network",
     "certificate": "proven by a certificate",
@@ -104,8 +105,19 @@ def strength(item: Item) -> str:
 
 
 def proof(item: Item) -> str:
-    """Return how well the sender is proven, for people."""
-    return _PROOFS[strength(item)]
+    """Return how well the sender is proven, for people, and who he is where the author names somebody else."""
+    from groupmilter.moderation.wording import proof as word
+
+    name = item.terms.sender_name
+    return _PROOFS[word(item.arrival)] + (f" as {name}" if name and name not in item.arrival.author else "")
+
+
+def proven(item: Item) -> bool:
+    """Tell whether somebody is proven to have sent it."""
+    from groupmilter.moderation.wording import proof as word
+    from groupmilter.moderation.wording import sound
+
+    return sound(word(item.arrival))
 
 
 def because(item: Item) -> str:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
     from groupmilter.moderation.rows import AuditRow, Posted
 
-_LINES = 25
-_LONGEST = 500
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="A message's name, or the beginning of it that no other has.")
 ]
@@ -162,12 +160,10 @@ def _attachments(sight: Sight) -> tuple[str, ...]:
 
 def _text(sight: Sight) -> str:
     """Return the beginning of the text, with nothing in it that a terminal would obey."""
-    from groupmilter.moderation.arrival import plain as one_line
-    from groupmilter.moderation.arrival import text_of
+    from groupmilter.moderation.excerpt import excerpt
 
-    lines = text_of(sight.message).splitlines() if sight.message is not None else []
-    shown = [one_line(line, _LONGEST) for line in lines[:_LINES]]
-    return "\n".join((*shown, *(["…"] if len(lines) > _LINES else []))).strip()
+    lines, more = excerpt(sight.message) if sight.message is not None else ((), False)
+    return "\n".join((*lines, "…") if more else lines)
 
 
 def _draw(console: Console, sight: Sight) -> None:
