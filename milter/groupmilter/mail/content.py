@@ -78,18 +78,24 @@ def parted(content: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
     What is no field begins the body, as it does for Postfix.
     """
     fields: list[tuple[bytes, bytes]] = []
-    rest = content
-    while rest:
-        line, end, after = rest.partition(b"\n")
+    at = 0
+    while at < len(content):
+        stop = _line_end(content, at)
+        line = content[at:stop]
         if not line.rstrip(b"\r"):
-            rest = after
+            at = stop + 1
             break
         if b":" not in line:
             break
-        while after[:1] in {b" ", b"\t"}:
-            more, end, after = after.partition(b"\n")
-            line += b"\n" + more
-        name, _, value = line.partition(b":")
+        while content[stop + 1 : stop + 2] in {b" ", b"\t"}:
+            stop = _line_end(content, stop + 1)
+        name, _, value = content[at:stop].partition(b":")
         fields.append((name, value))
-        rest = after if end else b""
-    return fields, rest
+        at = stop + 1
+    return fields, content[at:]
+
+
+def _line_end(content: bytes, at: int) -> int:
+    """Return where the line ends that begins at a place: its line feed, or the end of all."""
+    end = content.find(b"\n", at)
+    return end if end >= 0 else len(content)

@@ -44,8 +44,11 @@ _ZIP = b"PK\x03\x04"
 _UNLISTED = (zipfile.BadZipFile, struct.error, ValueError, LookupError, OSError, RuntimeError, EOFError)
 _MOST_NAMES = 2_000
 _UUENCODED = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})", re.MULTILINE)
+_NAMING = re.compile(
+    rb"^content-(disposition|type)[ \t]*:((?:[^\n]|\n[ \t]){0,5000})", re.IGNORECASE | re.MULTILINE
+)
+_MOST_VALUE = 4096
 _LONGEST_LINE = 998
-_MOST_READ = 2**20
 
 
 def why_not_attached(message: bytes, largest: int) -> str:
@@ -55,10 +58,10 @@ def why_not_attached(message: bytes, largest: int) -> str:
     if b"\0" in message or b"\r" in message or _has_long_line(message):
         return "unfit"
     parts = parts_of(message)
-    if parts is None:
+    if parts is None or sum(1 for _ in _NAMING.finditer(message)) > _MOST_NAMES:
         return "unfit"
-    inline = any(_runs(name.decode("utf-8", "replace")) for name in _UUENCODED.findall(message))
-    return "program" if inline or any(map(_program, parts)) else ""
+    named = any(map(_runs, _all_names(message)))
+    return "program" if named or any(map(_program, parts)) else ""
 
 
 def _has_long_line(message: bytes) -> bool:
@@ -67,20 +70,36 @@ def _has_long_line(message: bytes) -> bool:
 
 def attachment_names(message: bytes) -> tuple[str, ...]:
     """Return the names of the files that a message holds, the first twenty, as text for people."""
-    named = (next(_names(part), "") for part in parts_of(message[:_MOST_READ]) or ())
-    return tuple(islice((shown(name, 80) for name in named if name), 20))
+    return tuple(islice(dict.fromkeys(shown(name, 80) for name in _all_names(message)), 20))
 
 
-def _names(part: Message) -> Iterator[str]:
-    """Yield the names that a part gives its file: programs differ in which of them they take."""
-    for field, parameter in (("content-disposition", "filename"), ("content-type", "name")):
+def _all_names(message: bytes) -> Iterator[str]:
+    """Yield what a message calls its files, wherever in it a field names one.
+
+    Mail programs differ in how they take a message apart, so its structure isn't asked.
+    """
+    for field in islice(_NAMING.finditer(message), _MOST_NAMES):
+        yield from _names(field[1].lower(), field[2])
+    for name in islice(_UUENCODED.finditer(message), _MOST_NAMES):
+        yield name[1].decode("utf-8", "replace")
+
+
+def _names(field: bytes, value: bytes) -> list[str]:
+    """Return the names in a field: programs differ in which of them they take."""
+    if len(value) > _MOST_VALUE:
+        return ["?"]
+    made = Message()
+    made["content-type"] = value.decode("utf-8", "replace")
+    parameters = ("filename", "name") if field == b"disposition" else ("name",)
+    names = []
+    for parameter in parameters:
         try:
-            value = part.get_param(parameter, None, field)
-            text = _in_its_charset(value) if isinstance(value, tuple) else _unencoded(str(value or ""))
+            given = made.get_param(parameter)
+            text = _in_its_charset(given) if isinstance(given, tuple) else _unencoded(given or "")
         except (ValueError, LookupError, TypeError, AttributeError):
             text = "?"
-        if text.strip():
-            yield text
+        names += [text] if text.strip() else []
+    return names
 
 
 def _in_its_charset(value: tuple[str | None, str | None, str]) -> str:
@@ -96,7 +115,7 @@ def _unencoded(name: str) -> str:
 
 
 def _program(part: Message) -> bool:
-    if part.get_content_type() in _PROGRAM_TYPES or any(map(_runs, _names(part))):
+    if part.get_content_type() in _PROGRAM_TYPES:
         return True
     if part.is_multipart() or part.get_content_type() in {"text/plain", "text/html"}:
         return False
@@ -112,7 +131,8 @@ def _runs(name: str) -> bool:
     """Tell whether a file of this name is a program somewhere."""
     # Trailing dots, blanks and what can't be seen are dropped by the systems on which programs run by their name.
     seen = "".join(c for c in name.lower() if c.isprintable() and ord(c) != 0xFFFD).rstrip(". ")
-    return seen.rpartition(".")[2].strip() in _PROGRAMS
+    _, dot, suffix = seen.rpartition(".")
+    return bool(dot) and suffix.strip() in _PROGRAMS
 
 
 def _packs_program(octets: bytes) -> bool:

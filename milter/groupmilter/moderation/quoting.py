@@ -28,10 +28,10 @@ _RULE = re.compile(
 _INTRODUCTION = re.compile(
     r"^(?=.*\d)\s*(?:(?:on|le|el|il|op|em|den|w dniu)\b.{4,300}"
     r"(?:wrote|a écrit|escribió|ha scritto|het volgende|schreef.{0,200}|escreveu|skrev.{0,200}|napisał.{0,20})"
-    r"|am\b.{4,200}\bschrieb\b.{0,200}"
-    r"|.{1,200}<[^<>\s]{3,200}>\s*(?:wrote|a écrit|schrieb))\s*:\s*$",
+    r"|am\b.{4,200}\bschrieb\b.{0,200})\s*:\s*$",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"^.{1,200}<[^<>\s]{3,200}>\s*(?:wrote|a écrit|schrieb)\s*:\s*$", re.IGNORECASE)
 _FROM = re.compile(r"^\s*\*?(from|de|von|da|van|från|lähettäjä|od)\s*\*?\s*:", re.IGNORECASE)
 _FIELD = re.compile(
     r"^\s*\*?(sent|date|to|subject|envoyé|à|objet|gesendet|an|betreff|datum|enviado|para|asunto|inviato|a|oggetto"
@@ -62,12 +62,14 @@ def own_text(octets: bytes) -> str:
 def _ends(following: list[str]) -> bool:
     """Tell whether what somebody wrote himself ends before the first of these lines."""
     line = following[0][:500]
-    if _MARK.match(line) or _RULE.match(line) or _DEVICE.match(line):
+    if any(mark.match(line) for mark in (_MARK, _RULE, _DEVICE, _NAMED)):
         return True
     if _FROM.match(line) and any(_FIELD.match(other[:100]) for other in following[1:]):
         return True
     whole = ""
     for part in following[:_BROKEN]:
+        if not part.strip():
+            return False
         whole = f"{whole} {part[:500]}".strip()
         if _INTRODUCTION.match(whole):
             return True

@@ -14,14 +14,15 @@ import re
 from email.message import Message
 from itertools import islice
 
-_MOST_READ = 512 * 1024
+_MOST_READ = 256 * 1024
 _MOST_PARTS = 200
 _MOST_BOUNDARIES = 50
+_MOST_DELIMITERS = 1_000
 _MOST_VALUE = 4096
 _BOUNDARY = re.compile(rb"boundary\*?\d*\*?\s*=", re.IGNORECASE)
 _WRONG = (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
 # Codecs that are no charset of a mail, or take their time.
-_NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw-unicode-escape", "undefined"})
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
 _TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9]*)")
 _HIDDEN = {
     name: re.compile(rf"</{name}", re.IGNORECASE) for name in ("head", "script", "style", "template", "title")
@@ -33,7 +34,8 @@ _LONG_NUMBER = re.compile(r"&#(?:\d{8,}|[xX][0-9a-fA-F]{8,});?")
 
 def parts_of(message: bytes) -> tuple[Message, ...] | None:
     """Return all parts of a message, containers included; None where it has too many or can't be taken apart."""
-    if len(list(islice(_BOUNDARY.finditer(message), _MOST_BOUNDARIES + 1))) > _MOST_BOUNDARIES:
+    boundaries = sum(1 for _ in islice(_BOUNDARY.finditer(message), _MOST_BOUNDARIES + 1))
+    if boundaries > _MOST_BOUNDARIES or message.count(b"\n--") > _MOST_DELIMITERS:
         return None
     try:
         parsed = email.message_from_bytes(message, policy=email.policy.compat32)
@@ -82,7 +84,7 @@ def in_charset(octets: bytes, charset: str | None) -> str:
     """Return octets as text; in UTF-8 where the charset is unknown, with signs for what can't be read."""
     try:
         codec = codecs.lookup(charset or "utf-8")
-        if codec.name in _NO_CHARSETS:
+        if codec.name.replace("_", "-") in _NO_CHARSETS:
             codec = codecs.lookup("utf-8")
         return octets.decode(codec.name, "replace")
     except (LookupError, ValueError):

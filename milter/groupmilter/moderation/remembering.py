@@ -63,7 +63,12 @@ def proven(item: Item) -> bool:
 
 def author(item: Item, own_domains: frozenset[str] = frozenset()) -> str:
     """Return the canonical address of the item's author; empty where it can't be read without doubt."""
-    text = item.arrival.author.strip()
+    return author_address(item.arrival.author, own_domains)
+
+
+def author_address(shown: str, own_domains: frozenset[str] = frozenset()) -> str:
+    """Return the canonical address in a From field as it is kept for people; empty where it can't be read."""
+    text = shown.strip()
     if text.endswith(">"):
         # What is shown before the brackets is the sender's own text, and may look like another address.
         before, opened, text = text[:-1].rpartition("<")

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
+from groupmilter.mail.address import canonical, domain_of, strict
 from groupmilter.groups.ticket import digest
 from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import Arrival, Terms
+from groupmilter.moderation.remembering import author_address
 from groupmilter.policy.reasons import reason
 from groupmilter.policy.settings import HoldThen, Settings, SiteRule
 
@@ -87,6 +89,6 @@ def told(arrival: Arrival, directory: Lookup) -> str:
     if isinstance(person, Person):
         path = arrival.return_path.lower()
         return arrival.return_path if path in map(str.lower, person.addresses) else person.address
-    author = arrival.author.rpartition("@")[2].rstrip("> ").lower()
-    same = author and author == arrival.return_path.rpartition("@")[2].lower()
-    return arrival.return_path if same else ""
+    domain = domain_of(author_address(arrival.author))
+    own = domain and domain_of(strict(arrival.return_path) or "") == domain
+    return arrival.return_path if own else ""
