@@ -102,8 +102,8 @@ class Holding:
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[Holding]:
-    """Give a mailbox whose groups `sales`, moderated by anna, and `news` are known."""
+def holding(folder: Path, *more: Put) -> Iterator[Holding]:
+    """Give a mailbox whose groups `sales`, moderated by anna, and `news` are known; `more` wins over what there is."""
     mailbox = Maildir(folder / "hold")
     mailbox.prepare()
     people = [Put(person(name)) for name in ("owner", "anna", "bert")]
@@ -113,7 +113,8 @@ def holding(folder: Path) -> Iterator[Holding]:
     ]
     reader = Reader(folder / "mirror.db", 3600.0)
     ledger = Ledger.open(url(folder))
-    with opened(folder / "mirror.db", *people, *groups):
+    entries = {put.entry.uuid: put for put in (*people, *groups, *more)}
+    with opened(folder / "mirror.db", *entries.values()):
         yield Holding(folder, _Lookups(reader), mailbox, ledger)
     ledger.close()
     reader.close()

@@ -21,7 +21,7 @@ from groupmilter.moderation.arrival import automatic, message_of
 from groupmilter.moderation.circle import Lookups, reachable
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import DESK, Item, State
-from groupmilter.moderation.ledger import Ledger, Letter
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Letter
 from groupmilter.moderation.letter_queue import ASKING
 from groupmilter.moderation.letters import LISTED, Addressee, Letters, Ways
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
@@ -131,14 +131,24 @@ class Correspondence:
         try:
             composed = self._composed(one, item)
         except OSError as error:
-            self.ledger.letters.failed(one, self._now(), f"can't be read: {error}")
-            self.log.warning("letter can't be written yet", item=item.name if item else "", why=str(error))
+            self._unwritten(one, item, f"can't be read: {error}")
+            return
+        except LedgerUnavailable:
+            raise
+        except Exception as surprise:
+            # One letter that can't be written must not keep all others from being sent.
+            self.log.exception("surprise with a letter", item=item.name if item else "", kind=one.kind)
+            self._unwritten(one, item, f"can't be written: {surprise}")
             return
         if composed is None:
             self.ledger.letters.forget(one.id)
         elif self._submitted((one,), composed):
             self.ledger.letters.sent((one.id,), self._now())
             self.log.info("letter sent", kind=one.kind, to=one.address, item=item.name if item else "")
+
+    def _unwritten(self, one: Letter, item: Item | None, why: str) -> None:
+        self.ledger.letters.failed(one, self._now(), why)
+        self.log.warning("letter can't be written yet", item=item.name if item else "", why=why)
 
     def _composed(self, one: Letter, item: Item | None) -> EmailMessage | None:
         """Return a letter; None for one that answers automatic mail, which nobody may (RFC 3834 section 2)."""

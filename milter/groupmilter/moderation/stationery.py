@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import tzinfo
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -22,6 +22,10 @@ from groupmilter.mail.shown import shown
 _MOST_NAME = 80
 _MOST_SUBJECT = 200
 _MOST_HEADER = 16_384
+_MOST_ADDRESS = 320
+_LINE = 76
+_SPECIAL = re.compile(r'(["\\])')
+_ESCAPED = r"\\\1"
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,200}@[!-;=?A-~]{1,200}>")
 
 
@@ -51,13 +55,14 @@ class Stationery:
         # Addresses beyond ASCII have no other form in a header; such a letter goes by SMTPUTF8.
         policy = email.policy.SMTP.clone(linesep="\n", utf8=not to.address.isascii())
         letter = EmailMessage(policy=policy)
-        letter["From"] = Address(shown(name, _MOST_NAME), "moderation", self.service_domain)
-        letter["To"] = _to(to)
-        letter["Subject"] = shown(subject, _MOST_SUBJECT)
-        letter["Date"] = format_datetime(local_time(now, self.zone))
-        letter["Message-ID"] = self.message_id(identity, to.address)
-        letter["Auto-Submitted"] = "auto-generated"
-        letter["X-Auto-Response-Suppress"] = "All"
+        sender = f"moderation@{self.service_domain}"
+        _put(letter, "From", _mailbox("From", shown(name, _MOST_NAME), sender))
+        _put(letter, "To", _mailbox("To", shown(to.name, _MOST_NAME), shown(to.address, _MOST_ADDRESS)))
+        _put(letter, "Subject", _words("Subject", shown(subject, _MOST_SUBJECT)))
+        _put(letter, "Date", format_datetime(local_time(now, self.zone)))
+        _put(letter, "Message-ID", self.message_id(identity, to.address))
+        _put(letter, "Auto-Submitted", "auto-generated")
+        _put(letter, "X-Auto-Response-Suppress", "All")
         return letter
 
     def message_id(self, identity: str, address: str) -> str:
@@ -69,8 +74,8 @@ class Stationery:
 def refer(letter: EmailMessage, message_id: str) -> None:
     """Make a letter part of the thread of another message, where that has a Message-ID that can be repeated."""
     if _MESSAGE_ID.fullmatch(message_id):
-        letter["In-Reply-To"] = message_id
-        letter["References"] = message_id
+        _put(letter, "In-Reply-To", message_id)
+        _put(letter, "References", message_id)
 
 
 def fill(letter: EmailMessage, plain: str, html: str) -> None:
@@ -111,8 +116,23 @@ def enclose_header(letter: EmailMessage, message: bytes) -> None:
     letter.add_attachment(kept, subtype="rfc822-headers", cte="quoted-printable")
 
 
-def _to(to: Addressee) -> str | Address:
-    try:
-        return Address(shown(to.name, _MOST_NAME), addr_spec=to.address)
-    except (ValueError, IndexError):
-        return shown(to.address)
+def _put(letter: EmailMessage, name: str, value: str) -> None:
+    """Write a field as it is: the library's own folding doubles blanks and breaks long identifiers (Python 3.11)."""
+    letter.set_raw(name, value)
+
+
+def _words(field: str, text: str) -> str:
+    """Return text for a header: encoded as a whole where it needs to be, folded in any case (RFC 2047)."""
+    return Header(text, "us-ascii" if _is_plain(text) else "utf-8", _LINE, field).encode()
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether text may stand in a header as it is: nothing in it can be taken for an encoded word."""
+    return text.isascii() and "=?" not in text
+
+
+def _mailbox(field: str, name: str, address: str) -> str:
+    if not name:
+        return address
+    written = f'"{_SPECIAL.sub(_ESCAPED, name)}"' if _is_plain(name) else _words(field, name)
+    return f"{written}\n <{address}>"

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
-from groupmilter.mail.address import canonical, domain_of, strict
 from groupmilter.groups.ticket import digest
-from groupmilter.mail.address import canonical
+from groupmilter.mail.address import canonical, domain_of, strict
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import Arrival, Terms
 from groupmilter.moderation.remembering import author_address
