@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from dataclasses import replace
 from email.message import EmailMessage
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from tests.moderation.ledgers import KEYS, arrival
 from tests.support.letters import untyped
 
-from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
+from groupmilter.groups.ticket import TOKEN_LENGTH, Action, Kind, Token, digest, seal_token
 from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.item import Item, State, Terms
 from groupmilter.moderation.letters import Addressee, Letters, Ways
@@ -19,6 +20,11 @@ from groupmilter.moderation.letters import Addressee, Letters, Ways
 NOW = 1_795_540_000
 SERVICE = "groups.masociete.example"
 GROUP = "commercial@masociete.example"
+ADDRESS = re.compile(
+    rf"^  ((?:approve|reject)\+[a-z2-7]{{{TOKEN_LENGTH}}}@{re.escape(SERVICE)})$", re.MULTILINE
+)
+LINK = re.compile(r"^  (https?://\S+/decide/\S+)$", re.MULTILINE)
+"""Addresses and links of ours, each on a line of its own."""
 PARIS = ZoneInfo("Europe/Paris")
 SENDER = "marie.martin@ailleurs.example"
 JEAN = Addressee("jean.dupont@masociete.example", "Jean Dupont", "fr", "uuid-jean")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from groupmilter.language.catalogue import marked
+from groupmilter.mail.shown import shown
 from groupmilter.moderation.attaching import attachment_names
 from groupmilter.moderation.excerpt import harmless
 from groupmilter.moderation.item import Item
@@ -45,7 +46,7 @@ def details(item: Item, voice: Voice, releases: bool) -> tuple[Row, ...]:
 
 def to_group(item: Item, voice: Voice) -> Row:
     """Return for which group a message is."""
-    return Row(voice.say("To the group"), item.terms.group_address)
+    return Row(voice.say("To the group"), shown(item.terms.group_address))
 
 
 def received(item: Item, voice: Voice) -> Row:
@@ -61,10 +62,10 @@ def sender(item: Item, voice: Voice) -> tuple[Row, ...]:
     name = item.arrival.author.rpartition("<")[0].strip(' "')
     nobody = () if item.arrival.author else voice.say("nobody is named")
     if item.terms.sender_name:
-        rows = [Row(voice.say("Sender"), item.terms.sender_name, proven, tone)]
-        rows.append(Row(voice.say("From"), address or item.arrival.author, nobody))
+        rows = [Row(voice.say("Sender"), shown(item.terms.sender_name), proven, tone)]
+        rows.append(Row(voice.say("From"), address or shown(item.arrival.author), nobody))
     else:
-        rows = [Row(voice.say("From"), address or item.arrival.author, (*nobody, *proven), tone)]
+        rows = [Row(voice.say("From"), address or shown(item.arrival.author), (*nobody, *proven), tone)]
     if address and name and name.lower() not in {address, item.terms.sender_name.lower()}:
         rows.append(Row(voice.say("Name given"), harmless(name)))
     return tuple(rows)

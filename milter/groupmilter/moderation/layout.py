@@ -30,7 +30,7 @@ LIGHT: Mapping[str, str] = {
 DARK: Mapping[str, str] = {
     "paper": "#11161c", "sheet": "#1a2129", "ink": "#e7ecf1", "quiet": "#a7b3bf", "line": "#333e4a",
     "quoted": "#11161c", "accent": "#8fc0f5", "good": "#86d9a8", "bad": "#ffaba3", "doubt": "#f3c778",
-    "on-button": "#ffffff", "approve": "#1d7a47", "reject": "#b5382e",
+    "on-button": "#ffffff", "approve": "#1d7a47", "reject": "#c4402f",
 }  # fmt: skip
 
 

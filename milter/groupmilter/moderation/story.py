@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from groupmilter.mail.shown import prose, shown
 from groupmilter.moderation.facts import at
 from groupmilter.moderation.item import Item, State, Way
 from groupmilter.moderation.sheet import Said, Value, Voice
@@ -17,7 +18,7 @@ def story(item: Item, voice: Voice, reader: str) -> tuple[Said, ...]:
     """
     said = [_decision(item, voice, own=item.decided_by.lower() == reader.lower())]
     if item.comment and item.state is State.REJECTED:
-        said.append(voice.say("Reason given: {reason}", reason=item.comment))
+        said.append(voice.say("Reason given: {reason}", reason=prose(item.comment, 2_000)))
     if item.state is State.RELEASED:
         said.append(voice.say("It was delivered to the group on {time}.", time=at(item.finished)))
     elif item.state is State.APPROVED:
@@ -36,7 +37,7 @@ def _decision(item: Item, voice: Voice, *, own: bool) -> Said:
         return voice.say("You approved it on {time}, {way}.", time=time, way=way)
     if own:
         return voice.say("You rejected it on {time}, {way}.", time=time, way=way)
-    who: Value = item.decided_by or (lambda speech: speech.say("Somebody"))
+    who: Value = shown(item.decided_by) or (lambda speech: speech.say("Somebody"))
     if item.state in _APPROVED:
         return voice.say("{who} approved it on {time}, {way}.", who=who, time=time, way=way)
     return voice.say("{who} rejected it on {time}, {way}.", who=who, time=time, way=way)
