@@ -37,59 +37,58 @@ def request(item: Item, message: bytes = MESSAGE, to: Addressee = ALICE) -> str:
     return text(letters().request(item, message, to, ways(item, to), NOW))
 
 
+REQUEST = """\
+A message waits for your decision
+
+To the group: {group}
+From:         {sender}
+              Not proven: anybody may have put this address there.
+Name given:   Marie Martin
+Subject:      Proposition pour l'été
+Attachments:  Proposition.pdf
+
+The message, in its sender's words:
+> Bonjour,
+>
+> voici notre proposition pour l'été, comme convenu au téléphone.
+> Les délais : trois semaines après la commande.
+>
+> Bien cordialement
+> Marie Martin
+
+To approve, send an empty message to:
+  {own.approve}
+
+To reject, send a message to (what you write in it is the reason):
+  {own.reject}
+
+Or decide on this page:
+  {own.link}
+
+Held because: messages to this group need approval
+Received:     Tuesday, 24 November 2026 at 18:05 (UTC+1)
+Size:         48 kB
+Expires:      Friday, 27 November 2026 at 18:06 (UTC+1); it is rejected then
+              unless somebody decides
+Reference:    {item.name}
+
+The whole message is attached.
+
+To decide by mail, write from your own account: you have to be logged in
+to your mail server, and nobody else can use these addresses. A reply to
+this letter decides nothing.
+
+The reason of a rejection is written to the sender, if the sender is
+told at all.
+"""
+
+
 def test_a_request_in_english() -> None:
     item = held()
     own = ways(item, ALICE)
     letter = delivered(letters().request(item, MESSAGE, ALICE, own, NOW))
     assert letter["Subject"] == "To approve: Proposition pour l'été (commercial)"
-    said = text(letter)
-    assert said == "\n".join(
-        (
-            "A message waits for your decision",
-            "",
-            f"To the group: {GROUP}",
-            f"From:         {SENDER}",
-            "              Not proven: anybody may have put this address there.",
-            "Name given:   Marie Martin",
-            "Subject:      Proposition pour l'été",
-            "Attachments:  Proposition.pdf",
-            "",
-            "The message, in its sender's words:",
-            "> Bonjour,",
-            ">",
-            "> voici notre proposition pour l'été, comme convenu au téléphone.",
-            "> Les délais : trois semaines après la commande.",
-            ">",
-            "> Bien cordialement",
-            "> Marie Martin",
-            "",
-            "To approve, send an empty message to:",
-            f"  {own.approve}",
-            "",
-            "To reject, send a message to (what you write in it is the reason):",
-            f"  {own.reject}",
-            "",
-            "Or decide on this page:",
-            f"  {own.link}",
-            "",
-            "Held because: messages to this group need approval",
-            "Received:     Tuesday, 24 November 2026 at 18:05 (UTC+1)",
-            "Size:         48 kB",
-            "Expires:      Friday, 27 November 2026 at 18:06 (UTC+1); it is rejected then",
-            "              unless somebody decides",
-            f"Reference:    {item.name}",
-            "",
-            "The whole message is attached.",
-            "",
-            "To decide by mail, write from your own account: you have to be logged in",
-            "to your mail server, and nobody else can use these addresses. A reply to",
-            "this letter decides nothing.",
-            "",
-            "The reason of a rejection is written to the sender, if the sender is",
-            "told at all.",
-            "",
-        )
-    )
+    assert text(letter) == REQUEST.format(group=GROUP, sender=SENDER, own=own, item=item)
 
 
 def test_french_for_who_reads_french_and_both_where_nobody_knows() -> None:
