@@ -50,6 +50,10 @@ class Paper:
         found = [entry for entry in entries if digest_of(entry.uuid) == digest]
         return found[0] if len(found) == 1 else None
 
+    def by_dn(self, dn: str) -> Group | Person | None:
+        entries: list[Group | Person] = [*self.groups.values(), *self.people.values()]
+        return next((entry for entry in entries if entry.dn == dn), None)
+
     def group(self, node: Node) -> Group | None:
         return self.groups.get(node)
 

@@ -1,6 +1,7 @@
 """A moderator's answer by mail: the milter has proven who wrote it, here it is put to the item that it names.
 
-Automatic mail is dropped in silence, with an audit row. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer
+Automatic mail is dropped in silence, with an audit row. An answer that is read again, after a crash, changes nothing and
+tells nobody anything. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer
 then stays in the mailbox and is read again.
 """
 
@@ -14,7 +15,7 @@ from groupmilter.groups.ticket import Action
 from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions, Problem
-from groupmilter.moderation.item import Arrival, Event, Item, Way, Who
+from groupmilter.moderation.item import Arrival, Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.quoting import own_text
 
@@ -60,10 +61,13 @@ class Answers:
         if event is None:
             self._note("answer-ignored", who)
             return
-        changed = self.decisions.decide(item, event, who, own_text(octets))
-        if not changed.happened:
+        comment = own_text(octets) if event is Event.REJECT else ""
+        changed = self.decisions.decide(item, event, who, comment)
+        if changed.happened:
+            return
+        self.ledger.note("decided-before", who, int(self.clock()), item_id=item.id)
+        if not _wanted(changed.item, event, who):
             self.ledger.letters.plan((letter("decided", item.id, person, int(self.clock())),))
-            self.ledger.note("decided-before", who, int(self.clock()), item_id=item.id)
 
     def _invalid(self, problem: Problem, person: Person, who: Who) -> None:
         now = int(self.clock())
@@ -72,6 +76,12 @@ class Answers:
 
     def _note(self, action: str, who: Who) -> None:
         self.ledger.note(action, who, int(self.clock()))
+
+
+def _wanted(item: Item, event: Event, who: Who) -> bool:
+    """Tell whether what stands is what this person has decided himself: the same answer read again, or sent twice."""
+    rejected = item.state is State.REJECTED
+    return item.decided_by == who.name and item.way == Way.MAIL and rejected is (event is Event.REJECT)
 
 
 def letter(kind: str, item_id: int, person: Person, now: int, detail: str = "") -> Letter:
