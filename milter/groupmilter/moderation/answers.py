@@ -1,8 +1,8 @@
 """A moderator's answer by mail: the milter has proven who wrote it, here it is put to the item that it names.
 
-Automatic mail is dropped in silence, with an audit row. An answer that is read again, after a crash, changes nothing and
-tells nobody anything. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer
-then stays in the mailbox and is read again.
+Automatic mail is dropped in silence, with an audit row. An answer that is read again, after a crash, changes nothing
+and tells nobody anything. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer then stays in the mailbox and
+is read again.
 """
 
 from __future__ import annotations
