@@ -1,6 +1,7 @@
 """`python -m deploy.demo`: the demonstration, on a machine that has what it needs (`deploy/demo/run` sees to it).
 
-Exit code 0: all five messages fared as they should; 1: one did not; 2: bad arguments; 3: a server didn't start.
+Exit code 0: all messages and decisions fared as they should; 1: one did not; 2: bad arguments; 3: a server didn't
+start.
 Ctrl-C, TERM and HUP end everything that was started and remove the directory.
 """
 
@@ -14,9 +15,12 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from deploy.demo import telling
-from deploy.demo.guide import invitation, watch
+from deploy.demo import telling, telling_moderation
+from deploy.demo.deciding import asked, decide, waiting
+from deploy.demo.decisions import DECISIONS
+from deploy.demo.guide import invite, watch
 from deploy.demo.play import explain_arguments, play
+from deploy.demo.post import folder_of
 from deploy.demo.site import Site
 from deploy.demo.story import STORY, Scene, Words
 from deploy.demo.telling import Explained
@@ -26,6 +30,7 @@ from tests.support.serving import ServingFailed
 from tests.support.slapd import SlapdFailed
 
 _NOT_STARTED = 3
+_WANTED = len(STORY) + len(DECISIONS)
 _FAILURES = (PostfixError, ServingFailed, SlapdFailed, OSError, TimeoutError)
 
 
@@ -36,7 +41,7 @@ class _Ended(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Show everything; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="deploy/demo/run", description="Five telling messages, then stay up."
+        prog="deploy/demo/run", description="Five telling messages, four decisions, then stay up."
     )
     parser.add_argument(
         "--once", action="store_true", help="end after the messages; exit code 0 if all is well"
@@ -71,19 +76,41 @@ def _show(console: Console, *, once: bool) -> int:
     with Site(lambda words: console.print(telling.step(words))) as site:
         console.print(telling.configuration(site.serving.configuration))
         good = sum(_tell(console, site, number, scene) for number, scene in enumerate(STORY, 1))
-        console.print(telling.closing(good))
+        good += _decisions(console, site)
+        console.print(telling.closing(good, _WANTED))
         if not once:
-            console.print(invitation(site))
+            invite(console, site)
             watch(site, lambda where, subject, sender: console.print(telling.arrival(where, subject, sender)))
         console.print(telling.step(Words("everything is being stopped", "arrêt de tout")))
-    return 0 if good == len(STORY) else 1
+    return 0 if good == _WANTED else 1
 
 
 def _tell(console: Console, site: Site, number: int, scene: Scene) -> bool:
     outcome = play(site, scene)
-    held = [path.read_bytes() for path in outcome.held]
+    held = [site.held()[name].read_bytes() for name in outcome.held]
     console.print(telling.scene(number, scene, outcome, explained(site, scene), held))
     return outcome.matches(scene)
+
+
+def _decisions(console: Console, site: Site) -> int:
+    """Have each held message decided about, and tell of it; return how many fared as they should."""
+    console.print(telling_moderation.chapter())
+    good = 0
+    for number, decided in enumerate(DECISIONS, 1):
+        file = waiting(site, decided.scene)
+        letters = asked(site, decided.scene)
+        if number == 1:
+            words = Words("Siân's letter", "le courriel que reçoit Siân")
+            console.print(telling_moderation.shown(letters[decided.moderator], words))
+        came = decide(site, decided, file)
+        console.print(telling_moderation.decision(number, decided, came))
+        for told in came.told.values():
+            words = Words("what the sender gets", "ce que reçoit l'expéditeur")
+            console.print(telling_moderation.shown(told, words))
+        good += came.matches(decided)
+    where = {name: folder_of(path) for name, path in site.held().items()}
+    console.print(telling_moderation.folders(where, str(site.hold)))
+    return good
 
 
 def explained(site: Site, scene: Scene) -> Explained:

@@ -1,86 +1,173 @@
-"""How to go on by hand once the five messages are through, and what arrives meanwhile.
+"""How to go on by hand once the story is told, and what arrives meanwhile.
 
-Fails like reading a directory that somebody else has removed: OSError.
+Fails like reading a directory that somebody else has removed: OSError; `deciding` for the letter about the message
+that is left: TimeoutError.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from pathlib import Path
 
-from deploy.demo import telling
+from deploy.demo.by_hand import write_scripts
+from deploy.demo.deciding import answer_address, letter, link, reference
+from deploy.demo.decisions import LEFT_FOR_YOU
 from deploy.demo.people import PASSWORD
+from deploy.demo.play import send
+from deploy.demo.post import folder_of
 from deploy.demo.site import Site
 from deploy.demo.story import DOMAIN, Words
-from rich.console import RenderableType
+from rich.console import Console
+from rich.text import Text
 from tests.support.serving import command
 
 _PAUSE = 0.5
+_MODERATOR = "sian"
 
 
-def invitation(site: Site) -> RenderableType:
-    """Return addresses, log-ins and command lines of the running site."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some lines to paste, each with what it is for; empty words: the line speaks for itself."""
+
+    title: Words
+    lines: tuple[tuple[Words, str], ...]
+
+
+def invite(console: Console, site: Site) -> None:
+    """Leave one message held, and print addresses, log-ins and lines to paste for as long as the site stays up."""
+    addresses = {person.login: person.addresses[0] for person in site.people}
     ports = site.postfix.ports
-    listening = (
-        ("MX", f"127.0.0.1:{ports.mx}   from anybody, no log-in · pour tous"),
-        ("Submission", f"127.0.0.1:{ports.submission}   log-in wanted · avec identification"),
-        ("LDAP", f"{site.slapd.uri}   {site.slapd.root[0]} / {site.slapd.root[1]}"),
-        ("Mailboxes", f"{site.mail}/<log-in>"),
-        ("Hold mailbox", str(site.hold)),
-        ("Logs", f"{site.postfix.layout.log}   {site.folder}/groupmilter.log"),
-    )
-    logins = tuple((person.login, person.name) for person in site.people)
-    return telling.invitation(
-        telling.Invitation(listening, logins, PASSWORD, tuple(_commands(site)), site.folder)
-    )
-
-
-def _commands(site: Site) -> Iterator[tuple[Words, str]]:
-    ports, (root, password) = site.postfix.ports, site.slapd.root
     ours = f"{command()} -c {site.serving.path}"
-    swaks = f"swaks --server 127.0.0.1:{ports.submission} --auth-user bob --auth-password {PASSWORD}"
-    yield (
-        Words("as Bob, who has logged in (apt-get install swaks)", "comme Bob, identifié"),
-        f"{swaks} --from bob.petit@{DOMAIN} --to contact@{DOMAIN}",
+    write_scripts(site.folder, ports.mx, ports.submission, addresses, ours)
+    (site.folder / "open-contact.ldif").write_text(_open_contact(site), "utf-8")
+    send(site, LEFT_FOR_YOU.sender, LEFT_FOR_YOU.group, LEFT_FOR_YOU.content(), None)
+    console.print(Text("It stays up: now you. · Tout reste en marche : à vous.\n", "bold"))
+    for part in (_where(site), _decide(site), _others(site)):
+        _show(console, part)
+    console.print(Text.assemble(("Log-ins", "bold blue"), f"  (password · mot de passe : {PASSWORD})"))
+    console.print(Text("  " + " ".join(addresses)))
+    console.print(_listening(site))
+
+
+def _show(console: Console, part: Part) -> None:
+    """Print a part; lines to paste are never folded."""
+    title = Text.assemble((part.title.en, "bold blue"), ("  ·  ", "dim"), (part.title.fr, "italic blue"))
+    console.print(title)
+    for words, line in part.lines:
+        if words.en:
+            console.print(Text.assemble("  ", words.en, ("  ·  ", "dim"), (words.fr, "italic dim")))
+        console.print(Text(line, "cyan"), soft_wrap=True)
+    console.print()
+
+
+def _where(site: Site) -> Part:
+    words = Words("In another terminal", "Dans un autre terminal")
+    return Part(words, ((Words("", ""), f"cd {site.folder}"),))
+
+
+def _decide(site: Site) -> Part:
+    request = letter(site, LEFT_FOR_YOU, _MODERATOR)
+    name = reference(request)
+    title = Words("A customer's message still waits: decide", "Un message attend encore : décidez")
+    return Part(
+        title,
+        (
+            (Words("Siân's letter about it", "le courriel reçu par Siân"), "./read sian"),
+            (Words("by her link, in a browser", "par son lien"), link(request)),
+            (
+                Words("or by mail, as Siân", "ou par courriel"),
+                f"./send sian {answer_address(request, approve=True)}",
+            ),
+            (Words("or by command", "ou en ligne de commande"), "./groupmilter held list"),
+            (Words("", ""), f"./groupmilter held show {name}"),
+            (Words("", ""), f"./groupmilter held approve {name}"),
+            (Words("what became of it", "ce qu'il est devenu"), f"./groupmilter trace {name}"),
+        ),
     )
-    yield (
-        Words("as an outsider", "comme un inconnu"),
-        f"swaks --server 127.0.0.1:{ports.mx} --from x@outside.example --to support@{DOMAIN}",
+
+
+def _others(site: Site) -> Part:
+    root, password = site.slapd.root
+    return Part(
+        Words("Write, read, ask", "Écrire, lire, demander"),
+        (
+            (
+                Words("as Bob, who logs in", "comme Bob, identifié"),
+                f'./send bob contact@{DOMAIN} "Lunch?" "At noon?"',
+            ),
+            (
+                Words("as an outsider", "comme un inconnu"),
+                f"./send x@outside.example contact@{DOMAIN}",
+            ),
+            (Words("who has got mail", "qui a du courrier"), "./read"),
+            (
+                Words("who is in a group", "qui est dans un groupe"),
+                f"./groupmilter expand tous@{DOMAIN}",
+            ),
+            (
+                Words("who may write, and why", "qui peut écrire, et pourquoi"),
+                f"./groupmilter explain --to direction@{DOMAIN} --from bob.petit@{DOMAIN} --login bob",
+            ),
+            (
+                Words("open contact@ to the world: at once", "ouvrir contact@ au monde : immédiat"),
+                f"ldapmodify -x -H {site.slapd.uri} -D {root} -w {password} -f open-contact.ldif",
+            ),
+        ),
     )
-    yield Words("who is in a group", "qui est dans un groupe"), f"{ours} expand tous@{DOMAIN}"
-    yield Words("all groups", "tous les groupes"), f"{ours} group list"
-    yield (
-        Words("who may write, and why", "qui peut écrire, et pourquoi"),
-        f"{ours} explain --to direction@{DOMAIN} --from bob.petit@{DOMAIN} --login bob",
+
+
+def _open_contact(site: Site) -> str:
+    return (
+        f"dn: cn=contact,ou=groups,{site.slapd.suffix}\nchangetype: modify\n"
+        "replace: dgRequireAuthentication\ndgRequireAuthentication: FALSE\n"
     )
-    yield (
-        Words("open contact@ to the world: in force at once", "ouvrir contact@ au monde : effet immédiat"),
-        f"printf 'dn: cn=contact,ou=groups,{site.slapd.suffix}\\nchangetype: modify\\nreplace: "
-        f"dgRequireAuthentication\\ndgRequireAuthentication: FALSE\\n' | "
-        f"ldapmodify -x -H {site.slapd.uri} -D {root} -w {password}",
+
+
+def _listening(site: Site) -> Text:
+    ports = site.postfix.ports
+    pairs = (
+        ("MX", f"127.0.0.1:{ports.mx}"),
+        ("Submission", f"127.0.0.1:{ports.submission}"),
+        ("LDAP", site.slapd.uri),
+        ("Hold mailbox", str(site.hold)),
+        ("Mailboxes", f"{site.mail}/LOG-IN"),
+        ("Logs", f"{site.folder}/groupmilter.log"),
+        ("", str(site.postfix.layout.log)),
     )
+    lines = [Text.assemble((f"{name:<13}", "bold blue"), value) for name, value in pairs]
+    ends = "Ctrl-C stops everything and removes the folder. · Ctrl-C arrête et efface tout."
+    return Text("\n").join((*lines, Text(), Text(ends)))
 
 
 def watch(site: Site, tell: Callable[[str, str, str], None]) -> None:
     """Tell of each message that arrives (where, subject, sender), for ever; a signal's exception ends it."""
-    seen = _all_mail(site)
+    seen = dict(_all_mail(site))
     outside = len(site.sink.messages)
     while True:
         time.sleep(_PAUSE)
-        for path, where in _all_mail(site).items() - seen.items():
-            tell(where, *_heading(path.read_bytes()))
-        seen |= _all_mail(site)
+        for key, (path, where) in dict(_all_mail(site)).items():
+            if key not in seen and path.exists():
+                seen[key] = (path, where)
+                tell(where, *_heading(path.read_bytes()))
         for message in site.sink.messages[outside:]:
             tell(f"outside: {', '.join(message.addresses)}", *_heading(message.content))
             outside += 1
 
 
-def _all_mail(site: Site) -> dict[Path, str]:
-    boxes = {path: person.login for person in site.people for path in site.arrived(person.login)}
-    return boxes | dict.fromkeys(site.held(), "hold mailbox · boîte d'attente")
+def _all_mail(site: Site) -> Iterator[tuple[str, tuple[Path, str]]]:
+    """Yield every message by what tells it apart: a held one anew in each folder."""
+    for person in site.people:
+        for path in site.arrived(person.login):
+            yield str(path), (path, person.login)
+    for name, path in site.held().items():
+        folder = folder_of(path)
+        # In the inbox it is for an instant only.
+        if folder:
+            yield f"{folder}/{name}", (path, f"hold mailbox · boîte d'attente, .{folder}/")
 
 
 def _heading(message: bytes) -> tuple[str, str]:

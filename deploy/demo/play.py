@@ -7,11 +7,10 @@ it doesn't answer. What `groupmilter explain` says is asked for afterwards, with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from deploy.demo.people import PASSWORD
 from deploy.demo.site import Site
-from deploy.demo.story import Scene
+from deploy.demo.story import OUTSIDE, Scene
 from tests.support.smtp_client import SmtpClient
 
 
@@ -30,13 +29,13 @@ class Outcome:
     :param dialogue: without greeting and EHLO.
     :param at: where the deciding reply came, ``rcpt`` or ``end``.
     :param delivered: log-ins of those who got a copy, one entry for each copy, sorted.
-    :param held: the copies in the hold mailbox.
+    :param held: names of the copies in the hold mailbox.
     """
 
     dialogue: tuple[Exchange, ...]
     at: str
     delivered: tuple[str, ...]
-    held: tuple[Path, ...]
+    held: tuple[str, ...]
 
     @property
     def reply(self) -> str:
@@ -52,13 +51,13 @@ class Outcome:
 
 def play(site: Site, scene: Scene) -> Outcome:
     """Send a scene's message, wait until Postfix has nothing left to do, and look into the mailboxes."""
-    before = {person.login: site.arrived(person.login) for person in site.people}
+    before = {person.login: site.copies(person.login) for person in site.people}
     held = site.held()
-    dialogue = _send(site, scene)
+    dialogue = send(site, scene.sender, scene.group, scene.content(), scene.login)
     site.postfix.wait_idle()
-    delivered = [login for login, known in before.items() for _ in site.arrived(login) - known]
+    delivered = [login for login, known in before.items() for _ in site.copies(login) - known]
     at = "rcpt" if dialogue[-1].command.startswith("RCPT") else "end"
-    return Outcome(dialogue, at, tuple(sorted(delivered)), tuple(sorted(site.held() - held)))
+    return Outcome(dialogue, at, tuple(sorted(delivered)), tuple(sorted(site.held().keys() - held)))
 
 
 def explain_arguments(scene: Scene) -> tuple[str, ...]:
@@ -67,21 +66,22 @@ def explain_arguments(scene: Scene) -> tuple[str, ...]:
     return ("explain", "--to", scene.group, "--from", scene.sender, *who)
 
 
-def _send(site: Site, scene: Scene) -> tuple[Exchange, ...]:
+def send(site: Site, sender: str, to: str, content: bytes, login: str | None) -> tuple[Exchange, ...]:
+    """Send a message: with a log-in, or from a stranger's server; return what was said."""
     ports = site.postfix.ports
     said: list[Exchange] = []
-    with SmtpClient(ports.submission if scene.login else ports.mx) as client:
+    with SmtpClient(ports.submission if login else ports.mx) as client:
         client.ehlo("client.example")
-        if scene.login:
-            said.append(Exchange(f"AUTH PLAIN ({scene.login})", str(client.login(scene.login, PASSWORD))))
+        if login:
+            said.append(Exchange(f"AUTH PLAIN ({login})", str(client.login(login, PASSWORD))))
         else:
             # The way in which Postfix lets a test speak from elsewhere: nothing leaves loopback.
-            client.xclient(ADDR=str(scene.client), NAME="mail.outside.example")
+            client.xclient(ADDR=OUTSIDE, NAME="mail.outside.example")
             client.ehlo("mail.outside.example")
-        said.append(Exchange(f"MAIL FROM:<{scene.sender}>", str(client.mail(scene.sender))))
-        reply = client.rcpt(scene.group)
-        said.append(Exchange(f"RCPT TO:<{scene.group}>", str(reply)))
+        said.append(Exchange(f"MAIL FROM:<{sender}>", str(client.mail(sender))))
+        reply = client.rcpt(to)
+        said.append(Exchange(f"RCPT TO:<{to}>", str(reply)))
         if reply.code == 250:
-            said.append(Exchange("DATA … .", str(client.content(scene.content()))))
+            said.append(Exchange("DATA … .", str(client.content(content))))
         client.quit()
     return tuple(said)

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.demo.people import PASSWORD, Mailbox, mailboxes, recipients
+from deploy.demo.post import files, is_letter
 from deploy.demo.story import DOMAIN, Words
 from tests.support.ports import free_port
 from tests.support.postfix import Postfix
@@ -89,9 +90,17 @@ class Site:
         """The files in somebody's Maildir."""
         return frozenset((self.mail / login / "new").glob("*"))
 
-    def held(self) -> frozenset[Path]:
-        """The files in the hold mailbox."""
-        return frozenset((self.hold / "new").glob("*"))
+    def copies(self, login: str) -> frozenset[Path]:
+        """What people wrote to somebody, the letters of groupmilter left out."""
+        return frozenset(path for path in self.arrived(login) if not is_letter(path))
+
+    def letters(self, login: str) -> frozenset[Path]:
+        """What groupmilter wrote to somebody."""
+        return self.arrived(login) - self.copies(login)
+
+    def held(self) -> dict[str, Path]:
+        """The files in the hold mailbox and its folders, by name."""
+        return files(self.hold)
 
     def _set_up(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="groupmilter-demo-"))
@@ -102,9 +111,7 @@ class Site:
         self.people = mailboxes(self.slapd)
         self.tell(Words("groupmilter: first load of the directory", "groupmilter : premier chargement"))
         self.serving = self._open.enter_context(self._serving())
-        self.tell(
-            Words("Postfix, set up by `groupmilter postfix`", "Postfix, réglé par « groupmilter postfix »")
-        )
+        self.tell(Words("Postfix, set up by `groupmilter postfix`", "Postfix, ainsi réglé"))
         self.sink = self._open.enter_context(Sink())
         self.postfix = self._open.enter_context(self._postfix())
         apply(self.postfix, self.serving)

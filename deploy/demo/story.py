@@ -42,6 +42,7 @@ class Scene:
     :param login: who logs in; None: a stranger's server, from the client address.
     :param sender: envelope sender and author.
     :param lesson: why this is telling.
+    :param text: the message's own.
     """
 
     title: Words
@@ -49,6 +50,7 @@ class Scene:
     sender: str
     group: str
     subject: str
+    text: str
     expected: Expected
     login: str | None = None
 
@@ -64,7 +66,7 @@ class Scene:
             f"To: <{self.group}>",
             f"Subject: {self.subject}",
             "",
-            self.lesson.en,
+            self.text,
             "",
         )
         return "\r\n".join(lines).encode("ascii")
@@ -80,6 +82,7 @@ STORY = (
         f"alice.martin@{DOMAIN}",
         f"contact@{DOMAIN}",
         "Lunch?",
+        "At noon, as always?",
         Expected("250", "end", frozenset({"jean", "pierre"})),
         login="alice",
     ),
@@ -92,6 +95,7 @@ STORY = (
         "someone@outside.example",
         f"contact@{DOMAIN}",
         "An offer",
+        "We sell what you need.",
         Expected("550 5.7.1", "rcpt"),
     ),
     Scene(
@@ -103,17 +107,19 @@ STORY = (
         f"jean.dupont@{DOMAIN}",
         f"contact@{DOMAIN}",
         "Urgent payment",
+        "Pay at once, and tell nobody.",
         Expected("550 5.7.1", "rcpt"),
     ),
     Scene(
         Words("A customer writes to commercial@", "Un client écrit à commercial@"),
         Words(
-            "This group takes outsiders' mail, but Jean or Helene must approve it. It waits in the hold mailbox.",
-            "Ce groupe accepte l'extérieur, avec l'accord de Jean ou d'Hélène. Le message attend.",
+            "This group takes outsiders' mail once a moderator approves it. It waits in the hold mailbox.",
+            "Ce groupe accepte l'extérieur, avec l'accord d'un modérateur. Le message attend.",
         ),
         "buyer@customer.example",
         f"commercial@{DOMAIN}",
         "Request for an offer",
+        "Could you send us an offer for 200 chairs?",
         Expected("250", "end", held=1),
     ),
     Scene(
@@ -125,6 +131,7 @@ STORY = (
         f"administrator@{DOMAIN}",
         f"tous@{DOMAIN}",
         "Holidays",
+        "The office is closed from 24 December to 2 January.",
         Expected("250", "end", frozenset({"jean", "pierre", "francois", "aoife", "alice", "sian", "zoe"})),
         login="administrator",
     ),

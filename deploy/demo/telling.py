@@ -5,12 +5,12 @@ English, and French after it. Fails like writing to a closed terminal: BrokenPip
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from deploy.demo.play import Outcome
+from deploy.demo.play import Exchange, Outcome
 from deploy.demo.story import STORY, Scene, Words
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -20,6 +20,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+_TOKEN = re.compile(r"([a-z0-9]{12})[a-z0-9]{30,}")
 _ANSWERS = {"hit": ("hit", "bold red"), "miss": ("missed", "dim"), "pending": ("not evaluated", "yellow")}
 _REPLIES = {"2": "green", "3": "green", "4": "magenta", "5": "red"}
 
@@ -37,8 +38,8 @@ def opening() -> RenderableType:
     text = Text.assemble(
         ("groupmilter", "bold"),
         "\n",
-        "A private Postfix, a private LDAP server, five messages.\n",
-        ("Un Postfix et un annuaire privés, cinq messages.", "italic"),
+        "A private Postfix, a private LDAP server, five messages, four decisions.\n",
+        ("Un Postfix et un annuaire privés, cinq messages, quatre décisions.", "italic"),
     )
     return Panel(text, box=box.ROUNDED, border_style="blue", expand=False, padding=(0, 2))
 
@@ -65,26 +66,38 @@ def scene(
     number: int, played: Scene, outcome: Outcome, explained: Explained, held: Sequence[bytes]
 ) -> RenderableType:
     """One message: who and why it is telling, what was said, who got it, and which rule decided."""
-    title = f"{number}/{len(STORY)}  {played.title.en}"
-    heading = Text.assemble((title, "bold"), (f"  ·  {played.title.fr}", "italic"))
-    body = Table.grid(padding=(0, 2))
-    body.add_column(style="bold blue", no_wrap=True)
-    body.add_column(overflow="fold")
-    body.add_row("", Text.assemble(played.lesson.en, "\n", (played.lesson.fr, "italic")))
-    body.add_row("SMTP", _dialogue(outcome))
+    body = part("blue", played.lesson)
+    body.add_row("SMTP", dialogue(outcome.dialogue))
     body.add_row("Mail", _fate(outcome, held))
-    body.add_row("Why", _reasons(explained))
+    body.add_row("Why", _reasons(explained, whole=number == 1))
     body.add_row("", _verdict(played, outcome))
-    return Group(Rule(heading, align="left", style="blue"), Padding(body, (0, 0, 1, 0)))
+    return Group(heading(f"{number}/{len(STORY)}", played.title, "blue"), Padding(body, (0, 0, 1, 0)))
 
 
-def _dialogue(outcome: Outcome) -> RenderableType:
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(no_wrap=True)
-    rows.add_column(overflow="fold")
-    for exchange in outcome.dialogue:
-        rows.add_row(Text(exchange.command), Text(exchange.reply, _REPLIES.get(exchange.reply[:1], "")))
-    return rows
+def heading(number: str, title: Words, colour: str) -> RenderableType:
+    """A heading in both languages."""
+    return Group(
+        Rule(Text(f"{number}   {title.en}", "bold"), align="left", style=colour),
+        Text(f"{' ' * len(number)}   {title.fr}", "bold italic"),
+    )
+
+
+def part(colour: str, lesson: Words) -> Table:
+    """A table of labels and contents that begins with why it is told."""
+    body = Table.grid(padding=(0, 2))
+    body.add_column(style=f"bold {colour}", no_wrap=True)
+    body.add_column(overflow="fold")
+    body.add_row("", Text.assemble(lesson.en, "\n", (lesson.fr, "italic")))
+    return body
+
+
+def dialogue(steps: Sequence[Exchange]) -> RenderableType:
+    """What was said, each line with the answer below it; of long tokens the beginning."""
+    lines: list[RenderableType] = []
+    for step in steps:
+        lines.append(Text(_TOKEN.sub(r"\1…", step.command), overflow="fold"))
+        lines.append(Padding(Text(step.reply, _REPLIES.get(step.reply[:1], "")), (0, 0, 0, 2)))
+    return Group(*lines)
 
 
 def _fate(outcome: Outcome, held: Sequence[bytes]) -> RenderableType:
@@ -95,7 +108,8 @@ def _fate(outcome: Outcome, held: Sequence[bytes]) -> RenderableType:
         )
     for message in held:
         ticket = _top_line(message, b"Delivered-To")
-        lines.append(Text.assemble(("⏸ ", "yellow"), "hold mailbox · boîte d'attente  ", (ticket, "dim")))
+        lines.append(Text.assemble(("⏸ ", "yellow"), "hold mailbox · boîte d'attente"))
+        lines.append(Text(f"  {ticket}", "dim", overflow="fold"))
     return (
         Group(*lines)
         if lines
@@ -110,38 +124,31 @@ def _top_line(message: bytes, name: bytes) -> str:
     return ""
 
 
-def _reasons(explained: Explained) -> RenderableType:
+def _reasons(explained: Explained, *, whole: bool) -> RenderableType:
     answer = explained.answer
     [recipient] = answer["recipients"]
     parts: list[RenderableType] = [Text(f"the sender is {answer['identity']['text']}")]
     if "members" in recipient:
         ways = ", ".join(recipient["groups"])
         parts.append(Text(f"{recipient['members']} members, found through {ways}"))
-    parts += [_trace(recipient["trace"]), Text(f"$ {explained.command}", "dim")]
+    steps = recipient["trace"]
+    told = steps if whole else [one for one in steps if one["answer"] != "miss"]
+    if told:
+        parts.append(_trace(told))
+    if len(told) < len(steps):
+        parts.append(
+            Text(f"{len(steps) - len(told)} {'more ' if told else ''}rules asked, and missed", "dim")
+        )
+    parts.append(Text(f"$ {explained.command}", "dim"))
     return Group(*parts)
 
 
 def _trace(steps: Sequence[Mapping[str, str]]) -> RenderableType:
-    """All rules of the first group; of each nested group what hit, or that nothing did."""
     rows = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    for title, answer, because in _rows(steps):
-        style = "dim" if answer == "miss" else ""
-        rows.add_row(Text(title, style), Text(*_ANSWERS[answer]), Text(because, "dim"))
-    return rows
-
-
-def _rows(steps: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
-    first = steps[0]["group"] if steps else ""
-    nested: dict[str, int] = {}
     for one in steps:
-        if one["group"] == first:
-            yield one["rule"], one["answer"], one["because"]
-        elif one["answer"] == "miss":
-            nested[one["group"]] = nested.get(one["group"], 0) + 1
-        else:
-            yield f"{one['group']}: {one['rule']}", one["answer"], one["because"]
-    for group, count in nested.items():
-        yield group, "miss", f"{count} rules asked for this nested group, none more hits"
+        style = "dim" if one["answer"] == "miss" else ""
+        rows.add_row(Text(one["rule"], style), Text(*_ANSWERS[one["answer"]]), Text(one["because"], "dim"))
+    return rows
 
 
 def _verdict(played: Scene, outcome: Outcome) -> RenderableType:
@@ -157,59 +164,13 @@ def _verdict(played: Scene, outcome: Outcome) -> RenderableType:
     return Text("\n".join(lines), "bold red")
 
 
-def closing(good: int) -> RenderableType:
-    """How many of the messages fared as they should."""
-    if good == len(STORY):
-        french = f"Les {good} messages ont eu le sort prévu."
-        return Text(f"All {good} messages fared as they should. · {french}", "bold green")
-    return Text(f"Only {good} of {len(STORY)} messages fared as they should.", "bold red")
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What somebody needs who goes on by hand.
-
-    :param ports: what listens, and where.
-    :param commands: a sentence for each command line.
-    """
-
-    ports: Sequence[tuple[str, str]]
-    logins: Sequence[tuple[str, str]]
-    password: str
-    commands: Sequence[tuple[Words, str]]
-    folder: Path
-
-
-def invitation(given: Invitation) -> RenderableType:
-    """Addresses, log-ins and command lines, for as long as the demonstration stays up."""
-    ports = _pairs(given.ports)
-    people = Text("  ".join(f"{login}" for login, _ in given.logins))
-    parts: list[RenderableType] = [
-        Text("It stays up: now you. · Tout reste en marche : à vous.", "bold"),
-        Text(),
-        ports,
-        Text(),
-        Text.assemble(("Log-ins", "bold blue"), f"  (password · mot de passe: {given.password})"),
-        Padding(people, (0, 2)),
-        Text(),
-    ]
-    for words, line in given.commands:
-        parts += [
-            Text.assemble(words.en, ("  ·  ", "dim"), (words.fr, "italic dim")),
-            Text(f"  {line}", "cyan"),
-        ]
-    parts += [
-        Text(),
-        Text.assemble(("Everything is in ", ""), (str(given.folder), "cyan"), ", and goes with Ctrl-C."),
-    ]
-    return Padding(Group(*parts), (0, 0, 1, 0))
-
-
-def _pairs(pairs: Sequence[tuple[str, str]]) -> RenderableType:
-    rows = Table.grid(padding=(0, 2))
-    for name, value in pairs:
-        rows.add_row(Text(name, "bold blue"), Text(value))
-    return rows
+def closing(good: int, wanted: int) -> RenderableType:
+    """How many of the messages and decisions fared as they should."""
+    if good == wanted:
+        text = f"All {wanted} messages and decisions fared as they should."
+        french = f"Les {wanted} messages et décisions ont eu le sort prévu."
+        return Text(f"{text}\n{french}\n", "bold green")
+    return Text(f"Only {good} of {wanted} messages and decisions fared as they should.\n", "bold red")
 
 
 def arrival(where: str, subject: str, sender: str) -> RenderableType:
@@ -218,6 +179,6 @@ def arrival(where: str, subject: str, sender: str) -> RenderableType:
 
 
 def terminal() -> Console:
-    """Standard output; wide enough for the traces where it is no terminal."""
+    """Standard output; wide enough for most lines where it is no terminal."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=130)
+    return found if found.is_terminal else Console(highlight=False, width=100)

@@ -16,11 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deploy.demo import telling
 from deploy.demo.__main__ import explained
+from deploy.demo.deciding import Came, asked, decide, wait
+from deploy.demo.decisions import DECISIONS, LEFT_FOR_YOU, MODERATORS, Decided, Way
+from deploy.demo.guide import invite
 from deploy.demo.play import Exchange, Outcome, play
+from deploy.demo.post import parsed, text_of
 from deploy.demo.site import Site
 from deploy.demo.story import STORY, Expected, Scene
 from rich.console import Console
@@ -75,8 +80,8 @@ def test_the_story_tells_what_the_readme_promises() -> None:
 
 
 def test_the_held_message_bears_a_ticket_and_its_return_path(site: Site) -> None:
-    [held] = play(site, MODERATED).held
-    message = held.read_bytes()
+    [name] = play(site, MODERATED).held
+    message = site.held()[name].read_bytes()
     assert re.fullmatch(r"hold\+[a-z2-7]{59}@groups\.masociete\.example", delivered_to(message))
     assert return_path(message) == MODERATED.sender
 
@@ -112,6 +117,63 @@ def test_a_copy_too_many_is_noticed() -> None:
     assert not outcome.matches(ACCEPTED)
 
 
+def once(decided: Decided) -> Decided:
+    """A decision about a message that no other test sends."""
+    return replace(
+        decided, scene=replace(decided.scene, subject=f"{decided.scene.subject} {time.monotonic_ns()}")
+    )
+
+
+@pytest.mark.parametrize("told", DECISIONS, ids=("mail", "link", "command", "rejected"))
+def test_each_decision_has_the_effect_that_is_told(site: Site, told: Decided) -> None:
+    decided = once(told)
+    [name] = play(site, decided.scene).held
+    assert asked(site, decided.scene).keys() == MODERATORS
+    came = decide(site, decided, name)
+    assert came.matches(decided), came
+
+
+def test_the_story_shows_each_way_and_a_rejection_with_its_reason(site: Site) -> None:
+    assert {decided.way for decided in DECISIONS} == set(Way)
+    [rejected] = [once(decided) for decided in DECISIONS if not decided.approves]
+    [name] = play(site, rejected.scene).held
+    [told] = decide(site, rejected, name).told.values()
+    assert rejected.reason in " ".join(text_of(told).split())
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"delivered": frozenset({"pierre"})}, {"told": frozenset({"bob"})}, {"approves": False}],
+)
+def test_a_decision_that_fares_otherwise_is_noticed(otherwise: dict[str, Any]) -> None:
+    came = Came((), ("francois", "pierre"), {}, "Approved", 0.1)
+    decided = DECISIONS[0]
+    assert came.matches(decided)
+    assert not came.matches(replace(decided, **otherwise))
+
+
+def test_what_is_left_for_the_visitor_works_as_printed(site: Site) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    invite(console, site)
+    lines = [line.strip() for line in console.export_text().splitlines()]
+    for start, code, part in (
+        ("./send bob", 0, "250 2.0.0 Ok"),
+        ("./send x@outside.example", 1, "550 5.7.1"),
+        ("./read sian", 0, "To approve, send an empty message to:"),
+        ("./groupmilter expand", 0, "zoe.coeurdacier@masociete.example"),
+        ("./groupmilter held list", 0, LEFT_FOR_YOU.subject),
+        ("./send sian approve+", 0, "250 2.0.0 Ok"),
+    ):
+        [line] = [line for line in lines if line.startswith(start)]
+        ran = subprocess.run(line, shell=True, cwd=site.folder, capture_output=True, text=True, check=False)
+        assert (ran.returncode, part in ran.stdout) == (code, True), ran
+    wait(lambda: LEFT_FOR_YOU.subject in subjects(site, "pierre"), "the approved message")
+
+
+def subjects(site: Site, login: str) -> list[str]:
+    return [str(parsed(path)["Subject"]) for path in site.copies(login)]
+
+
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     with (folder / "output").open("w") as output:
@@ -141,7 +203,7 @@ def left_behind(folder: Path) -> list[Path]:
 def test_once_ends_by_itself_and_leaves_nothing(temporary: Path) -> None:
     process = start(temporary, "--once")
     assert process.wait(DEADLINE) == 0, shown(temporary)
-    assert "All 5 messages fared as they should." in shown(temporary)
+    assert "All 9 messages and decisions fared as they should." in shown(temporary)
     assert left_behind(temporary) == []
     assert of_session(process.pid) == []
 
