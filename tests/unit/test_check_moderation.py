@@ -14,7 +14,7 @@ import pytest
 from tests.support.ports import free_port
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.check_moderation import links, release_login, rights, service_owner
+from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
 from groupmilter.cli.postfix_installed import Installed, Service
 from groupmilter.cli.postfix_moderation import advise_moderation
 from groupmilter.cli.postfix_wanted import Owner, master_entries
@@ -57,10 +57,12 @@ def printed() -> tuple[Service, Service]:
 
 
 HOLD, RELEASE = printed()
+CLEANUP = Service("groupmilter-cleanup", "unix", "cleanup")
 
 
-def advice(*services: Service, owner: Owner | None = OWNER) -> dict[str, Advice]:
-    return {one.subject: one for one in advise_moderation(site(), Installed(MAIN, {}, services), owner)}
+def advice(*services: Service, owner: Owner | None = OWNER, cleanup: bool = True) -> dict[str, Advice]:
+    there = Installed(MAIN, {}, (*services, *((CLEANUP,) if cleanup else ())))
+    return {one.subject: one for one in advise_moderation(site(), there, owner)}
 
 
 def altered(**overrides: str) -> Advice:
@@ -93,6 +95,12 @@ def test_an_option_of_the_release_listener(name: str, value: str, level: Level, 
     found = altered(**{name: value})
     assert found.level is level
     assert part in found.text
+
+
+def test_a_cleanup_service_that_is_not_there() -> None:
+    [found] = advice(HOLD, RELEASE, cleanup=False).values()
+    assert found.level is Level.ERROR
+    assert "hands mail to groupmilter-cleanup, which is no service" in found.text
 
 
 def test_tls_for_logins_only() -> None:
@@ -206,6 +214,25 @@ def test_what_a_link_needs(tmp_path: Path, panel: str, part: str) -> None:
     told = [one.text for one in links(load(file))]
     assert len(told) == bool(part)
     assert part in "".join(told)
+
+
+# approvals
+
+
+def test_who_wants_several_approvals_is_told_that_one_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "rules: [{name: two-pairs-of-eyes, when: {sender: external}, then: {hold: {approvals: 2}}}]\n"
+    )
+    sample = Path(__file__).parents[2] / "ldap_schema" / "openldap" / "sample.ldif"
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"directory: {{url: 'ldif:{sample}', base: 'dc=masociete,dc=example'}}\n"
+        f"service: {{domain: groups.masociete.example, key_file: {tmp_path}/key}}\n"
+        f"mirror: {tmp_path}/mirror.db\npolicies: [{tmp_path}/own.yaml]\n"
+    )
+    [told] = approvals(load(file))
+    assert told.level is Level.WARNING
+    assert "rule two-pairs-of-eyes, crise@masociete.example: " in told.text
 
 
 # the log-in

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.check_moderation import links, release_login, rights, service_owner
+from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption, PostfixOption
@@ -51,6 +51,7 @@ def check(
     if not no_directory:
         found += _directory(configuration)
     found += _mirror(configuration)
+    found += approvals(configuration)
     found += rights(configuration.site)
     found += links(configuration)
     if not no_postfix:

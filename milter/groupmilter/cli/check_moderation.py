@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _AREA = "moderation"
 _SECONDS = 5.0
+_NAMED = 5
 _MAILDIR = ("", "new", "cur", "tmp")
 
 
@@ -105,6 +106,36 @@ def _is_local(url: str) -> bool:
     from groupmilter.config.fields import is_loopback
 
     return is_loopback(urlsplit(url).hostname or "")
+
+
+def approvals(configuration: Configuration) -> Iterator[Advice]:
+    """Yield which groups and rules want several approvals, which this version doesn't count."""
+    from groupmilter.policy.settings import HoldThen
+
+    rules = configuration.settings.rules
+    wanting = [
+        f"rule {rule.name}"
+        for rule in rules
+        if isinstance(rule.then, HoldThen) and (rule.then.approvals or 1) > 1
+    ]
+    wanting += _groups_with_several(configuration)
+    if wanting:
+        more = f" and {len(wanting) - _NAMED} more" if len(wanting) > _NAMED else ""
+        text = f"{', '.join(wanting[:_NAMED])}{more}: approvals aren't counted yet, the first one lets mail through."
+        yield Advice(Level.WARNING, "groups", "several approvals", text)
+
+
+def _groups_with_several(configuration: Configuration) -> list[str]:
+    from groupmilter.cli.looking import opened
+    from groupmilter.directory.inventory import groups
+    from groupmilter.groups.directory import DirectoryUnknown
+
+    try:
+        with opened(configuration) as view, view.site.snapshots.snapshot() as directory:
+            found = [directory.group(one.node) for one in groups(view.mirror)]
+    except DirectoryUnknown:
+        return []
+    return [group.address for group in found if group is not None and group.moderated and group.approvals > 1]
 
 
 def release_login(configuration: Configuration) -> Iterator[Advice]:

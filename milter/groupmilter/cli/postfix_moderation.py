@@ -113,6 +113,10 @@ def _content(service: Service, postfix: Installed) -> Iterator[Advice]:
     ):
         text = f"released mail, which has passed them, meets {' and '.join(checks)} a second time."
         yield _warn(label, text, "    -o receive_override_options=no_header_body_checks")
+    cleanup = postfix.effective(service, "cleanup_service_name")
+    if cleanup and cleanup not in {other.name for other in postfix.services}:
+        text = f"it hands mail to {cleanup}, which is no service of master.cf: nothing comes back."
+        yield _bad(label, text, _PRINTED)
     if postfix.effective(service, "content_filter"):
         text = "released mail, which has passed it, goes through content_filter a second time."
         yield _warn(label, text, "    -o content_filter=")
