@@ -162,3 +162,17 @@ def test_rules_and_replies_are_documented(language: str) -> None:
 def test_findings_are_documented_with_their_level(page: str, language: str, head: str) -> None:
     levels = {name: row.second for name, row in rows(page, language, head).items()}
     assert levels == {kind.value: "error" if kind.value in SERIOUS else "warning" for kind in Finding}
+
+
+@LANGUAGES
+def test_the_page_on_moderation_shows_the_options_as_they_are(language: str) -> None:
+    folder = ROOT / "docs" / ("" if language == "en" else language)
+    page = (folder / "moderation.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [shown] = [block for block in blocks if block.startswith("hold_time")]
+    shipped = parse_yaml(resource(Kind.POLICIES, "default.yaml").read_text(), "default")
+    assert isinstance(shipped, dict)
+    expected = {"hold_time": shipped["hold_time"], "moderation": shipped["moderation"]}
+    assert parse_yaml(shown, "documentation") == expected
+    known = {path for path, _ in options(PolicyFile) if path.startswith("moderation.")}
+    assert {f"moderation.{name}" for name in expected["moderation"]} == known
