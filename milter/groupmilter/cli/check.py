@@ -52,10 +52,11 @@ def check(
         found += _directory(configuration)
     found += _mirror(configuration)
     found += approvals(configuration)
+    if not no_postfix:
+        found += _postfix(configuration, postfix_config)
     found += rights(configuration.site)
     found += links(configuration)
     if not no_postfix:
-        found += _postfix(configuration, postfix_config)
         found += release_login(configuration)
     errors = sum(advice.level is Level.ERROR for advice in found)
     shape = {"ok": not errors, "checks": [_shape(advice) for advice in found]}
