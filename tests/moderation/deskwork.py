@@ -93,6 +93,12 @@ class Deskwork:
     directory: Directory
     capture: LogCapture
 
+    def take(self, name: str) -> None:
+        """Read, record and file one file of the inbox."""
+        taken = self.intake.read(name)
+        if taken is not None:
+            self.intake.file(self.intake.record(taken))
+
     def lines(self, level: str = "") -> list[str]:
         """The events that were logged, at this level or at any."""
         return [line["event"] for line in self.capture.entries if level in {"", line["log_level"]}]

@@ -49,20 +49,23 @@ def test_only_a_surprise_has_a_traceback(attempts: Attempts, capture: LogCapture
     assert capture.entries[1]["why"] == "ValueError: odd"
 
 
-def test_of_several_things_only_those_that_failed_are_left(attempts: Attempts, capture: LogCapture) -> None:
+def test_of_several_things_those_that_fail_keep_no_other_waiting(
+    attempts: Attempts, capture: LogCapture
+) -> None:
     done: list[str] = []
 
-    def work(thing: str) -> None:
+    def work(thing: str) -> str:
         if thing in {"b", "d", "e"}:
             raise DirectoryUnknown("too old") if thing != "e" else KeyError("e")
         done.append(thing)
+        return thing.upper()
 
     for _ in range(2):
-        assert attempts.each("x", "abcdef", work) == ["b", "d", "e"]
+        assert attempts.each("x", "abcdef", work) == {"a": "A", "c": "C", "f": "F"}
     assert done == ["a", "c", "f"] * 2
     said = [(line["why"], line["first"], line["count"]) for line in capture.entries]
     assert said == [("too old", "b", 2), ("KeyError: 'e'", "e", 1)], "each reason once, not each thing"
-    assert attempts.each("x", "ac", work) == []
+    assert attempts.each("x", "ac", work) == {"a": "A", "c": "C"}
     assert capture.entries[-1]["event"] == "desk goes on"
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -109,4 +109,83 @@ def test_threads_share_it(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(ledger.items({State.HELD})) == 80
+    ledger.close()
+
+
+# several changes in one transaction
+
+
+def test_together_all_is_on_disk_at_the_end_and_nobody_else_sees_a_part(tmp_path: Path) -> None:
+    ledger, other = Ledger.open(url(tmp_path)), Ledger.open(url(tmp_path))
+    with ledger.together():
+        item = recorded(ledger)
+        with ledger.together():
+            assert ledger.change(item.id, Event.APPROVE, DESK, NOW).happened
+        assert [one.state for one in ledger.items(set(State))] == [State.APPROVED]
+        assert other.items(set(State)) == ()
+    assert other.items(set(State)) == ledger.items(set(State))
+    assert len(other.audit()) == 2
+    for one in (ledger, other):
+        one.close()
+
+
+def test_together_what_fails_for_a_reason_of_its_own_undoes_only_itself(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path))
+    with ledger.together():
+        item = recorded(ledger)
+        with pytest.raises(LookupError):
+            ledger.change_each((item.id, 99), Event.APPROVE, DESK, NOW)
+        recorded(ledger, 2)
+    assert [one.state for one in ledger.items(set(State))] == [State.HELD] * 2
+    ledger.close()
+
+
+def test_together_nothing_has_happened_where_the_block_fails(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path))
+
+    def half() -> None:
+        with ledger.together():
+            recorded(ledger)
+            raise KeyError("half way")
+
+    with pytest.raises(KeyError):
+        half()
+    assert (ledger.items(set(State)), ledger.audit()) == ((), ())
+    recorded(ledger)
+    assert len(ledger.items(set(State))) == 1
+    ledger.close()
+
+
+def test_together_a_failure_of_the_database_undoes_everything_even_if_nobody_minds_it(tmp_path: Path) -> None:
+    """A full disk makes SQLite give up the whole transaction: what came before must not seem recorded."""
+    ledger = Ledger.open(url(tmp_path))
+
+    def minded() -> None:
+        with ledger.together():
+            recorded(ledger)
+            with suppress(LedgerUnavailable), ledger.database.writing() as connection:
+                connection.exec_driver_sql("INSERT INTO item (no_such_column) VALUES (1)")
+            recorded(ledger, 2)
+
+    with pytest.raises(LedgerUnavailable, match="no_such_column"):
+        minded()
+    assert ledger.items(set(State)) == ()
+    ledger.close()
+
+
+def test_together_is_one_threads_own(tmp_path: Path) -> None:
+    ledger = Ledger.open(url(tmp_path), timeout=30.0)
+    inside, seen = threading.Event(), list[int]()
+
+    def outside() -> None:
+        inside.wait(30)
+        seen.append(len(ledger.items(set(State))))
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+    with ledger.together():
+        recorded(ledger)
+        inside.set()
+        thread.join()
+    assert seen == [0]
     ledger.close()

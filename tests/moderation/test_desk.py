@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.moderation.deskwork import Deskwork, deskwork
+from tests.moderation.deskwork import Deskwork, Played, deskwork
 from tests.moderation.holding import SALES, SETTINGS
 from tests.moderation.ledgers import DAY, KEYS, NOW
 
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Kind, Ticket, digest, seal
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
-from groupmilter.moderation.ledger import Ledger, Letter
+from groupmilter.moderation.ledger import Letter
 from groupmilter.moderation.mailbox import Folder
 from groupmilter.policy.settings import Expiry, Moderation
 
@@ -50,29 +47,6 @@ def now(work: Deskwork, item: Item) -> Item:
 
 def place(work: Deskwork, item: Item) -> str:
     return work.hold.place(item.arrival.file)
-
-
-@contextmanager
-def running(work: Deskwork) -> Iterator[None]:
-    """The desk in a thread of its own."""
-    stop = threading.Event()
-    thread = threading.Thread(target=work.desk.run, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE)
-        assert not thread.is_alive()
-
-
-def until(question: Callable[[], bool]) -> float:
-    """Wait for something; return how many seconds it took."""
-    began = time.monotonic()
-    while not question():
-        assert time.monotonic() - began < DEADLINE
-        time.sleep(0.005)
-    return time.monotonic() - began
 
 
 def test_what_comes_in_is_taken_in_before_anything_is_sent(work: Deskwork) -> None:
@@ -313,53 +287,44 @@ def test_without_the_ledger_nothing_is_lost_and_one_line_says_so(work: Deskwork)
     assert {work.hold.place(one) for one in (name, *later)} == {"Held"}
 
 
-def test_a_desk_that_runs_sees_new_mail_and_others_decisions_at_once(work: Deskwork) -> None:
-    with running(work):
-        time.sleep(0.5)
-        name = work.hold.delivered(work.hold.ticket(1))
-        until(lambda: work.hold.place(name) == "Held")
-        item = work.hold.items()[name]
-        elsewhere = Ledger.open(f"sqlite:///{work.hold.folder}/state.db")
-        elsewhere.change(item.id, Event.REJECT, ANNA, NOW)
-        elsewhere.close()
-        until(lambda: work.hold.place(name) == "Rejected")
-    assert work.lines("error") == []
+def test_files_that_cant_be_taken_in_keep_none_behind_them_waiting(
+    work: Deskwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groupmilter.moderation.desk._AT_ONCE", 3)
+    new = work.hold.mailbox.path / "new"
+    for number in range(7):
+        (new / f"16.{number}.mx").mkdir()
+    names = [work.hold.delivered(work.hold.ticket(number)) for number in range(10)]
+    for _ in range(20):
+        work.desk.turn()
+    assert {work.hold.place(name) for name in names} == {"Held"}
+    (new / "16.3.mx").rmdir()
+    (new / "16.3.mx").write_bytes(work.hold.octets(work.hold.ticket(99)))
+    for _ in range(10):
+        work.desk.turn()
+    assert work.hold.place("16.3.mx") == "Held"
 
 
-def test_with_more_to_be_done_it_does_not_rest(work: Deskwork) -> None:
-    work.releasing.busy = [True] * 20
-    with running(work):
-        assert until(lambda: work.played.order.count("send out") > 20) < DEADLINE / 3
+def test_killed_before_the_record_is_on_disk_no_file_has_moved(
+    work: Deskwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [work.hold.delivered(work.hold.ticket(number)) for number in range(3)]
 
+    class Killed(BaseException):
+        pass
 
-def test_at_rest_it_costs_next_to_nothing_even_with_a_file_that_cant_be_taken_in(work: Deskwork) -> None:
-    (work.hold.mailbox.path / "new" / "17.1.mx").mkdir()
-    with running(work):
-        until(lambda: bool(work.lines("error")))
-        time.sleep(1.0)
-        before, turns = time.process_time(), work.played.order.count("letters")
-        time.sleep(3.0)
-        spent = time.process_time() - before
-        assert work.played.order.count("letters") - turns <= 2
-    assert spent < 1.0
-    assert len(work.lines("error")) == 1
+    def killed(*_: object) -> None:
+        if len(work.hold.ledger.items(set(State))) == 2:
+            raise Killed
 
-
-def test_a_mailbox_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    with deskwork(tmp_path) as work:
-        root = work.hold.mailbox.path
-        root.rename(tmp_path / "aside")
-        with running(work):
-            until(lambda: (root / "new").is_dir())
-            name = work.hold.delivered(work.hold.ticket(1))
-            until(lambda: work.hold.place(name) == "Held")
-
-
-def test_it_ends_within_a_moment_of_being_told(work: Deskwork) -> None:
-    with running(work):
-        time.sleep(0.3)
-        began = time.monotonic()
-    assert time.monotonic() - began < DEADLINE / 3
+    with monkeypatch.context() as patched:
+        patched.setattr(Played, "ask", killed)
+        with pytest.raises(Killed):
+            work.desk.turn()
+    assert {work.hold.place(name) for name in names} == {"inbox"}
+    assert work.hold.items() == {}
+    work.desk.turn()
+    assert {work.hold.place(name) for name in names} == {"Held"}
 
 
 def test_the_groups_sender_learns_of_the_outcome_if_he_is_proven(work: Deskwork) -> None:

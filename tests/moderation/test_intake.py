@@ -30,7 +30,7 @@ def only(work: Deskwork) -> Item:
 
 def test_a_held_message_is_recorded_asked_about_and_filed(work: Deskwork) -> None:
     name = work.hold.delivered(work.hold.ticket(1), subject="the quarter")
-    work.intake.take(name)
+    work.take(name)
     item = only(work)
     assert (item.state, item.arrival.file, item.arrival.subject) == (State.HELD, name, "the quarter")
     assert (item.terms.group_address, item.arrival.return_path) == (SALES, "client@outside.example")
@@ -42,7 +42,7 @@ def test_a_held_message_is_recorded_asked_about_and_filed(work: Deskwork) -> Non
 @pytest.mark.parametrize("kind", [Kind.SPLIT, Kind.REFUSE])
 def test_what_nobody_decides_about_is_approved_and_nobody_is_asked(work: Deskwork, kind: Kind) -> None:
     name = work.hold.delivered(work.hold.ticket(1, kind))
-    work.intake.take(name)
+    work.take(name)
     assert (only(work).state, work.hold.place(name), work.played.asked) == (State.APPROVED, "Held", [])
 
 
@@ -50,7 +50,7 @@ def test_a_second_copy_of_one_ticket_is_one_item(work: Deskwork) -> None:
     ticket = work.hold.ticket(1)
     first, second = work.hold.delivered(ticket), work.hold.delivered(ticket)
     for name in (first, second, first):
-        work.intake.take(name)
+        work.take(name)
     assert (only(work).arrival.file, work.hold.place(first), work.hold.place(second)) == (
         first,
         "Held",
@@ -62,9 +62,9 @@ def test_a_second_copy_of_one_ticket_is_one_item(work: Deskwork) -> None:
 def test_a_second_copy_takes_the_place_of_a_file_that_is_gone(work: Deskwork) -> None:
     ticket = work.hold.ticket(1)
     first, second = work.hold.delivered(ticket), work.hold.delivered(ticket)
-    work.intake.take(first)
+    work.take(first)
     work.hold.mailbox.remove(first)
-    work.intake.take(second)
+    work.take(second)
     assert (only(work).arrival.file, work.hold.place(second)) == (second, "Held")
     assert b"text" in work.hold.mailbox.read(only(work).arrival.file)
 
@@ -72,10 +72,10 @@ def test_a_second_copy_takes_the_place_of_a_file_that_is_gone(work: Deskwork) ->
 def test_a_copy_of_what_has_ended_is_not_kept(work: Deskwork) -> None:
     ticket = work.hold.ticket(1)
     first, second = work.hold.delivered(ticket), work.hold.delivered(ticket)
-    work.intake.take(first)
+    work.take(first)
     work.hold.ledger.change(only(work).id, Event.REJECT, DESK, NOW)
     work.hold.mailbox.remove(first)
-    work.intake.take(second)
+    work.take(second)
     assert (only(work).state, work.hold.place(second)) == (State.REJECTED, "gone")
 
 
@@ -85,7 +85,7 @@ def test_one_ticket_with_another_content_is_shunted_and_both_are_kept(work: Desk
     second = work.hold.delivered(ticket, body="something else\n")
     third = work.hold.delivered(ticket, body="something else\n")
     for name in (first, second, third, second):
-        work.intake.take(name)
+        work.take(name)
     items = work.hold.items()
     assert {name: item.state for name, item in items.items()} == {
         first: State.HELD, second: State.SHUNTED, third: State.SHUNTED
@@ -111,10 +111,10 @@ OTHERS = Keys({2: b"x" * 32}, 2)
 )  # fmt: skip
 def test_whatever_has_no_ticket_of_ours_is_shunted(work: Deskwork, local: str) -> None:
     name = work.arrived(local)
-    work.intake.take(name)
+    work.take(name)
     assert (only(work).state, work.hold.place(name), work.played.asked) == (State.SHUNTED, "Shunted", [])
     assert only(work).note.startswith("no ticket of ours")
-    work.intake.take(name)
+    work.take(name)
     assert len(work.hold.items()) == 1
 
 
@@ -123,7 +123,7 @@ def test_whatever_has_no_ticket_of_ours_is_shunted(work: Deskwork, local: str) -
 )
 def test_a_file_that_is_no_message_is_shunted(work: Deskwork, octets: bytes) -> None:
     (work.hold.mailbox.path / "new" / "17.1.mx").write_bytes(octets)
-    work.intake.take("17.1.mx")
+    work.take("17.1.mx")
     assert (only(work).state, work.hold.place("17.1.mx")) == (State.SHUNTED, "Shunted")
     assert work.hold.mailbox.read("17.1.mx") == octets
 
@@ -136,7 +136,7 @@ def test_mail_to_a_group_that_came_past_the_milter_can_be_let_through_to_it(work
         )
     ]
     for name in names:
-        work.intake.take(name)
+        work.take(name)
     items = work.hold.items()
     groups = [items[name].terms.group_address for name in names]
     assert groups == ["sales@example.org", "news@example.org", "", ""]
@@ -152,7 +152,7 @@ def test_mail_to_a_group_that_came_past_the_milter_can_be_let_through_to_it(work
 
 def test_a_group_that_is_gone_leaves_its_mail_to_a_human(work: Deskwork) -> None:
     name = work.hold.delivered(work.hold.ticket(1, group="group-gone"))
-    work.intake.take(name)
+    work.take(name)
     assert (only(work).state, only(work).note, work.hold.place(name)) == (
         State.SHUNTED, "its group is gone", "Shunted"
     )  # fmt: skip
@@ -161,7 +161,7 @@ def test_a_group_that_is_gone_leaves_its_mail_to_a_human(work: Deskwork) -> None
 def test_a_moderators_answer_is_taken_and_forgotten(work: Deskwork) -> None:
     ticket = seal(Ticket(Kind.ANSWER, NOW, 1, digest("t"), digest("person-anna"), 4), KEYS)
     name = work.arrived(f"hold+{ticket}")
-    work.intake.take(name)
+    work.take(name)
     assert [answer.kind for answer in work.played.answers] == [Kind.ANSWER]
     assert (work.hold.items(), work.hold.place(name)) == ({}, "gone")
 
@@ -169,7 +169,7 @@ def test_a_moderators_answer_is_taken_and_forgotten(work: Deskwork) -> None:
 def test_a_delivery_report_is_filed_and_holds_nobody_up(work: Deskwork) -> None:
     ticket = seal(Ticket(Kind.BOUNCE, NOW, 1, digest("group-sales")), KEYS)
     name = work.arrived(f"bounce+{ticket}")
-    work.intake.take(name)
+    work.take(name)
     assert (work.hold.items(), work.hold.place(name)) == ({}, "Reports")
     assert work.hold.ledger.waiting().total == 0, "reports don't fill the quota"
 
@@ -182,10 +182,10 @@ def test_while_the_directory_is_unknown_mail_stays_and_is_taken_again(work: Desk
     work.directory.unknown = DirectoryUnknown("mirror too old")
     if local != "bounce":
         with pytest.raises(DirectoryUnknown):
-            work.intake.take(name)
+            work.take(name)
         assert (work.hold.items(), work.hold.place(name)) == ({}, "inbox")
     work.directory.unknown = None
-    work.intake.take(name)
+    work.take(name)
     assert work.hold.place(name) == {"hold": "Held", "bounce": "Reports", "unprocessed": "Shunted"}[local]
 
 
@@ -194,10 +194,10 @@ def test_without_the_ledger_mail_stays_and_is_taken_again(work: Deskwork) -> Non
     state = work.hold.folder / "state.db"
     state.rename(work.hold.folder / "elsewhere.db")
     with pytest.raises(LedgerUnavailable):
-        work.intake.take(name)
+        work.take(name)
     assert work.hold.place(name) == "inbox"
     (work.hold.folder / "elsewhere.db").rename(state)
-    work.intake.take(name)
+    work.take(name)
     assert work.hold.place(name) == "Held"
 
 
@@ -215,9 +215,9 @@ def test_a_crash_between_the_steps_only_repeats_them(work: Deskwork, monkeypatch
         with monkeypatch.context() as patched:
             patched.setattr(place, method, killed)
             with pytest.raises(Killed):
-                work.intake.take(name)
+                work.take(name)
         assert work.hold.place(name) == "inbox"
-    work.intake.take(name)
+    work.take(name)
     item = only(work)
     assert (item.state, work.hold.place(name)) == (State.HELD, "Held")
     assert [row.action for row in work.hold.ledger.audit()] == ["record"]
@@ -230,18 +230,18 @@ def test_what_was_decided_before_it_was_filed_goes_where_it_belongs(
     with monkeypatch.context() as patched:
         patched.setattr(Maildir, "move", lambda *_: (_ for _ in ()).throw(OSError("no")))
         with pytest.raises(OSError, match="no"):
-            work.intake.take(name)
+            work.take(name)
     work.hold.ledger.change(only(work).id, Event.REJECT, DESK, NOW)
     work.played.asked.clear()
-    work.intake.take(name)
+    work.take(name)
     assert (work.hold.place(name), work.played.asked) == ("Rejected", [])
 
 
 def test_a_surprise_is_shunted_for_a_human_and_the_next_goes_on(work: Deskwork) -> None:
     one, two = work.hold.delivered(work.hold.ticket(1)), work.hold.delivered(work.hold.ticket(2))
     work.played.failing = [ZeroDivisionError("odd")]
-    work.intake.take(one)
-    work.intake.take(two)
+    work.take(one)
+    work.take(two)
     items = work.hold.items()
     assert {name: (item.state, work.hold.place(name)) for name, item in items.items()} == {
         one: (State.SHUNTED, "Shunted"), two: (State.HELD, "Held")
@@ -254,17 +254,17 @@ def test_a_surprise_at_an_answer_is_shunted_too(work: Deskwork) -> None:
     ticket = seal(Ticket(Kind.ANSWER, NOW, 1, digest("t"), digest("person-anna"), 4), KEYS)
     name = work.arrived(f"hold+{ticket}")
     work.played.failing = [ValueError("odd")]
-    work.intake.take(name)
+    work.take(name)
     assert (only(work).state, work.hold.place(name)) == (State.SHUNTED, "Shunted")
 
 
 def test_what_is_gone_meanwhile_is_nobodys(work: Deskwork) -> None:
-    work.intake.take("17.gone.mx")
+    work.take("17.gone.mx")
     assert (work.hold.items(), work.lines()) == ({}, ["gone from the hold mailbox"])
 
 
 def test_a_file_that_cant_be_read_stays_where_it_is(work: Deskwork) -> None:
     (work.hold.mailbox.path / "new" / "17.1.mx").mkdir()
     with pytest.raises(OSError, match="no regular file"):
-        work.intake.take("17.1.mx")
+        work.take("17.1.mx")
     assert list(work.hold.mailbox.names(Folder.INBOX)) == ["17.1.mx"]

@@ -46,8 +46,8 @@ def test_unsent_letters_about_a_decided_item_are_dropped(ledger: Ledger) -> None
     letters = ledger.letters
     letters.plan([letter(), letter(kind="decided"), letter(item=2), letter(address="bob@own.example")])
     letters.sent([letters.due(NOW)[0].id], NOW)
-    assert letters.drop(1, {"request", "reminder"}) == 1
-    assert letters.drop(1, {"request", "reminder"}) == 0
+    assert letters.drop((1,), {"request", "reminder"}) == 1
+    assert letters.drop((1,), {"request", "reminder"}) == 0
     assert [(one.item_id, one.kind) for one in letters.due(NOW)] == [(1, "decided"), (2, "request")]
 
 

@@ -135,14 +135,16 @@ def installation(
     after: Sequence[str] = (),
     main: Mapping[str, str] | None = None,
     logins: Mapping[str, str] | None = None,
+    relay: int = 0,
 ) -> Iterator[Installation]:
     """Set Postfix and a sink up around a running service.
 
     `before` and `after`: other milters' addresses; `main`: settings that win over what the command prints;
-    `logins`: people who may log in; the desk needs no entry, Postfix asks groupmilter about it.
+    `logins`: people who may log in; the desk needs no entry, Postfix asks groupmilter about it. `relay`: the port
+    of another sink, which takes the copies instead.
     """
     with Sink() as sink, Postfix(
-        sink_port=sink.port,
+        sink_port=relay or sink.port,
         smtpd_milters=tuple(before),
         local_domains=tuple(local_domains),
         service_domain=service.service_domain,

@@ -37,21 +37,22 @@ class Attempts:
         self._tell(name, {})
         return result
 
-    def each(self, name: str, things: Iterable[str], work: Callable[[str], object]) -> list[str]:
-        """Do something with each of several things; return those with which it failed.
+    def each(self, name: str, things: Iterable[str], work: Callable[[str], Result]) -> dict[str, Result]:
+        """Do something with each of several things; return what came of those with which it didn't fail.
 
-        :raises LedgerUnavailable: nobody else's turn would come out better; what is left is the caller's to know.
+        :raises LedgerUnavailable: nobody else's turn would come out better.
         """
+        done: dict[str, Result] = {}
         failed: dict[str, Exception] = {}
         for thing in things:
             try:
-                work(thing)
+                done[thing] = work(thing)
             except LedgerUnavailable:
                 raise
             except Exception as trouble:  # noqa: BLE001 - as above
                 failed[thing] = trouble
         self._tell(name, failed)
-        return list(failed)
+        return done
 
     def _tell(self, name: str, failed: Mapping[str, Exception]) -> None:
         """Log what is new about a step: trouble that wasn't there last time, or that all is well again."""

@@ -126,7 +126,7 @@ class Correspondence:
     def _single(self, one: Letter) -> None:
         item = self.ledger.item(one.item_id) if one.item_id else None
         if one.kind in ASKING and (item is None or item.state is not State.HELD):
-            self.ledger.letters.drop(one.item_id, ASKING)
+            self.ledger.letters.drop((one.item_id,), ASKING)
             return
         try:
             composed = self._composed(one, item)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._whole = _Whole()
 
     def close(self) -> None:
         """Close every connection."""
@@ -38,17 +40,48 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection for questions."""
+        if self._whole.connection is not None:
+            with self._whole.part():
+                yield self._whole.connection
+            return
         with _foreseen(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection whose changes are on disk once the block has ended, or never happen."""
+        if self._whole.connection is not None:
+            with self._whole.part(), self._whole.connection.begin_nested():
+                yield self._whole.connection
+            return
         with _foreseen(), self._engine.begin() as connection:
             if self._engine.dialect.name == "sqlite":
                 # Taken at once: two writers that have both read can't both go on.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that this thread reads and writes in the block: written to disk once, or never.
+
+        What fails in it for a reason of its own undoes its own part only. Others wait meanwhile: for reckoning, not
+        for files or the network.
+
+        :raises LedgerUnavailable: at the end, too, and nothing in it has happened then.
+        """
+        if self._whole.connection is not None:
+            yield
+            return
+        with self.writing() as connection:
+            self._whole.connection = connection
+            try:
+                yield
+            finally:
+                self._whole.connection = None
+                failure, self._whole.failure = self._whole.failure, None
+            if failure is not None:
+                # The database may have given up the whole of it already.
+                raise failure
 
     @property
     def file(self) -> Path:
@@ -89,6 +122,23 @@ class Database:
                 upgrade(connection)
         except NewerLedger as newer:
             raise LedgerUnavailable(str(newer)) from newer
+
+
+class _Whole(threading.local):
+    """The transaction that a thread has under way, of several parts."""
+
+    connection: Connection | None = None
+    failure: LedgerUnavailable | None = None
+
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """Remember what fails at the database, even if nobody else does."""
+        try:
+            with _foreseen():
+                yield
+        except LedgerUnavailable as failure:
+            self.failure = failure
+            raise
 
 
 def open_database(url: str, *, timeout: float) -> Database:

@@ -43,6 +43,8 @@ _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
 _UNDECIDED = (Folder.HELD, Folder.INBOX)
 _PAGE = 500
+_AT_ONCE = 100
+"""Files that are taken in between two looks at everything else; written to disk together."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,9 @@ class Desk:
     _begun: bool = False
     _seen: int = 0
     _tidied: int = 0
-    _unsettled: list[str] = field(default_factory=list)
+    _unsettled: set[str] = field(default_factory=set)
+    _failed: dict[str, int] = field(default_factory=dict)
+    _turns: int = 0
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
@@ -125,8 +129,18 @@ class Desk:
         return False
 
     def _take_in(self) -> bool:
-        self.attempts.each("take in a file", list(self.mailbox.names(Folder.INBOX)), self.intake.take)
-        return False
+        """Take in what has come, so many at a time, those that failed before last; tell whether there is more."""
+        self._turns += 1
+        there = list(self.mailbox.names(Folder.INBOX))
+        names = sorted(there, key=lambda name: self._failed.get(name, 0))[:_AT_ONCE]
+        read = self.attempts.each("read a file", names, self.intake.read)
+        taken = {name: one for name, one in read.items() if one is not None}
+        with self.ledger.together():
+            filings = self.attempts.each("record a file", taken, lambda name: self.intake.record(taken[name]))
+        done = self.attempts.each("file a message", filings, lambda name: self.intake.file(filings[name]))
+        failed = self._failed | dict.fromkeys(names, self._turns)
+        self._failed = {name: failed[name] for name in failed.keys() & there - done.keys()}
+        return len(there) > _AT_ONCE and bool(done)
 
     def held(self, item: Item) -> None:
         """Plan the letters about an item that has come in; repeated, it plans nothing twice."""
@@ -147,8 +161,7 @@ class Desk:
 
     def _remind(self) -> bool:
         due = {item.name: item for item in self.ledger.to_remind(int(self.clock()))}
-        failed = self.attempts.each("remind of an item", due, lambda name: self._remind_of(due[name]))
-        return len(failed) < len(due)
+        return bool(self.attempts.each("remind of an item", due, lambda name: self._remind_of(due[name])))
 
     def _remind_of(self, item: Item) -> None:
         self.correspondence.ask(item, "reminder")
@@ -158,18 +171,16 @@ class Desk:
         """Follow the audit rows: what was decided gets its folder, and its sender learns of it."""
         rows = self.ledger.audit(after=self._seen, limit=_PAGE)
         changed = dict.fromkeys(row.item for row in rows if row.before or row.action == "rebuild")
-        self._unsettled = [*dict.fromkeys([*self._unsettled, *changed])]
+        self._unsettled |= changed.keys()
         self._seen = rows[-1].id if rows else self._seen
-        self._unsettled = self.attempts.each("settle an item", self._unsettled, self._settle_named)
+        items = self.ledger.by_names(self._unsettled)
+        with self.ledger.together():
+            self.ledger.letters.drop(
+                [one.id for one in items.values() if one.state is not State.HELD], ASKING
+            )
+            done = self.attempts.each("settle an item", items, lambda name: self._settle(items[name]))
+        self._unsettled = items.keys() - done.keys()
         return len(rows) == _PAGE
-
-    def _settle_named(self, name: str) -> None:
-        item = self.ledger.by_name(name)
-        if item is None:
-            return
-        self._settle(item)
-        if item.state is State.HELD:
-            self.held(item)
 
     def settle_all(self) -> bool:
         """Bring every file into the folder of its item, and record what the ledger doesn't know.
@@ -184,19 +195,14 @@ class Desk:
             for folder in (Folder.SHUNTED, Folder.HELD)
             for name in self.rebuilding.unknown(folder)
         }
-        failed = [
-            *self.attempts.each("settle an item", astray, lambda name: self._settle(astray[name])),
-            *self.attempts.each(
-                "record a file", unknown, lambda name: self._record_anew(name, unknown[name])
-            ),
-        ]
+        settled = self.attempts.each("settle an item", astray, lambda name: self._settle(astray[name]))
+        recorded = self.attempts.each(
+            "record a file anew", unknown, lambda name: self.rebuilding.take(name, unknown[name])
+        )
         unasked = {item.name: item for item in self.ledger.search.unasked()}
-        failed += self.attempts.each("ask about an item", unasked, lambda name: self.held(unasked[name]))
+        asked = self.attempts.each("ask about an item", unasked, lambda name: self.held(unasked[name]))
         self._tell_unknown()
-        return not failed
-
-    def _record_anew(self, name: str, folder: Folder) -> None:
-        self.rebuilding.take(name, folder)
+        return len(settled) + len(recorded) + len(asked) == len(astray) + len(unknown) + len(unasked)
 
     def _tell_unknown(self) -> None:
         """Say whether kept mail is unknown to the ledger: that hurries nobody, but it is never purged."""
@@ -208,8 +214,8 @@ class Desk:
             )
 
     def _settle(self, item: Item) -> None:
-        if item.state is not State.HELD:
-            self.ledger.letters.drop(item.id, ASKING)
+        if item.state is State.HELD:
+            self.held(item)
         try:
             self.mailbox.move(item.arrival.file, folder_of(item.state))
         except Missing:
@@ -240,11 +246,11 @@ class Desk:
         reports = list(self.mailbox.aged(Folder.REPORTS, before))
         self.attempts.each("delete a report", reports, self.mailbox.remove)
         ended = {item.name: item for item in self.ledger.finished_before(before, _PAGE)}
-        kept = self.attempts.each(
+        gone = self.attempts.each(
             "delete a file", ended, lambda name: self.mailbox.remove(ended[name].arrival.file)
         )
-        self.ledger.mark_each([ended[name].id for name in ended.keys() - kept], purged=True)
-        if len(ended) == _PAGE and len(kept) < _PAGE:
+        self.ledger.mark_each([ended[name].id for name in gone], purged=True)
+        if len(ended) == _PAGE and gone:
             return True
         self.ledger.releases.forget_left_out(now - _LEFT_OUT_DAYS * _DAY)
         self._tidied = now

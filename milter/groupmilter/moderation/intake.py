@@ -1,13 +1,16 @@
-"""Taking in what the MTA has delivered: recorded first, then moved, so that a crash only repeats it.
+"""Taking in what the MTA has delivered: read, recorded, then moved, so that a crash only repeats it.
 
-Whatever can't be understood, wasn't sealed by us or came a second time with another content is shunted: shown to a
-human, never deleted. Raises `LedgerUnavailable`, `DirectoryUnknown`, OSError: the file stays and is taken again.
+The three are apart so that many can be recorded in one transaction, without a file being read while others wait for
+the ledger, and none is moved before that is on disk. Whatever can't be understood, wasn't sealed by us or came a
+second time with another content is shunted: shown to a human, never deleted. Raises `LedgerUnavailable`,
+`DirectoryUnknown`, OSError: the file stays and is taken again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,6 +27,23 @@ from groupmilter.policy.settings import Settings
 
 _STATES = {Kind.HOLD: State.HELD, Kind.SPLIT: State.APPROVED, Kind.REFUSE: State.APPROVED}
 _AGAIN = (LedgerUnavailable, DirectoryUnknown, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file that was read; the octets only of what the desk itself has to read."""
+
+    arrival: Arrival
+    octets: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Where a recorded file belongs; nowhere: it has served its purpose."""
+
+    name: str
+    folder: Folder | None
+    recorded: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,92 +65,101 @@ class Intake:
     clock: Callable[[], float]
     log: FilteringBoundLogger
 
-    def take(self, name: str) -> None:
-        """Take in one file of the inbox; one that is gone meanwhile is nobody's any more."""
+    def read(self, name: str) -> Taken | None:
+        """Read a file of the inbox; None for one that is gone meanwhile."""
         try:
             octets = self.mailbox.read(name)
-            arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
-            self._understood(arrival, octets)
         except Missing:
             self.log.info("gone from the hold mailbox", file=name)
+            return None
+        arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
+        return Taken(arrival, octets if arrival.kind is Kind.ANSWER else b"")
 
-    def _understood(self, arrival: Arrival, octets: bytes) -> None:
+    def record(self, taken: Taken) -> Filing:
+        """Record what was read; return where it belongs."""
+        arrival = taken.arrival
         try:
-            self._sorted(arrival, octets)
-        except (*_AGAIN, Missing):
+            return self._sorted(arrival, taken.octets)
+        except _AGAIN:
             raise
         except Exception as surprise:
             self.log.exception("surprise at held mail", file=arrival.file)
-            self._shunt(arrival, f"surprise: {type(surprise).__name__}: {surprise}", Terms(why="unknown"))
+            return self._shunt(
+                arrival, f"surprise: {type(surprise).__name__}: {surprise}", Terms(why="unknown")
+            )
 
-    def _sorted(self, arrival: Arrival, octets: bytes) -> None:
+    def file(self, filing: Filing) -> None:
+        """Bring a recorded file where it belongs."""
+        if filing.folder is None:
+            self.mailbox.remove(filing.name)
+        else:
+            with suppress(Missing):
+                self.mailbox.move(filing.name, filing.folder)
+        recorded = filing.recorded
+        if recorded is not None and recorded.outcome is Outcome.NEW:
+            item = recorded.item
+            self.log.info("recorded", item=item.name, group=item.terms.group_address, state=item.state.value)
+
+    def _sorted(self, arrival: Arrival, octets: bytes) -> Filing:
         if arrival.kind is Kind.ANSWER:
             self.answer(arrival, octets)
-            self.mailbox.remove(arrival.file)
-        elif arrival.kind is Kind.BOUNCE:
-            self.mailbox.move(arrival.file, Folder.REPORTS)
+            return Filing(arrival.file, None)
+        if arrival.kind is Kind.BOUNCE:
             self.log.info("delivery report filed", file=arrival.file, subject=arrival.subject)
-        elif arrival.kind in _STATES:
-            self._record(arrival, _STATES[arrival.kind])
-        else:
-            self._unprocessed(arrival)
+            return Filing(arrival.file, Folder.REPORTS)
+        state = _STATES.get(arrival.kind) if arrival.kind is not None else None
+        return self._unprocessed(arrival) if state is None else self._record(arrival, state)
 
-    def _record(self, arrival: Arrival, state: State) -> None:
+    def _record(self, arrival: Arrival, state: State) -> Filing:
         meant = self._terms(arrival)
         if not meant.group_uuid:
-            self._shunt(arrival, "its group is gone", meant)
-            return
+            return self._shunt(arrival, "its group is gone", meant)
         recorded = self.ledger.record(arrival, meant, state, int(self.clock()))
         if recorded.outcome is Outcome.CONFLICT:
             # The ticket is spoken for by another content: this one is recorded as the file that it is.
-            self._shunt(replace(arrival, ticket=""), "a ticket that was used for another message", meant)
-        elif self._own(recorded.item, arrival.file):
-            if recorded.item.state is State.HELD:
-                self.held(recorded.item)
-            self._file(recorded, arrival.file)
+            return self._shunt(
+                replace(arrival, ticket=""), "a ticket that was used for another message", meant
+            )
+        filing = self._own(recorded, arrival.file)
+        if filing.folder is not None and recorded.item.state is State.HELD:
+            self.held(recorded.item)
+        return filing
 
-    def _unprocessed(self, arrival: Arrival) -> None:
+    def _unprocessed(self, arrival: Arrival) -> Filing:
         with self.lookups.snapshot() as directory:
             arrival = addressed(arrival, directory, self.settings.own_domains)
         why = f"no ticket of ours: {arrival.recipient or 'no recipient'}"
-        self._shunt(arrival, why, self._terms(arrival))
+        return self._shunt(arrival, why, self._terms(arrival))
 
     def _terms(self, arrival: Arrival) -> Terms:
         with self.lookups.snapshot() as directory:
             return terms(arrival, directory, self.settings, int(self.clock()))
 
-    def _shunt(self, arrival: Arrival, why: str, meant: Terms) -> None:
+    def _shunt(self, arrival: Arrival, why: str, meant: Terms) -> Filing:
         now = int(self.clock())
         recorded = self.ledger.record(arrival, meant, State.SHUNTED, now, why)
         if recorded.outcome is Outcome.CONFLICT:
             self.log.error(
                 "can't be told from another item", item=recorded.item.name, file=arrival.file, why=why
             )
-            self.mailbox.move(arrival.file, Folder.SHUNTED)
-            return
+            return Filing(arrival.file, Folder.SHUNTED)
         self.log.warning("shunted", item=recorded.item.name, why=why)
         if recorded.item.state is State.HELD:
-            recorded = replace(
-                recorded, item=self.ledger.change(recorded.item.id, Event.SHUNT, DESK, now, note=why).item
-            )
-        if self._own(recorded.item, arrival.file):
-            self._file(recorded, arrival.file)
+            changed = self.ledger.change(recorded.item.id, Event.SHUNT, DESK, now, note=why)
+            recorded = replace(recorded, item=changed.item)
+        return self._own(recorded, arrival.file)
 
-    def _own(self, item: Item, name: str) -> bool:
-        """Tell whether a file is the item's; a second copy takes the place of one that is gone, else it is deleted."""
+    def _own(self, recorded: Recorded, name: str) -> Filing:
+        """Return where a file belongs: with its item, which may have been decided about meanwhile.
+
+        A second copy takes the place of one that is gone from an open item; else it is deleted.
+        """
+        item = recorded.item
         if item.arrival.file == name:
-            return True
+            return Filing(name, folder_of(item.state), recorded)
         if item.state in OPEN and not self.mailbox.has(item.arrival.file):
             self.ledger.mark(item.id, file=name)
             self.log.warning("its file was gone; a second copy takes its place", item=item.name, file=name)
-            return True
+            return Filing(name, folder_of(item.state), recorded)
         self.log.warning("delivered twice into the hold mailbox", item=item.name)
-        self.mailbox.remove(name)
-        return False
-
-    def _file(self, recorded: Recorded, name: str) -> None:
-        """Bring a file where its item stands, which may have been decided about meanwhile."""
-        item = recorded.item
-        self.mailbox.move(name, folder_of(item.state))
-        if recorded.outcome is Outcome.NEW:
-            self.log.info("recorded", item=item.name, group=item.terms.group_address, state=item.state.value)
+        return Filing(name, None)

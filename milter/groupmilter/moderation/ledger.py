@@ -6,10 +6,12 @@ never changed. Raises `LedgerUnavailable` for anything wrong with the database: 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
@@ -49,6 +51,12 @@ __all__ = [
 
 _FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
 
+# Made once: putting a statement together costs more than running it.
+_BY_ID = select(ITEM).where(ITEM.c.id == bindparam("wanted"))
+_BY_DIGEST = select(ITEM).where(ITEM.c.digest == bindparam("wanted"))
+_NEW_ITEM, _NEW_ROW = insert(ITEM), insert(AUDIT)
+_NEWEST = select(func.max(AUDIT.c.id))
+
 
 class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
@@ -75,6 +83,10 @@ class Ledger:
         """Close every connection."""
         self._database.close()
 
+    def together(self) -> AbstractContextManager[None]:
+        """Make one transaction of all that this thread reads and writes in the block (`Database.together`)."""
+        return self._database.together()
+
     # items
 
     def record(
@@ -95,7 +107,7 @@ class Ledger:
         """
         key, short = item_key(arrival), item_digest(arrival)
         with self._database.writing() as connection:
-            row = connection.execute(select(ITEM).where(ITEM.c.digest == short)).mappings().first()
+            row = connection.execute(_BY_DIGEST, {"wanted": short}).mappings().first()
             if row is not None:
                 same = row["key"] == key and row["content"] == arrival.content
                 return Recorded(item_of(row), Outcome.KNOWN if same else Outcome.CONFLICT)
@@ -105,10 +117,10 @@ class Ledger:
             }  # fmt: skip
             if past is not None:
                 values |= {"recorded": past.recorded, "finished": past.finished, "decided": past.finished}
-            connection.execute(insert(ITEM).values(**values))
-            item = item_of(connection.execute(select(ITEM).where(ITEM.c.key == key)).mappings().one())
+            connection.execute(_NEW_ITEM, values)
+            item = item_of(connection.execute(_BY_DIGEST, {"wanted": short}).mappings().one())
             action, who = ("record", DESK) if past is None else ("rebuild", past.who)
-            _note(connection, action, who, now, item=item, after=state.value, detail=note)
+            connection.execute(_NEW_ROW, _row(action, who, now, item, after=state.value, detail=note))
             return Recorded(item, Outcome.NEW)
 
     def reread(
@@ -153,43 +165,60 @@ class Ledger:
 
         :raises LookupError: for an item that there is none of; nothing is changed then.
         """
+        numbers = list(item_ids)
         with self._database.writing() as connection:
-            return tuple(
-                self._change(connection, item_id, event, who, now, comment, note) for item_id in item_ids
-            )
+            before = self._locked(connection, numbers)
+            missing = [number for number in numbers if number not in before]
+            if missing:
+                raise LookupError(f"no item {missing[0]}")
+            happened = {
+                item.id: target
+                for item in before.values()
+                if (target := after(item.state, event)) is not None
+            }
+            for target in set(happened.values()):
+                those = [number for number, one in happened.items() if one is target]
+                values = _changes(event, target, who, now, comment, note)
+                connection.execute(update(ITEM).where(ITEM.c.id.in_(those)).values(**values))
+            rows = [
+                _row(
+                    event.value,
+                    who,
+                    now,
+                    before[number],
+                    before[number].state.value,
+                    target.value,
+                    comment or note,
+                )
+                for number, target in happened.items()
+            ]
+            if rows:
+                connection.execute(_NEW_ROW, rows)
+            changed = self._locked(connection, numbers) if rows else before
+            return tuple(Changed(changed[number], number in happened) for number in numbers)
 
-    def _change(
-        self, connection: Connection, item_id: int, event: Event, who: Who, now: int, comment: str, note: str
-    ) -> Changed:
-        item = self._one(connection, ITEM.c.id == item_id)
-        if item is None:
-            raise LookupError(f"no item {item_id}")
-        target = after(item.state, event)
-        if target is None:
-            return Changed(item, happened=False)
-        values = _changes(event, target, who, now, comment, note)
-        same = (ITEM.c.id == item_id, ITEM.c.state == item.state.value)
-        if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
-            return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=False)
-        _note(
-            connection, event.value, who, now, item=item, before=item.state.value, after=target.value,
-            detail=comment or note,
-        )  # fmt: skip
-        return Changed(self._one(connection, ITEM.c.id == item_id) or item, happened=True)
+    def _locked(self, connection: Connection, numbers: Collection[int]) -> dict[int, Item]:
+        """Return items that nobody else changes before the end of the transaction."""
+        wanted = select(ITEM).where(ITEM.c.id.in_(numbers)).with_for_update()
+        return {row["id"]: item_of(row) for row in connection.execute(wanted).mappings()}
 
     def item(self, item_id: int) -> Item | None:
         """Return an item by its number."""
-        return self._get(ITEM.c.id == item_id)
+        return self._get(_BY_ID, item_id)
 
     def by_digest(self, digest: int) -> Item | None:
         """Return the item that a token names."""
-        return self._get(ITEM.c.digest == digest)
+        return self._get(_BY_DIGEST, digest)
 
     def by_name(self, name: str) -> Item | None:
         """Return the item with a name for people; None for none or several."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(ITEM).where(ITEM.c.name == name).limit(2)).mappings().all()
-        return item_of(rows[0]) if len(rows) == 1 else None
+        return self.by_names((name,)).get(name)
+
+    def by_names(self, names: Collection[str]) -> dict[str, Item]:
+        """Return the items with some names for people, as far as there is exactly one."""
+        found = self._all(ITEM.c.name.in_(names), limit=2 * len(names))
+        count = Counter(item.name for item in found)
+        return {item.name: item for item in found if count[item.name] == 1}
 
     def items(
         self, states: Collection[State], *, group: str = "", after: int = 0, limit: int = 1000
@@ -258,15 +287,15 @@ class Ledger:
     def newest(self) -> int:
         """Return the number of the newest audit row: whether anything has changed."""
         with self._database.reading() as connection:
-            return int(connection.execute(select(func.max(AUDIT.c.id))).scalar() or 0)
+            return int(connection.execute(_NEWEST).scalar() or 0)
 
     def note(
         self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", detail: str = ""
     ) -> None:
         """Add an audit row about something that changes no item."""
         with self._database.writing() as connection:
-            item = self._one(connection, ITEM.c.id == item_id) if item_id else None
-            _note(connection, action, who, now, item=item, group=group, detail=detail)
+            item = self._one(connection, _BY_ID, item_id) if item_id else None
+            connection.execute(_NEW_ROW, _row(action, who, now, item, detail=detail, group=group))
 
     def audit(
         self, *, since: int = 0, item: str = "", group: str = "", action: str = "", after: int = 0,
@@ -286,12 +315,12 @@ class Ledger:
         with self._database.reading() as connection:
             return tuple(AuditRow(**row) for row in connection.execute(wanted).mappings())
 
-    def _get(self, condition: ColumnElement[bool]) -> Item | None:
+    def _get(self, statement: Select[Any], wanted: int) -> Item | None:
         with self._database.reading() as connection:
-            return self._one(connection, condition)
+            return self._one(connection, statement, wanted)
 
-    def _one(self, connection: Connection, condition: ColumnElement[bool]) -> Item | None:
-        row = connection.execute(select(ITEM).where(condition)).mappings().first()
+    def _one(self, connection: Connection, statement: Select[Any], wanted: int) -> Item | None:
+        row = connection.execute(statement, {"wanted": wanted}).mappings().first()
         return None if row is None else item_of(row)
 
     def _all(self, *conditions: ColumnElement[bool], limit: int) -> tuple[Item, ...]:
@@ -314,13 +343,12 @@ def _changes(event: Event, target: State, who: Who, now: int, comment: str, note
     return values
 
 
-def _note(
-    connection: Connection, action: str, who: Who, now: int, *, item: Item | None = None, group: str = "",
-    before: str = "", after: str = "", detail: str = "",
-) -> None:  # fmt: skip
-    values = {
+def _row(
+    action: str, who: Who, now: int, item: Item | None, before: str = "", after: str = "", detail: str = "",
+    group: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    return {
         "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
         "item": item.name if item else "", "group": item.terms.group_address if item else group,
         "before": before, "after": after, "detail": detail,
     }  # fmt: skip
-    connection.execute(insert(AUDIT).values(**values))

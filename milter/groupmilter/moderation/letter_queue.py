@@ -157,9 +157,9 @@ class LetterQueue:
         with self._database.writing() as connection:
             connection.execute(delete(LETTER).where(LETTER.c.id == letter_id))
 
-    def drop(self, item_id: int, kinds: Collection[str]) -> int:
-        """Forget letters about an item that were not sent; return how many."""
-        unsent = (LETTER.c.item_id == item_id, LETTER.c.kind.in_(kinds), _UNSENT)
+    def drop(self, item_ids: Collection[int], kinds: Collection[str]) -> int:
+        """Forget letters about items that were not sent; return how many."""
+        unsent = (LETTER.c.item_id.in_(item_ids), LETTER.c.kind.in_(kinds), _UNSENT)
         with self._database.reading() as connection:
             if connection.execute(select(LETTER.c.id).where(*unsent)).first() is None:
                 return 0
