@@ -142,11 +142,9 @@ class Ledger:
             same = (ITEM.c.id == item.id, ITEM.c.state == item.state.value)
             if connection.execute(update(ITEM).where(*same).values(**values)).rowcount != 1:
                 return None
-            changed = self._one(connection, ITEM.c.id == item.id) or item
-            _note(
-                connection, event.value, who, now, item=changed, before=item.state.value, after=target.value,
-                detail=f"was {item.name}",
-            )  # fmt: skip
+            changed = self._one(connection, _BY_ID, item.id) or item
+            moved = _row(event.value, who, now, changed, item.state.value, target.value, f"was {item.name}")
+            connection.execute(_NEW_ROW, moved)
             return changed
 
     def change(
