@@ -2,7 +2,9 @@
 
 The octets go as they are: a line feed becomes CRLF, a leading dot is doubled, nothing else is touched (smtplib's own
 ``data`` would turn a lone CR into a line end and break signatures). After the final dot the answer decides: none
-means that nobody knows, so the caller submits again. Sources: RFC 5321, RFC 1870, RFC 3461, RFC 6152, RFC 6531.
+means that nobody knows, so the caller submits again; that is waited for as long as RFC 5321 section 4.5.3.2.6 says,
+since whoever gives up earlier sends a message that is being delivered a second time. Sources: RFC 5321, RFC 1870,
+RFC 3461, RFC 6152, RFC 6531.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ from dataclasses import dataclass
 
 _QUEUE_ID = re.compile(r"queued as (\S+)")
 _FAILURES = (smtplib.SMTPException, OSError)
+_FINAL_ANSWER = 600.0
+"""Seconds to wait for the answer to the final dot: the milter may need minutes for a very large group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The listener, and what it knows us by."""
+    """The listener, and what it knows us by.
+
+    :param timeout: seconds to wait for an answer to each command; for that to the final dot longer.
+    """
 
     host: str
     port: int
@@ -126,10 +133,20 @@ class Submitter:
             _command(session, f"RCPT TO:<{address}> {parameters}".rstrip())
         _command(session, "DATA", 354)
         session.send(_dotted(message))
-        code, text = session.getreply()
+        code, text = self._final(session)
         if code != 250:
             raise NotSubmitted(code, _text(text))
         return _text(text)
+
+    def _final(self, session: smtplib.SMTP) -> tuple[int, bytes]:
+        connection = session.sock
+        if connection is None:
+            raise smtplib.SMTPServerDisconnected("the connection is lost")
+        connection.settimeout(max(_FINAL_ANSWER, self._door.timeout))
+        try:
+            return session.getreply()
+        finally:
+            connection.settimeout(self._door.timeout)
 
 
 def _command(session: smtplib.SMTP, line: str, wanted: int = 250) -> None:
