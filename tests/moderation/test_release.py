@@ -160,6 +160,42 @@ def test_after_a_failure_the_rest_follows_and_nothing_is_repeated_but_what_nobod
     assert again(ledger) == repeated
 
 
+def test_until_something_may_have_gone_out_it_is_for_the_group_as_it_is(ledger: Ledger) -> None:
+    made = office("m0@out.example")
+    inner = made.group("inner", "i@out.example", moderated=True)
+    sales = made.paper.find("sales@own.example")
+    assert sales is not None
+    made.paper.lists[sales.node] = replace(made.paper.lists[sales.node], groups=(inner.node,))
+    mta, item = Mta(ledger, [NotSubmitted(451, "not now")]), item_of(ledger, Kind.SPLIT)
+    with pytest.raises(NotSubmitted):
+        releases(ledger, mta, made).release(item, MESSAGE)
+    # The group inside waits for nobody any more: its members would be in no transaction, and nothing held for it.
+    made.rewrite(inner, moderated=False)
+    releases(ledger, mta, made).release(item, MESSAGE)
+    assert mta.receivers == [[], ["m0@out.example", "i@out.example"]]
+    assert [batch.number for batch in ledger.releases.batches(item.id)] == [0]
+
+
+def test_a_ticket_of_transactions_that_were_noted_anew_opens_nothing(ledger: Ledger) -> None:
+    item = item_of(ledger, Kind.SPLIT)
+    ledger.releases.set_batches(item.id, [(Member("a@out.example"),)])
+    ledger.releases.prepare(item.id, "old")
+    ledger.releases.set_batches(item.id, [(Member("b@out.example"),)])
+    assert ledger.releases.spend("old", NOW) is None
+    ledger.releases.set_batches(item.id, [])
+    assert ledger.releases.batches(item.id) == ()
+
+
+def test_only_the_newest_ticket_of_a_transaction_opens_anything(ledger: Ledger) -> None:
+    item = item_of(ledger)
+    ledger.releases.set_whole(item.id)
+    ledger.releases.prepare(item.id, "first")
+    ledger.releases.prepare(item.id, "second")
+    # The session of the first one was given up; the MTA may come with it later all the same.
+    assert ledger.releases.spend("first", NOW) is None
+    assert ledger.releases.spend("second", NOW) is not None
+
+
 def test_an_accepted_transaction_is_never_sent_again(ledger: Ledger) -> None:
     mta, item = Mta(ledger), item_of(ledger)
     released = releases(ledger, mta, office())

@@ -10,7 +10,7 @@ from tests.support.letters import KEYS, Letter, Office, added, receivers
 from groupmilter.authentication.identity import Proofs
 from groupmilter.groups.group import BouncesTo
 from groupmilter.groups.ticket import Kind, Ticket, digest, unseal
-from groupmilter.mail.action import Action, AddRecipient, DeleteRecipient, LeaveOut
+from groupmilter.mail.action import Action, AddRecipient, ChangeSender, DeleteRecipient, LeaveOut
 from groupmilter.policy.disposition import Expanded, Reported, Split
 from groupmilter.policy.reasons import FIXED
 
@@ -174,3 +174,40 @@ def test_bounces_to_the_owner_among_others(office: Office) -> None:
     assert isinstance(owned, Split)
     alone = office.letter("bob@own.example", login="bob").to("owned@own.example").decided()
     assert isinstance(alone[0], Expanded)
+
+
+def refusing(office: Office, **fields: object) -> None:
+    """A group ``outer`` with a member, and one inside that takes nothing."""
+    inner = office.group("inner", "i@out.example", enabled=False)
+    office.group("outer", inner, "u@out.example", **fields)
+
+
+def test_a_hidden_list_with_one_inside_that_refuses_keeps_the_return_path_for_the_report(
+    office: Office,
+) -> None:
+    refusing(office, hidden_members=True)
+    actions = office.letter("bob@own.example", login="bob").to("outer@own.example").planned()
+    assert [ticket.kind for ticket in tickets(actions)] == [Kind.SPLIT], "the report is its own transaction"
+    assert not any(isinstance(action, ChangeSender) for action in actions)
+    unproven = office.letter("x@out.example").to("outer@own.example").planned()
+    assert added(unproven) == ["u@out.example"], "nobody is told, so it still is alone"
+    assert any(isinstance(action, ChangeSender) for action in unproven)
+
+
+def test_an_outsider_who_is_told_of_a_part_keeps_the_return_path(office: Office) -> None:
+    refusing(office)
+    office.proofs = Proofs(spf=frozenset({"out.example"}))
+    actions = office.letter("x@out.example").to("outer@own.example").planned()
+    assert [ticket.kind for ticket in tickets(actions)] == [Kind.REFUSE]
+    assert not any(isinstance(action, ChangeSender) for action in actions), "the report goes where it leads"
+    (member,) = [a for a in actions if isinstance(a, AddRecipient) and a.address == "u@out.example"]
+    assert member.parameters.startswith("NOTIFY=NEVER ")
+
+
+def test_without_a_return_path_nobody_is_told(office: Office) -> None:
+    refusing(office)
+    office.group("small", "s@out.example", max_size=10)
+    chain = tuple(rule for rule in office.settings.chain if rule != "automatic")
+    office.settings = replace(office.settings, chain=chain)
+    letter = office.letter("", login="bob").to("outer@own.example")
+    assert added(letter.planned(**{"from": "bob@own.example"})) == ["u@out.example"]

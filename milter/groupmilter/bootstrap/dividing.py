@@ -45,7 +45,7 @@ class Dividing:
         disposition = _expanded(decision)
         bounds = self.site.settings.bounds
         room = bounds.message_size_limit + RELEASE_HEADROOM - _ADDED - octets
-        told = facts.identity.path_proven
+        told = facts.may_be_told
         return batches(disposition.group, disposition.expansion, bounds.in_place, room, told=told)
 
     def _collected(self, arrival: Arrival, message: bytes, octets: int) -> Collector:

@@ -3,7 +3,8 @@ opens the way once.
 
 A released message goes in one transaction, whatever the group's size: the milter expands the group as it is then. A
 split copy goes in as many as the MTA needs; whom each is for is noted before the first one goes, so that whatever
-interrupts them, the rest follows later and nobody is missed. At least once: only a crash between the MTA's 250 and the
+interrupts them, the rest follows later and nobody is missed. Until one may have gone out, it is noted anew at each
+try: the group may have changed. At least once: only a crash between the MTA's 250 and the
 ledger's commit delivers twice, and then the ticket is spent already, which is logged. Raises `NotSubmitted`,
 `LedgerUnavailable`, `DirectoryUnknown`.
 """
@@ -64,12 +65,12 @@ class Releases:
     def _batches(self, item: Item, message: bytes) -> tuple[Batch, ...]:
         releases, arrival = self.ledger.releases, item.arrival
         known = releases.batches(item.id)
-        if known:
+        if any(batch.accepted or batch.spent for batch in known):
             return known
         if arrival.kind is Kind.SPLIT:
             divided = self.divide(arrival, message, releases.left_out(arrival.ticket))
             releases.set_batches(item.id, divided)
-        else:
+        elif not known:
             releases.set_whole(item.id)
         return releases.batches(item.id)
 

@@ -23,8 +23,14 @@ class ReleaseBook:
         self._database = database
 
     def prepare(self, item_id: int, ticket: str, number: int = 0) -> None:
-        """Note a release ticket before it is submitted; one that isn't noted opens nothing."""
+        """Note a release ticket before it is submitted; one that isn't noted opens nothing.
+
+        Nor does an earlier one of the same transaction any more: the MTA may still come with it after its session was
+        given up.
+        """
         with self._database.writing() as connection:
+            same = (RELEASE.c.item_id == item_id, RELEASE.c.number == number, RELEASE.c.spent == 0)
+            connection.execute(delete(RELEASE).where(*same))
             connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
 
     def spend(self, ticket: str, now: int) -> Batch | None:
@@ -56,15 +62,20 @@ class ReleaseBook:
             connection.execute(insert(BATCH).values(item_id=item_id, number=0, members=""))
 
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
-        """Note the transactions of a copy and whom each is for, all at once; none where nobody is left."""
+        """Note the transactions of a copy and whom each is for, all at once; none where nobody is left.
+
+        What was noted before of the same copy is forgotten, and its tickets open nothing any more.
+        """
         rows = [
             {"item_id": item_id, "number": number, "members": members_text(batch)}
             for number, batch in enumerate(batches)
         ]
-        if not rows:
-            return
         with self._database.writing() as connection:
-            connection.execute(insert(BATCH), rows)
+            unspent = (RELEASE.c.item_id == item_id, RELEASE.c.spent == 0)
+            connection.execute(delete(RELEASE).where(*unspent))
+            connection.execute(delete(BATCH).where(BATCH.c.item_id == item_id))
+            if rows:
+                connection.execute(insert(BATCH), rows)
 
     def batches(self, item_id: int) -> tuple[Batch, ...]:
         """Return the transactions of a release, in order; none before it has begun."""

@@ -273,7 +273,7 @@ class Session:
 
     def _note_untold(self, facts: Facts, decision: Decision) -> None:
         """Leave an audit row of groups inside that refused, where nobody can be told without backscatter."""
-        if facts.identity.path_proven:
+        if facts.may_be_told:
             return
         for verdict in decision.verdicts:
             if isinstance(verdict.disposition, Expanded | Split):

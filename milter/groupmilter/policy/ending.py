@@ -13,7 +13,7 @@ from groupmilter.mail.reply import Reply
 from groupmilter.policy.disposition import Deferred, Expanded, Refused, Reported, Split, Verdict
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.replies import reply_for
-from groupmilter.policy.returning import wants_own_path
+from groupmilter.policy.returning import told, wants_own_path
 from groupmilter.policy.settings import Settings
 
 Verdicts = tuple[Verdict, ...]
@@ -21,12 +21,12 @@ Verdicts = tuple[Verdict, ...]
 
 def settled(verdicts: Verdicts, facts: Facts) -> Verdicts:
     """Return the verdicts in view of each other: refusals that are reported, copies that are split off."""
-    return tuple(_apart(verdict, verdicts) for verdict in _reported(verdicts, facts))
+    return tuple(_apart(verdict, verdicts, facts) for verdict in _reported(verdicts, facts))
 
 
 def _reported(verdicts: Verdicts, facts: Facts) -> Verdicts:
     refused = [v.disposition for v in verdicts if isinstance(v.disposition, Refused)]
-    some = 0 < len(refused) < len(verdicts) and facts.identity.path_proven and bool(facts.envelope_sender)
+    some = 0 < len(refused) < len(verdicts) and facts.may_be_told
     if not some or any(refusal.concerns_all or not _reportable(refusal) for refusal in refused):
         return verdicts
     return tuple(_told(verdict) for verdict in verdicts)
@@ -43,16 +43,17 @@ def _told(verdict: Verdict) -> Verdict:
     return replace(verdict, disposition=Reported(refusal.group, refusal.reply, refusal.reason))
 
 
-def _apart(verdict: Verdict, verdicts: Verdicts) -> Verdict:
+def _apart(verdict: Verdict, verdicts: Verdicts, facts: Facts) -> Verdict:
     """Split off a copy that must have its own return path, where the envelope is others' as well."""
     expanded = verdict.disposition
     if not isinstance(expanded, Expanded) or not expanded.expansion.members:
         return verdict
-    shared = len(verdicts) > 1 or bool(expanded.expansion.holds)
-    if not shared or not wants_own_path(expanded.group, expanded.expansion):
+    expansion = expanded.expansion
+    shared = len(verdicts) > 1 or bool(expansion.holds or told(expansion, facts))
+    if not shared or not wants_own_path(expanded.group, expansion):
         return verdict
     why = "reports about it go to the owners alone"
-    return replace(verdict, disposition=Split(expanded.group, why, expanded.expansion, expanded.tags))
+    return replace(verdict, disposition=Split(expanded.group, why, expansion, expanded.tags))
 
 
 def answer(verdicts: Verdicts, facts: Facts, settings: Settings) -> Reply | None:
@@ -88,7 +89,7 @@ def _anybody(verdicts: Verdicts, facts: Facts) -> bool:
         expanded = verdict.disposition
         if not isinstance(expanded, Expanded) or expanded.expansion.members or expanded.expansion.holds:
             return True
-        if expanded.expansion.news and facts.identity.path_proven and facts.released:
+        if facts.released and told(expanded.expansion, facts):
             return True
     return False
 

@@ -220,6 +220,11 @@ class Facts:
         return self.batch is not None
 
     @property
+    def may_be_told(self) -> bool:
+        """Whether a report may be written to the sender: there is a return path, and it is proven."""
+        return self.identity.path_proven and bool(self.envelope_sender)
+
+    @property
     def ended(self) -> bool:
         """Whether everything that can be known is known."""
         return self.content is not None

@@ -27,7 +27,7 @@ from groupmilter.policy.disposition import (
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.reasons import number
 from groupmilter.policy.replies import contact_for
-from groupmilter.policy.returning import bounces
+from groupmilter.policy.returning import bounces, told
 from groupmilter.policy.settings import Settings
 
 LOOP_HEADER = "X-Groupmilter-Loop"
@@ -124,7 +124,7 @@ class _Plan:
 
     def _notify(self, expanded: Expanded, asked: str) -> str:
         way = bounces(expanded.group, expanded.expansion, self.facts)
-        if way is BouncesTo.NOBODY or (way is BouncesTo.OWNER and not self._alone):
+        if way is BouncesTo.NOBODY or (way is BouncesTo.OWNER and not self._own_path):
             return "NEVER"
         wanted = set(asked.upper().split(",")) if asked else set[str]()
         if not wanted or (wanted != {"NEVER"} and not wanted <= _REPORTS):
@@ -136,6 +136,11 @@ class _Plan:
     def _alone(self) -> bool:
         """Whether the message goes to exactly one group and nobody else, so that its header is that copy's."""
         return alone(self.decision)
+
+    @property
+    def _own_path(self) -> bool:
+        """Whether the return path is that copy's, too: the sender is not told of a part by the same envelope."""
+        return self._alone and not told(self._expanded()[0].expansion, self.facts)
 
     def notes(self) -> Iterator[Action]:
         """Yield what the desk has to know of split copies before the MTA has them: whom others reach."""
@@ -174,8 +179,8 @@ class _Plan:
         for disposition in self._dispositions():
             if isinstance(disposition, Reported):
                 yield _Copy(Kind.REFUSE, disposition.group, disposition.reason)
-            elif isinstance(disposition, Expanded) and self.facts.identity.path_proven:
-                for refusal in disposition.expansion.news:
+            elif isinstance(disposition, Expanded):
+                for refusal in told(disposition.expansion, self.facts):
                     yield _Copy(Kind.REFUSE, disposition.group, refusal.reason, partly=True)
 
     def _dispositions(self) -> Iterator[Disposition]:
@@ -245,7 +250,7 @@ class _Plan:
                 yield AddHeader(name, value)
 
     def sender(self) -> Iterator[Action]:
-        if not self._alone:
+        if not self._own_path:
             return
         expanded = self._expanded()[0]
         if bounces(expanded.group, expanded.expansion, self.facts) is BouncesTo.OWNER:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from groupmilter.groups.expansion import Expansion
+from groupmilter.groups.expansion import Expansion, Refusal
 from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.policy.facts import Facts
 
@@ -14,6 +14,11 @@ def bounces(group: Group, expansion: Expansion, facts: Facts) -> BouncesTo:
     if group.bounces_to is not BouncesTo.AUTO:
         return group.bounces_to
     return BouncesTo.SENDER if facts.identity.authenticated else BouncesTo.OWNER
+
+
+def told(expansion: Expansion, facts: Facts) -> tuple[Refusal, ...]:
+    """Return the refusals inside a group of which the desk tells the sender: none where that would be backscatter."""
+    return expansion.news if facts.may_be_told else ()
 
 
 def wants_own_path(group: Group, expansion: Expansion) -> bool:

@@ -112,7 +112,7 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
         return _unknown(collector)
     if decision.answer is None:
         counters.add(counted(decision, facts, collector.site.settings), message.time.timestamp())
-    proven = facts.identity.path_proven
+    proven = facts.may_be_told
     seen = (_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts)
     return Transcript(tuple(seen), facts, decision)
 
