@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from tests.support.letters import Office
 
+from groupmilter.groups.directory import Member
 from groupmilter.policy.counting import counted
-from groupmilter.policy.facts import Count
+from groupmilter.policy.decide import decide
+from groupmilter.policy.facts import Batch, Count
 from groupmilter.policy.settings import Rate, RateLimitThen, SiteRule, StormGuard, TagThen
 
 GUARD = StormGuard(Rate(9, 60), Rate(9, 30))
@@ -45,6 +47,21 @@ def test_held_mail_counts_refused_mail_does_not() -> None:
     assert counted(decision, facts, site.settings) == (Count("storm", held.uuid, 60),)
     facts, decision = site.letter("x@out.example").to("held@own.example").end(auto_submitted="auto-replied")
     assert counted(decision, facts, site.settings) == ()
+
+
+def test_what_comes_back_counts_for_no_group_a_second_time() -> None:
+    """What was held or split counted when it came: approving a morning's mail at once must be no storm."""
+    site = office()
+    inner = site.group("inner", "y@out.example")
+    outer = site.group("outer", inner, "z@out.example", moderated=True)
+    facts, decision = site.letter("x@out.example").to("outer@own.example").end()
+    assert counted(decision, facts, site.settings) == (Count("storm", outer.uuid, 60),)
+    back = replace(facts, batch=Batch())
+    decision = decide(back, site.paper, site.settings)
+    assert counted(decision, back, site.settings) == (Count("storm", inner.uuid, 60),), "known only now"
+    part = replace(facts, batch=Batch(1, (Member("y@out.example"),)))
+    decision = decide(part, site.paper, site.settings)
+    assert counted(decision, part, site.settings) == ()
 
 
 def test_mail_to_persons_counts_nowhere() -> None:
