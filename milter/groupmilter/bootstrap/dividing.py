@@ -54,7 +54,7 @@ class Dividing:
         sender = Address(f"<{path}>", canonical(path, own) or path)
         collector = Collector(self.site, Connection(""), sender, smtputf8=arrival.smtputf8)
         address = f"{RELEASE_LOCAL_PART}@{self.site.settings.service_domain}"
-        collector.accept(Recipient(Address(f"<{address}>", address)))
+        collector.accept(Recipient(Address(f"<{address}>", address), release=arrival.ticket or address))
         for name, value in parted(message)[0]:
             collector.header(name.decode("utf-8", "surrogateescape"), value.strip())
         collector.octets = octets

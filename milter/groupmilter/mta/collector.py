@@ -64,7 +64,10 @@ _SKEW = 3600
 
 _MOST_FIELDS = 1_000
 _MOST_HEADER_OCTETS = 512 * 1024
-"""Beyond either a header isn't kept any more: no mail program writes that much, and it would fill the worker."""
+"""Beyond either a header isn't kept any more: no mail program writes that much, and it would fill the worker.
+
+What the desk brings back may have twice as much: it has been taken once, and has grown on its way since.
+"""
 
 _LOOP = LOOP_HEADER.lower()
 
@@ -193,7 +196,8 @@ class Collector:
         self.octets += len(name) + len(value) + 4
         if self.digest is not None:
             self.digest.field(name.encode("utf-8", "surrogateescape"), value)
-        if len(self.headers) >= _MOST_FIELDS or self.octets > _MOST_HEADER_OCTETS:
+        times = 1 if self.digest is None else 2
+        if len(self.headers) >= times * _MOST_FIELDS or self.octets > times * _MOST_HEADER_OCTETS:
             self.excess = True
         else:
             self.headers.append((name, value))

@@ -1,0 +1,64 @@
+"""Found in review: what the milter makes of a message that the desk brings back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.support.letters import KEYS, NOON, SERVICE, Office, added
+
+from groupmilter.authentication.identity import Connection
+from groupmilter.bootstrap.dividing import Dividing
+from groupmilter.groups.ticket import Kind, Ticket, digest, seal
+from groupmilter.mail.address import Address
+from groupmilter.mail.content import ContentDigest
+from groupmilter.moderation.item import Arrival
+from groupmilter.mta.collector import Collector, ReleaseDoor
+from groupmilter.policy.disposition import Deferred, Refused
+from groupmilter.policy.facts import Batch
+from groupmilter.policy.plan import Mint, plan
+
+Fields = Sequence[tuple[str, bytes]]
+DESK = Connection("127.0.0.1", "desk", "release")
+
+
+def collector(office: Office, batch: Batch | None = Batch(), connection: Connection = DESK) -> Collector:
+    site = replace(office.site, release=ReleaseDoor("release", "desk", lambda _: batch))
+    return Collector(site, connection, Address("<x@out.example>", "x@out.example"))
+
+
+def brought_back(office: Office, group: str, fields: Fields) -> list[str]:
+    """Whom a released message with these header fields goes to; it has to be taken."""
+    found = office.paper.find(group)
+    assert found is not None
+    taking = ContentDigest()
+    for name, value in fields:
+        taking.field(name.encode(), value)
+    made = Ticket(Kind.RELEASE, int(NOON.timestamp()), 1, digest(found.uuid))
+    bringing = collector(office)
+    verdict = bringing.recipient(f"<release@{SERVICE}>", orcpt=seal(made, KEYS, taking.digest()))
+    assert not isinstance(verdict.disposition, Refused | Deferred)
+    bringing.accept(verdict.recipient)
+    for name, value in fields:
+        bringing.header(name, value)
+    facts, decision = bringing.end()
+    assert decision.answer is None, decision.answer
+    return added(plan(decision, facts, office.settings, Mint(KEYS, 1, 1)))
+
+
+def test_a_header_that_was_just_short_enough_still_is_when_it_comes_back() -> None:
+    office = Office()
+    office.group("contact", "y@out.example", moderated=True)
+    letter = office.letter("x@out.example").to("contact@own.example")
+    assert letter.answered(x_one=["1"] * 999) == "", "with From a thousand fields"
+    # On its way through the MTA it gets a Received field, and what a policy tags it with.
+    back = [("From", b"x@out.example"), *[("X-One", b"1")] * 999, ("Received", b"from x by y")]
+    assert brought_back(office, "contact@own.example", back) == ["y@out.example"]
+    octets = "".join(f"{name}: {value.decode()}\n" for name, value in back).encode() + b"\nBonjour\n"
+    group = office.paper.find("contact@own.example")
+    assert group is not None
+    arrival = Arrival(
+        ticket="", content="", file="", kind=Kind.SPLIT, group=digest(group.uuid), return_path="x@out.example"
+    )
+    ((member,),) = Dividing(office.site)(arrival, octets, ())
+    assert member.address == "y@out.example"
