@@ -22,7 +22,7 @@ def bounce(site: Installation, kind: Kind = Kind.BOUNCE) -> str:
 @pytest.mark.parametrize("login", ["", "alice"])
 @pytest.mark.parametrize(
     "local", ["hold", "hold+garbage", f"hold+{FORGED}", f"HOLD+{FORGED.upper()}", "unprocessed", "release",
-              f"bounce+{FORGED}", "bounce", "postmaster", "approve+x", '"hold+garbage"'],
+              f"bounce+{FORGED}", "bounce", "postmaster", "approve+x", '"hold+garbage"', '""', '" "', r'"\""', '"a b"'],
 )  # fmt: skip
 def test_a_client_is_refused(site: Installation, local: str, login: str) -> None:
     sent = site.send(ALICE if login else STRANGER, [f"{local}@{DOMAIN}"], message(identity()), login=login)
@@ -32,7 +32,7 @@ def test_a_client_is_refused(site: Installation, local: str, login: str) -> None
 
 
 @pytest.mark.parametrize(
-    "form", ["@relay.example:hold+x@{}", "hold+x%{0}@{0}", "{0}!hold+x@{0}", "HOLD+x@{}."]
+    "form", ["@relay.example:hold+x@{}", "hold+x%{0}@{0}", "{0}!hold+x@{0}", "HOLD+x@{}.", '"hold+x@groups"@{}']
 )
 def test_no_spelling_gets_past(site: Installation, form: str) -> None:
     sent = site.send(STRANGER, [form.format(DOMAIN)], message(identity()))

@@ -29,7 +29,7 @@ from groupmilter.groups.ticket import (
     unseal,
     unseal_token,
 )
-from groupmilter.mail.address import Address, domain_of, path
+from groupmilter.mail.address import Address, canonical_domain, domain_of, path
 from groupmilter.mail.content import ContentDigest
 from groupmilter.mta.reading import authors, entry, extended, single
 from groupmilter.policy.case import Answer as RuleAnswer
@@ -162,7 +162,8 @@ class Collector:
         """
         own = self.site.settings.own_domains
         address = path(argument, own, resolved) or Address(argument, "")
-        recipient = Recipient(address, notify=notify, orcpt=orcpt)
+        closed = not address.canonical and self._of_service_domain(resolved or argument)
+        recipient = Recipient(address, notify=notify, orcpt=orcpt, service=closed)
         try:
             return self._asking(lambda directory: self._judged(recipient, directory))
         except DirectoryUnknown:
@@ -275,7 +276,7 @@ class Collector:
         """Defer what may be a group's address; mail to anybody else has nothing to wait for."""
         address, settings = recipient.address.canonical, self.site.settings
         base, _ = extended(address, settings.recipient_delimiter)
-        if not any(self.site.may_be_group(one) for one in (address, base) if one):
+        if not recipient.service and not any(self.site.may_be_group(one) for one in (address, base) if one):
             return Verdict(recipient, Passed())
         kept = replace(recipient, unknown=True)
         return Verdict(kept, Deferred(reply_for("unknown", address, settings)))
@@ -291,6 +292,11 @@ class Collector:
         return Recipient(
             recipient.address, found, recipient.notify, extension=extension, orcpt=recipient.orcpt
         )
+
+    def _of_service_domain(self, unreadable: str) -> bool:
+        """Tell whether what can't be read as a mailbox leads to the service domain all the same, as ``""@`` does."""
+        domain = canonical_domain(unreadable.strip("<> \t").rpartition("@")[2])
+        return domain is not None and domain == self.site.settings.service_domain
 
     def _service(self, recipient: Recipient, address: str) -> Recipient:
         """Return what an address of the service domain is: bounce, answer or release, and closed otherwise."""
