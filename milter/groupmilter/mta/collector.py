@@ -126,6 +126,11 @@ class Site:
     leave_out: Callable[[str, tuple[str, ...]], None] = lambda *_: None
     audit: Callable[[str, str, str, str], None] = lambda *_: None
 
+    def of_service_domain(self, argument: str) -> bool:
+        """Tell whether an argument of RCPT leads to the service domain, even where it is no mailbox, as ``""@``."""
+        domain = canonical_domain(argument.strip("<> \t").rpartition("@")[2])
+        return domain is not None and domain == self.settings.service_domain
+
 
 @dataclass(slots=True)
 class Collector:
@@ -162,7 +167,7 @@ class Collector:
         """
         own = self.site.settings.own_domains
         address = path(argument, own, resolved) or Address(argument, "")
-        closed = not address.canonical and self._of_service_domain(resolved or argument)
+        closed = not address.canonical and self.site.of_service_domain(resolved or argument)
         recipient = Recipient(address, notify=notify, orcpt=orcpt, service=closed)
         try:
             return self._asking(lambda directory: self._judged(recipient, directory))
@@ -292,11 +297,6 @@ class Collector:
         return Recipient(
             recipient.address, found, recipient.notify, extension=extension, orcpt=recipient.orcpt
         )
-
-    def _of_service_domain(self, unreadable: str) -> bool:
-        """Tell whether what can't be read as a mailbox leads to the service domain all the same, as ``""@`` does."""
-        domain = canonical_domain(unreadable.strip("<> \t").rpartition("@")[2])
-        return domain is not None and domain == self.site.settings.service_domain
 
     def _service(self, recipient: Recipient, address: str) -> Recipient:
         """Return what an address of the service domain is: bounce, answer or release, and closed otherwise."""

@@ -52,7 +52,7 @@ class Front:
     """What all sessions of a worker share.
 
     :param tcp: whether the MTA connects over TCP.
-    :param observe: decide and log, change nothing.
+    :param observe: decide and log, change nothing, save for mail to the service domain: it is the desk's alone.
     """
 
     site: Site
@@ -119,6 +119,7 @@ class Session:
         "_client",
         "_daemon",
         "_front",
+        "_ours",
         "_simulated",
         "_smtp",
         "_started",
@@ -137,6 +138,7 @@ class Session:
         self._smtp = True
         self.collector: Collector | None = None
         self._broken = False
+        self._ours = True
         self._started = 0.0
         self.began = 0.0
         self.header_answer = self.silent(milter.P_NR_HDR)
@@ -156,6 +158,7 @@ class Session:
         """Begin a message."""
         self.collector = None
         self._broken = False
+        self._ours = True
         self._started = monotonic()
         site = self._front.site
         own = site.settings.own_domains
@@ -175,22 +178,24 @@ class Session:
 
     def rcpt_to(self, ctx: milter.milterContext, argument: bytes, *parameters: bytes) -> int:
         """Answer one recipient on its own, except for local submission, where everything waits for the end."""
+        text, resolved = argument.decode("utf-8", "surrogateescape"), _macro(ctx, "{rcpt_addr}")
+        ours = self._front.site.of_service_domain(resolved or text)
+        self._ours = self._ours and ours
         collector = self._message()
         notify, orcpt = _parameter(parameters, b"NOTIFY="), _original(_parameter(parameters, b"ORCPT="))
-        text = argument.decode("utf-8", "surrogateescape")
-        verdict = collector.recipient(text, _macro(ctx, "{rcpt_addr}"), notify, orcpt)
+        verdict = collector.recipient(text, resolved, notify, orcpt)
         disposition = verdict.disposition
         if self._smtp and isinstance(disposition, Refused | Deferred):
             self._log_recipient(ctx, verdict)
             # Who only observes leaves it out as well, so that the end is decided for those whom it would concern.
-            refused = answer(disposition.reply, ctx, self._front.observe)
+            refused = answer(disposition.reply, ctx, self._front.observe and not ours)
             return _code(disposition.reply) if refused else milter.CONTINUE
         collector.accept(verdict.recipient)
         return milter.CONTINUE
 
     def answer_data(self, _: milter.milterContext) -> int:
         """Answer DATA, over TCP only (see above)."""
-        return milter.TEMPFAIL if self._broken and not self._front.observe else milter.CONTINUE
+        return milter.TEMPFAIL if self._broken and not self._observes else milter.CONTINUE
 
     def body(self, _: milter.milterContext, chunk: bytes) -> int:
         """Count octets where a group is addressed; nobody reads the body otherwise."""
@@ -234,13 +239,18 @@ class Session:
         if step == Session.mail_from.__name__:
             # Having promised no reply there, libmilter would never answer RCPT after one: it is told instead.
             return self.silent(milter.P_NR_MAIL)
-        if self._front.observe or (step == Session.rcpt_to.__name__ and not self._smtp):
+        if self._observes or (step == Session.rcpt_to.__name__ and not self._smtp):
             # Local submission is answered at the end: Postfix takes anything else for an error of its settings.
             return milter.CONTINUE
         address = collector.recipients[-1].address.canonical if collector and collector.recipients else ""
         reply = reply_for("out-of-time" if late else "surprise", address, self._front.site.settings)
         ctx.setreply(reply.smtp, reply.enhanced, escaped(reply.text))
         return milter.TEMPFAIL
+
+    @property
+    def _observes(self) -> bool:
+        """Whether nothing is changed: what the desk brings back, or is told by moderators, is never only watched."""
+        return self._front.observe and not self._ours
 
     def _message(self) -> Collector:
         if self.collector is None:
@@ -252,7 +262,7 @@ class Session:
             return milter.CONTINUE
         self._front.log.warning("directory unknown", queue_id=ctx.getsymval("i"), why=why)
         reply = reply_for("unknown", collector.recipients[0].address.canonical, collector.site.settings)
-        return _code(reply) if answer(reply, ctx, self._front.observe) else milter.CONTINUE
+        return _code(reply) if answer(reply, ctx, self._observes) else milter.CONTINUE
 
     def _carry_out(self, ctx: milter.milterContext, facts: Facts, decision: Decision) -> int:
         front, site = self._front, self._front.site
@@ -260,12 +270,12 @@ class Session:
         now = time()
         if decision.answer is not None:
             self._audit(ctx, facts, decision, ())
-            refused = answer(decision.answer, ctx, front.observe)
+            refused = answer(decision.answer, ctx, self._observes)
             return _code(decision.answer) if refused else milter.CONTINUE
         mint = Mint(site.keys, int(now), secrets.randbits(32))
         actions = plan(decision, facts, site.settings, mint)
         if actions:
-            apply(actions, ctx, self.began + _MESSAGE_SECONDS, front.observe, site.leave_out)
+            apply(actions, ctx, self.began + _MESSAGE_SECONDS, self._observes, site.leave_out)
             self._note_untold(facts, decision)
             front.counters.add(counted(decision, facts, site.settings), now)
             self._audit(ctx, facts, decision, actions)
