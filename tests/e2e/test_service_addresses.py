@@ -32,7 +32,8 @@ def test_a_client_is_refused(site: Installation, local: str, login: str) -> None
 
 
 @pytest.mark.parametrize(
-    "form", ["@relay.example:hold+x@{}", "hold+x%{0}@{0}", "{0}!hold+x@{0}", "HOLD+x@{}.", '"hold+x@groups"@{}']
+    "form",
+    ["@relay.example:hold+x@{}", "hold+x%{0}@{0}", "{0}!hold+x@{0}", "HOLD+x@{}.", '"hold+x@groups"@{}'],
 )
 def test_no_spelling_gets_past(site: Installation, form: str) -> None:
     sent = site.send(STRANGER, [form.format(DOMAIN)], message(identity()))

@@ -22,9 +22,9 @@ Fields = Sequence[tuple[str, bytes]]
 DESK = Connection("127.0.0.1", "desk", "release")
 
 
-def collector(office: Office, batch: Batch | None = Batch(), connection: Connection = DESK) -> Collector:
-    site = replace(office.site, release=ReleaseDoor("release", "desk", lambda _: batch))
-    return Collector(site, connection, Address("<x@out.example>", "x@out.example"))
+def collector(office: Office) -> Collector:
+    site = replace(office.site, release=ReleaseDoor("release", "desk", lambda _: Batch()))
+    return Collector(site, DESK, Address("<x@out.example>", "x@out.example"))
 
 
 def brought_back(office: Office, group: str, fields: Fields) -> list[str]:
