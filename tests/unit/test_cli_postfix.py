@@ -247,6 +247,20 @@ def test_what_is_printed_satisfies_what_is_checked(postfix: Path, config: Path) 
     assert {c["area"] for c in after if c["level"] == "error"} == {"mirror"}
 
 
+def test_a_user_who_is_not_there_yet_is_said(postfix: Path, config: Path) -> None:
+    common = ("--config", str(config), "--postfix-config", str(postfix))
+    [hold] = [
+        e
+        for e in called("postfix", "--user", "no-such-user", *common)["master"]
+        if "virtual" in e["lines"][0]
+    ]
+    assert "THERE IS NO USER no-such-user" in hold["why"]
+    [hold] = [
+        e for e in called("postfix", "--user", "nobody", *common)["master"] if "virtual" in e["lines"][0]
+    ]
+    assert "NO USER" not in hold["why"]
+
+
 def test_lines_can_be_pasted(postfix: Path, config: Path) -> None:
     result = CliRunner().invoke(app, ["postfix", "--config", str(config), "--postfix-config", str(postfix)])
     assert result.exit_code == 0

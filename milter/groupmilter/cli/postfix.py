@@ -66,7 +66,7 @@ def owner_of(user: str) -> Owner:
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
-        return Owner(65534, 65534)
+        return Owner(65534, 65534, user)
     return Owner(entry.pw_uid, entry.pw_gid)
 
 

@@ -77,10 +77,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who owns the hold mailbox: user and group ids that virtual(8) writes it with."""
+    """Who owns the hold mailbox: user and group ids that virtual(8) writes it with.
+
+    :param missing: name of the user whose ids these should be, where the host has no such user yet.
+    """
 
     uid: int
     gid: int
+    missing: str = ""
 
 
 def milter_address(listen: Listen, queue_directory: str) -> str:
@@ -216,7 +220,11 @@ def master_entries(site: Site, postfix: Installed, owner: Owner) -> Iterator[Ent
             "virtual_minimum_uid=1",
             "virtual_mailbox_limit=0",
         ),
-        "Writes the hold mailbox, a Maildir.",
+        "Writes the hold mailbox, a Maildir, as the user that groupmilter runs as."
+        + (
+            f" THERE IS NO USER {owner.missing} HERE YET: make it first, and print this again."
+            * bool(owner.missing)
+        ),
     )
     yield _release(site, postfix)
     yield Entry(
