@@ -129,6 +129,30 @@ def test_each_moderator_is_asked_in_his_language_with_ways_of_his_own(mail: Mail
     assert original.get_content()["Subject"] == "Proposition"
 
 
+@pytest.mark.parametrize(
+    ("sender", "body", "parameters"),
+    [
+        (OUTSIDER, b"caf\xe9 \xff, no charset given\r\n.dot\r\n", ()),
+        ("zo\u00eb@outside.example", "d\u00e9j\u00e0 \u5c71\r\n".encode(), ("SMTPUTF8",)),
+    ],
+)
+def test_the_original_comes_along_octet_for_octet(
+    mail: Mail, sender: str, body: bytes, parameters: tuple[str, ...]
+) -> None:
+    mark = identity()
+    head = f"From: {sender}\r\nSubject: Et\u00e9\r\nMessage-ID: <{mark}@test.example>\r\n\r\n".encode()
+    replies = mail.site.installation.send(sender, [COMMITTEE], head + body, *parameters)
+    assert replies.accepted, replies
+    item = mail.site.held(mark)
+    mail.letter(JEAN, item)
+    (octets,) = [
+        sunk.content for sunk in mail.site.installation.sink.messages
+        if JEAN in sunk.addresses and not sunk.sender and mark.encode() in sunk.content
+    ]  # fmt: skip
+    assert head + body in octets
+    assert sender in text(mail.letter(ALICE, item))
+
+
 def test_a_button_of_the_html_part_approves(mail: Mail) -> None:
     mark = mail.send(COMMITTEE, OUTSIDER, "", "=?utf-8?q?L=27=C3=A9t=C3=A9_=26_apr=C3=A8s?=")
     item = mail.site.held(mark)
