@@ -121,6 +121,21 @@ def test_everything_comes_back_as_it_was(house: House, tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_what_waits_in_an_old_backup_is_reminded_of_before_it_expires(house: House, tmp_path: Path) -> None:
+    names = [house.held(number) for number in range(2)]
+    items = house.hold.items()
+    house.hold.ledger.mark(items[names[1]].id, reminded=NOW)
+    archive, later = house.save(), NOW + 365 * 86_400
+    places = elsewhere(tmp_path / "new")
+    Restore(places, ROOT, later, "then", lambda _: None).run(archive, force=False)
+    ledger = Ledger.open(f"sqlite:///{places.state}")
+    first, second = ledger.search.each({State.HELD})
+    assert {first.terms.expires, second.terms.expires} == {later + 86_400}
+    assert (first.terms.remind, second.terms.remind) == (later, items[names[1]].terms.remind)
+    assert ledger.grant(later, later) == 0, "what has more time keeps it"
+    ledger.close()
+
+
 def test_owners_come_back_by_name(house: House, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         return

@@ -155,7 +155,7 @@ def _ask(count: int, group: str) -> None:
     if not sys.stdin.isatty():
         raise CommandFailed(Exit.USAGE, f"{said}; --yes approves without asking")
     if not typer.confirm(f"{said}. Approve {'it' if count == 1 else 'all of them'}?", err=True):
-        raise CommandFailed(Exit.IN_THE_WAY, "nothing was decided")
+        raise CommandFailed(Exit.FINDING, "nothing was decided")
 
 
 def _approve_all(service: Decisions, group: str, newest: int, count: int, reason: str) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDE = 160
-_NAME, _STATE, _PROOF, _TIME, _AGE, _EXPIRY = 10, 8, 20, 20, 7, 10
+_NAME, _STATE, _PROOF, _TIME, _WAITS, _EXPIRY = 10, 8, 20, 20, 12, 10
 _ALL = "all"
 StateOption = Annotated[
     list[str] | None,
@@ -93,18 +93,16 @@ def _narrow(items: Sequence[Item], now: float, width: int) -> RenderableType:
     """Return a table of few columns with several lines for a message, for a screen."""
     names = [item.terms.group_address.rpartition("@") for item in items]
     longest = max(len(part) for local, _, domain in names for part in (local, f"@{domain}"))
-    rest = width - _between(5) - _NAME - _AGE - _EXPIRY
+    rest = width - _between(4) - _NAME - _WAITS
     group = min(longest, rest // 3)
-    rows = fixed({"Name": _NAME, "Group": group, "Message": rest - group, "Since": _AGE, "Expires": _EXPIRY})
-    rows.columns[3].justify = "right"
+    rows = fixed({"Name": _NAME, "Group": group, "Message": rest - group, "Waits": _WAITS})
     for item, (local, at, domain) in zip(items, names, strict=True):
         message = (_sender(item), plain(item.arrival.subject or "(no subject)"), *_standing(item))
         rows.add_row(
             item.name,
             _lines(plain(local or "?"), _dim(f"{at}{domain}")),
             _lines(*message),
-            brief(now - item.recorded),
-            _expiry(item, now),
+            _lines(plain(brief(now - item.recorded)), _dim(_left(item, now))),
         )
     return rows
 
@@ -167,6 +165,12 @@ def _expiry(item: Item, now: float) -> str:
         return ""
     expires = item.terms.expires
     return "never" if not expires else f"in {brief(expires - now)}" if expires > now else "overdue"
+
+
+def _left(item: Item, now: float) -> str:
+    """Return how long an item still waits, for a line below since when it does."""
+    left = _expiry(item, now)
+    return f"{left.removeprefix('in ')} left" if left.startswith("in ") else left
 
 
 def _dim(text: str) -> Text:

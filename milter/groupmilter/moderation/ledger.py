@@ -266,6 +266,17 @@ class Ledger:
         with self._database.writing() as connection:
             connection.execute(update(ITEM).where(ITEM.c.id.in_(item_ids)).values(**values))
 
+    def grant(self, until: int, now: int) -> int:
+        """Let nothing that is held expire before a time, and have moderators reminded of what would have.
+
+        :returns: how many items got more time.
+        """
+        soon = (ITEM.c.state == State.HELD.value, ITEM.c.expires > 0, ITEM.c.expires < until)
+        with self._database.writing() as connection:
+            unreminded = update(ITEM).where(*soon, ITEM.c.reminded == 0)
+            connection.execute(unreminded.values(remind=now))
+            return connection.execute(update(ITEM).where(*soon).values(expires=until)).rowcount
+
     def attempted(self, item_id: int, next_attempt: int, note: str) -> None:
         """Note a failed attempt to send an item out, and when the next one is due."""
         values = {"next_attempt": next_attempt, "note": note, "attempts": ITEM.c.attempts + 1}

@@ -33,6 +33,7 @@ from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Maildir
 
+_GRACE = 24 * 3600
 _LOGS = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database; another database's would spoil it."""
 
@@ -137,10 +138,14 @@ class Restore:
                 raise InTheWay(f"{path}: it is another one than the backup's; {_FORCE}")
 
     def _look_at(self, copy: Path, archive: Path) -> None:
-        """See whether the ledger is whole and of a version that is known here, and note the restore in it."""
+        """See whether the ledger is whole and of a version that is known here, and note the restore in it.
+
+        What waits in it gets a day at least: its moderators are reminded before it expires.
+        """
         ledger = Ledger.open(f"sqlite:///{copy}")
         try:
             ledger.database.check()
+            ledger.grant(self.now + _GRACE, self.now)
             ledger.note("restore", self.who, self.now, detail=archive.name)
         finally:
             ledger.close()
