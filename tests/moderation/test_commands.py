@@ -89,7 +89,7 @@ def test_a_narrow_screen_gets_several_lines_and_nothing_beyond_its_edge(site: Ho
     shown = runner.invoke(app, ["-c", str(site.configuration.file), "held", "list"]).stdout
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert max(map(len, plain.splitlines())) <= width
-    for part in ("not proven", "…", "shunted", shunted.name, "in "):
+    for part in ("not proven", "…", "shunted", shunted.name, " left"):
         assert part in plain
 
 

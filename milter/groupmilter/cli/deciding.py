@@ -109,15 +109,13 @@ def _before(item: Item) -> str:
 
 def _remark(console: Console, happened: bool, *, running: bool) -> None:
     if happened and not running:
-        console.print(
-            "groupmilter isn't running; what was decided is carried out once it does.", style="yellow"
-        )
+        console.print("The desk isn't running; what was decided is carried out once it does.", style="yellow")
 
 
 def _running(configuration: Configuration) -> bool:
-    from groupmilter.cli.running import answering
+    from groupmilter.cli.running import serves
 
-    return bool(answering(configuration.site))
+    return serves(configuration.site, "desk")
 
 
 def release_all(

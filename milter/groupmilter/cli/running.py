@@ -27,6 +27,20 @@ def answering(site: Site) -> tuple[Path, ...]:
     return tuple(path for path in (control, *beside) if _alive(path))
 
 
+def serves(site: Site, role: str) -> bool:
+    """Tell whether a process of a role is at work."""
+    from groupmilter.supervision.control import ControlError, ask
+
+    for path in answering(site):
+        try:
+            children = ask(path, {"command": "status"}, 5.0).get("children")
+        except ControlError:
+            continue
+        if isinstance(children, list) and any(child.get("role") == role for child in children):
+            return True
+    return False
+
+
 def _alive(path: Path) -> bool:
     from groupmilter.supervision.control import ControlError, ask
 
