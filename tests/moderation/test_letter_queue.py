@@ -18,12 +18,21 @@ def letter(item: int = 1, kind: str = "request", address: str = JEAN, planned: i
 
 def test_a_letter_is_planned_once_for_an_item_kind_and_address(ledger: Ledger) -> None:
     letters = ledger.letters
-    assert letters.plan([letter(), letter(), letter(kind="reminder"), letter(address="bob@own.example")]) == 3
+    assert letters.plan([letter(), letter(), letter(kind="decided"), letter(address="bob@own.example")]) == 3
     assert letters.plan([letter(), letter(item=2)]) == 1
     first = letters.due(NOW)[0]
     assert replace(first, id=0) == letter()
     letters.sent([first.id], NOW)
     assert letters.plan([letter()]) == 0, "sent once is sent"
+
+
+def test_nobody_is_reminded_of_what_he_still_has_to_be_asked_about(ledger: Ledger) -> None:
+    letters = ledger.letters
+    letters.plan([letter()])
+    assert letters.plan([letter(kind="reminder")]) == 0
+    assert letters.plan([letter(kind="reminder", address="bob@own.example")]) == 1
+    letters.sent([letters.due(NOW)[0].id], NOW)
+    assert letters.plan([letter(kind="reminder"), letter(kind="reminder")]) == 1
 
 
 def test_what_is_about_no_item_is_planned_each_time(ledger: Ledger) -> None:

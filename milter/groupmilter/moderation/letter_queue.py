@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import DESK
@@ -33,18 +33,13 @@ class LetterQueue:
     def plan(self, letters: Iterable[Letter]) -> int:
         """Plan letters, each once for an item, kind and address; return how many are new.
 
-        What is about no item (``item_id`` 0) is planned each time.
+        Nobody is reminded of what he still has to be asked about. What is about no item (``item_id`` 0) is planned
+        each time.
         """
         new = 0
         with self._database.writing() as connection:
             for letter in letters:
-                same = (
-                    LETTER.c.item_id == letter.item_id,
-                    LETTER.c.kind == letter.kind,
-                    LETTER.c.address == letter.address,
-                )
-                known = letter.item_id and connection.execute(select(LETTER.c.id).where(*same)).first()
-                if known:
+                if letter.item_id and connection.execute(_known(letter)).first():
                     continue
                 values = asdict(letter)
                 del values["id"]
@@ -165,6 +160,14 @@ class LetterQueue:
                 return 0
         with self._database.writing() as connection:
             return connection.execute(delete(LETTER).where(*unsent)).rowcount
+
+
+def _known(letter: Letter) -> Select[tuple[int]]:
+    same = LETTER.c.kind == letter.kind
+    if letter.kind in ASKING:
+        same = or_(same, and_(_UNSENT, _ASKING))
+    wanted = select(LETTER.c.id)
+    return wanted.where(LETTER.c.item_id == letter.item_id, LETTER.c.address == letter.address, same)
 
 
 def _lane(address: str, asking: bool | None) -> tuple[ColumnElement[bool], ...]:
