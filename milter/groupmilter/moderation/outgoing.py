@@ -25,6 +25,7 @@ from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
 from groupmilter.moderation.terms import told
 from groupmilter.policy.replies import STATUS, reply_for
 from groupmilter.policy.settings import RefuseThen, Settings, SiteRule
+from groupmilter.policy.site import refusal
 
 _SITUATIONS = {"size": "size-counted"}
 _FIRST = 5
@@ -51,13 +52,15 @@ class Outgoing:
     log: FilteringBoundLogger
 
     def send_due(self) -> bool:
-        """Send what is approved and due; tell whether there was anything."""
-        due = self.ledger.due(State.APPROVED, int(self.clock()))
-        for item in due:
-            self._send(item)
-        return bool(due)
+        """Send what is approved and due; tell whether there was anything.
 
-    def _send(self, item: Item) -> None:
+        Where the MTA doesn't answer at all, what is left waits for the next turn: each would wait as long for it.
+        """
+        due = self.ledger.due(State.APPROVED, int(self.clock()))
+        return bool(due) and all(self._send(item) for item in due)
+
+    def _send(self, item: Item) -> bool:
+        """Send one item; tell whether the MTA could be asked."""
         try:
             message = message_of(self.mailbox.read(item.arrival.file))
             if item.arrival.kind is Kind.REFUSE:
@@ -69,6 +72,7 @@ class Outgoing:
                 self._shunt(item, str(failure))
             else:
                 self._later(item, str(failure))
+            return bool(failure.code)
         except (ContentChanged, Missing) as changed:
             self._shunt(item, str(changed))
         except (DirectoryUnknown, OSError) as failure:
@@ -79,6 +83,7 @@ class Outgoing:
             # One item that nobody foresaw must not keep the others waiting.
             self.log.exception("surprise with an item", item=item.name)
             self._shunt(item, f"{type(surprise).__name__}: {surprise}")
+        return True
 
     def _ended(self, item: Item, event: Event, note: str) -> None:
         self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
@@ -107,9 +112,7 @@ class Outgoing:
     def _reply(self, item: Item) -> Reply:
         """Return the reply that the group gave, from the reason in the ticket."""
         why, rule = self.reason(item.arrival.reason)
-        situation = _SITUATIONS.get(why, why) if why in STATUS else "site-rule"
-        reply = reply_for(situation, item.terms.group_address, self.settings)
         if rule is not None and isinstance(rule.then, RefuseThen):
-            own = rule.then.reply
-            return own.with_text(rule.then.texts.get("en") or own.text or reply.text)
-        return reply
+            return refusal(rule.then, item.terms.group_address, self.settings)
+        situation = _SITUATIONS.get(why, why) if why in STATUS else "site-rule"
+        return reply_for(situation, item.terms.group_address, self.settings)

@@ -6,6 +6,7 @@ import hashlib
 
 from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
+from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, miss, pending
 from groupmilter.policy.conditions import any_glob
 from groupmilter.policy.facts import Count, Facts
@@ -63,12 +64,19 @@ def _holds_yet(rule: SiteRule, case: Case) -> bool | None:
 def _outcome(rule: SiteRule, case: Case) -> Outcome | None:
     group, then = case.named, rule.then
     if isinstance(then, RefuseThen):
-        base = then.reply if then.texts else reply_for("site-rule", group, case.settings)
-        base = then.reply.with_text(base.text)
-        return Refuse(worded(base, then.texts, group, case.settings))
+        return Refuse(refusal(then, group, case.settings))
     if isinstance(then, HoldThen):
         return Hold(rule.name, then)
     return _limited(rule, then, case) if isinstance(then, RateLimitThen) else None
+
+
+def refusal(then: RefuseThen, group: str, settings: Settings) -> Reply:
+    """Return the reply of a rule that refuses, in its own words or those of every such rule.
+
+    :param group: the address that it names.
+    """
+    base = then.reply if then.texts else reply_for("site-rule", group, settings)
+    return worded(then.reply.with_text(base.text), then.texts, group, settings)
 
 
 def _limited(rule: SiteRule, then: RateLimitThen, case: Case) -> Outcome | None:
