@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from tests.support.letters import KEYS, NOON, SERVICE, Office, added
 
 from groupmilter.authentication.identity import Connection
 from groupmilter.bootstrap.dividing import Dividing
+from groupmilter.groups.directory import DirectoryMoved
 from groupmilter.groups.ticket import Kind, Ticket, digest, seal
 from groupmilter.mail.address import Address
 from groupmilter.mail.content import ContentDigest
@@ -44,6 +46,21 @@ def brought_back(office: Office, group: str, fields: Fields) -> list[str]:
     facts, decision = bringing.end()
     assert decision.answer is None, decision.answer
     return added(plan(decision, facts, office.settings, Mint(KEYS, 1, 1)))
+
+
+@pytest.mark.parametrize("client", ["192.0.2.1", ""], ids=["SMTP", "local submission"])
+def test_a_token_that_opens_nothing_leaves_one_audit_row_a_message(client: str) -> None:
+    office, rows = Office(), list[str]()
+    office.group("contact", "y@out.example")
+    site = replace(office.site, audit=lambda what, *_: rows.append(what))
+    answering = Collector(site, Connection(client), Address("<x@out.example>", "x@out.example"))
+    # The directory moves once, so that the question is put twice.
+    office.failing = [DirectoryMoved("changed")]
+    for recipient in (f"approve+forged@{SERVICE}", "contact@own.example"):
+        answering.accept(answering.recipient(f"<{recipient}>").recipient)
+    answering.header("From", b"x@out.example")
+    answering.end()
+    assert rows == ["token-forged"]
 
 
 def test_a_header_that_was_just_short_enough_still_is_when_it_comes_back() -> None:

@@ -138,6 +138,7 @@ class Collector:
 
     :param sender: the envelope sender, as received and canonical.
     :param declared_size: of SIZE=, octets.
+    :param audited: addresses whose tokens open nothing, which an audit row says already: a question may be put again.
     """
 
     site: Site
@@ -151,6 +152,7 @@ class Collector:
     excess: bool = False
     groups: bool = False
     digest: ContentDigest | None = None
+    audited: set[str] = field(default_factory=set)
 
     @property
     def wants_header(self) -> bool:
@@ -308,7 +310,9 @@ class Collector:
             if token is not None and known and token.expires >= self.site.clock().timestamp():
                 return replace(recipient, answer=token)
             problem = "token-expired" if token is not None and known else "token-forged"
-            self.site.audit(problem, self.sender.canonical, self.connection.client, "")
+            if address not in self.audited:
+                self.audited.add(address)
+                self.site.audit(problem, self.sender.canonical, self.connection.client, "")
             return replace(recipient, service=True)
         door = self.site.release
         if local == RELEASE_LOCAL_PART and door is not None and door.opened_by(self.connection):
