@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 from tests.support.letters import KEYS, Letter, Office, added, receivers
 
-from groupmilter.authentication.identity import Proofs
+from groupmilter.authentication.identity import Network, Proofs, restored
 from groupmilter.groups.group import BouncesTo
 from groupmilter.groups.ticket import Kind, Ticket, digest, unseal
 from groupmilter.mail.action import Action, AddRecipient, ChangeSender, DeleteRecipient, LeaveOut
 from groupmilter.policy.disposition import Expanded, Reported, Split
+from groupmilter.policy.facts import Strength
 from groupmilter.policy.reasons import FIXED
 
 
@@ -77,6 +79,23 @@ def test_whose_return_path_is_proven(office: Office, proofs: Proofs, proven: boo
     _, decision = letter.end(**{"from": "x@author.example"})
     assert (decision.answer is None) is proven
     assert isinstance(decision.verdicts[0].disposition, Reported) is proven
+
+
+@pytest.mark.parametrize(("sender", "proven"), [("printer@own.example", True), ("victim@out.example", False)])
+def test_a_network_vouches_for_return_paths_of_its_domains_alone(
+    office: Office, sender: str, proven: bool
+) -> None:
+    """A content filter that brings outside mail back over loopback doesn't make its return path anybody's."""
+    office.networks = (Network(ip_network("192.0.2.0/24"), frozenset({"own.example"})),)
+    letter = late(office, sender, "", "open@own.example")
+    letter.collector.octets = 100
+    facts, decision = letter.end(**{"from": "printer@own.example"})
+    assert facts.identity.strength is Strength.NETWORK
+    assert (decision.answer is None) is proven
+    content = facts.content
+    assert content is not None
+    back = restored(Strength.NETWORK, None, content, sender, office.paper)
+    assert back.path_proven is proven, "known from the ticket as well"
 
 
 def test_all_refused_is_an_answer_not_a_report(office: Office) -> None:

@@ -89,7 +89,8 @@ def identify(
     author = _one_author(content)
     by_network = _by_network(author, networks, directory)
     if by_network is not None:
-        return replace(by_network, path_proven=True)
+        vouched = frozenset[str]().union(*(network.speaks_for for network in networks))
+        return replace(by_network, path_proven=domain_of(envelope_sender) in vouched)
     known = _by_domain(author, envelope_sender, content, proofs, trust, directory)
     return replace(known, path_proven=domain_of(envelope_sender) in proofs.spf | proofs.dkim)
 
@@ -111,13 +112,16 @@ def restored(
 ) -> Identity:
     """Return who had sent a message that was held, from what its ticket says and from its header.
 
-    The ticket doesn't say whether a return path was proven by SPF or DKIM: then it isn't taken for proven.
+    The ticket doesn't say whether a return path was proven by SPF or DKIM: then it isn't taken for proven. Of a
+    network it is where its domain is the author's, for which the network spoke.
 
     :param person: whom the ticket names, if anybody.
     :raises DirectoryUnknown: where the directory can't be asked.
     """
     known = _restored(strength, person, content, envelope_sender, directory)
-    return replace(known, path_proven=strength >= Strength.NETWORK)
+    spoken_for = {domain_of(author.address) for author in content.authors}
+    vouched = strength is Strength.NETWORK and domain_of(envelope_sender) in spoken_for
+    return replace(known, path_proven=vouched or strength > Strength.NETWORK)
 
 
 def _restored(
