@@ -188,7 +188,6 @@ def test_a_ticket_of_transactions_that_were_noted_anew_opens_nothing(ledger: Led
 
 def test_only_the_newest_ticket_of_a_transaction_opens_anything(ledger: Ledger) -> None:
     item = item_of(ledger)
-    ledger.releases.set_whole(item.id)
     ledger.releases.prepare(item.id, "first")
     ledger.releases.prepare(item.id, "second")
     # The session of the first one was given up; the MTA may come with it later all the same.

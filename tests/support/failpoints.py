@@ -124,7 +124,8 @@ POINTS: Mapping[str, Point] = {
     "release: before noting the acceptance": Point(_BOOK, "accepted", _BEFORE),
     "release: acceptance noted": Point(_BOOK, "accepted", _AFTER),
     "release: before the end": Point(_LEDGER, "change", _BEFORE, _among(Event.RELEASE)),
-    "release: ended": Point(_LEDGER, "change", _AFTER, _among(Event.RELEASE)),
+    "release: ended, not on disk": Point(_LEDGER, "change", _AFTER, _among(Event.RELEASE)),
+    "release: over": Point(f"{_DESK}.release:Releases", "release", _AFTER),
     # settle: files follow decisions
     "settle: before filing a released one": Point(_MAILDIR, "move", _BEFORE, _among(Folder.APPROVED)),
     "settle: filed a released one": Point(_MAILDIR, "move", _AFTER, _among(Folder.APPROVED)),
@@ -138,6 +139,7 @@ MAY_DELIVER_TWICE = frozenset(
         "release: before noting the acceptance",
         "release: acceptance noted",
         "release: before the end",
+        "release: ended, not on disk",
     }
 )
 """Between the MTA's answer and the ledger's commit: the documented window, and nothing beside it."""

@@ -64,9 +64,12 @@ class Outgoing:
         try:
             message = message_of(self.mailbox.read(item.arrival.file))
             if item.arrival.kind is Kind.REFUSE:
-                self._ended(item, Event.REPORT, self._report(item, message))
+                event, note = Event.REPORT, self._report(item, message)
+                self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
             else:
-                self._ended(item, Event.RELEASE, self.releases.release(item, message))
+                event, note = Event.RELEASE, self.releases.release(item, message)
+            group = item.terms.group_address
+            self.log.info("sent out", item=item.name, came_to=event.value, group=group, note=note)
         except NotSubmitted as failure:
             if failure.permanent:
                 self._shunt(item, str(failure))
@@ -84,12 +87,6 @@ class Outgoing:
             self.log.exception("surprise with an item", item=item.name)
             self._shunt(item, f"{type(surprise).__name__}: {surprise}")
         return True
-
-    def _ended(self, item: Item, event: Event, note: str) -> None:
-        self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
-        self.log.info(
-            "sent out", item=item.name, came_to=event.value, group=item.terms.group_address, note=note
-        )
 
     def _shunt(self, item: Item, why: str) -> None:
         self.ledger.change(item.id, Event.SHUNT, DESK, int(self.clock()), note=why)

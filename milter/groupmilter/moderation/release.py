@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.groups.directory import Member
 from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Keys, Kind, Ticket, seal
 from groupmilter.mail.content import content_digest
-from groupmilter.moderation.item import DESK, Arrival, Item
+from groupmilter.moderation.item import DESK, Arrival, Event, Item
 from groupmilter.moderation.ledger import Batch, Ledger
 from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
 
@@ -51,7 +51,7 @@ class Releases:
     log: FilteringBoundLogger
 
     def release(self, item: Item, message: bytes) -> str:
-        """Submit what of an item hasn't been accepted yet; return the queue ids that the MTA gave it.
+        """Submit what of an item hasn't been accepted yet, and end it; return the queue ids that the MTA gave it.
 
         :param message: as it was received, without the delivery agent's lines.
         :raises ContentChanged: where it is another than was approved.
@@ -60,18 +60,28 @@ class Releases:
         if digest.hex() != item.arrival.content:
             raise ContentChanged(f"the content of {item.name} is not what was recorded")
         waiting = [batch for batch in self._batches(item, message) if not batch.accepted]
-        return " ".join(self._submit(item, message, digest, batch) for batch in waiting)
+        last = waiting[-1:]
+        queue_ids = []
+        for batch in waiting[:-1]:
+            queue_ids.append(self._submit(item, message, digest, batch))
+            self.ledger.releases.accepted(item.id, batch.number, int(self.clock()))
+        queue_ids += [self._submit(item, message, digest, batch) for batch in last]
+        note, now = " ".join(queue_ids), int(self.clock())
+        with self.ledger.together():
+            for batch in last:
+                self.ledger.releases.accepted(item.id, batch.number, now)
+            self.ledger.change(item.id, Event.RELEASE, DESK, now, note=note)
+        return note
 
     def _batches(self, item: Item, message: bytes) -> tuple[Batch, ...]:
         releases, arrival = self.ledger.releases, item.arrival
         known = releases.batches(item.id)
         if any(batch.accepted or batch.spent for batch in known):
             return known
-        if arrival.kind is Kind.SPLIT:
-            divided = self.divide(arrival, message, releases.left_out(arrival.ticket))
-            releases.set_batches(item.id, divided)
-        elif not known:
-            releases.set_whole(item.id)
+        if arrival.kind is not Kind.SPLIT:
+            return known or (Batch(item.id, 0, None, "", 0, 0),)
+        divided = self.divide(arrival, message, releases.left_out(arrival.ticket))
+        releases.set_batches(item.id, divided)
         return releases.batches(item.id)
 
     def _submit(self, item: Item, message: bytes, digest: bytes, batch: Batch) -> str:
@@ -87,14 +97,12 @@ class Releases:
             item.arrival.smtputf8,
         )
         try:
-            queue_id = self.submitter.submit(envelope, message)
+            return self.submitter.submit(envelope, message)
         except NotSubmitted as failure:
             if failure.code:
                 # A plain no: whatever the milter had answered before, nobody got it.
                 self.ledger.releases.refused(item.id, batch.number)
             raise
-        self.ledger.releases.accepted(item.id, batch.number, int(self.clock()))
-        return queue_id
 
     def _ticket(self, arrival: Arrival) -> Ticket:
         return Ticket(

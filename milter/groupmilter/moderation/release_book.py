@@ -26,11 +26,14 @@ class ReleaseBook:
         """Note a release ticket before it is submitted; one that isn't noted opens nothing.
 
         Nor does an earlier one of the same transaction any more: the MTA may still come with it after its session was
-        given up.
+        given up. What was not divided into transactions goes in one, for which the milter expands the group.
         """
         with self._database.writing() as connection:
-            same = (RELEASE.c.item_id == item_id, RELEASE.c.number == number, RELEASE.c.spent == 0)
-            connection.execute(delete(RELEASE).where(*same))
+            same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
+            if connection.execute(select(BATCH.c.number).where(*same)).first() is None:
+                connection.execute(insert(BATCH).values(item_id=item_id, number=number, members=""))
+            earlier = (RELEASE.c.item_id == item_id, RELEASE.c.number == number, RELEASE.c.spent == 0)
+            connection.execute(delete(RELEASE).where(*earlier))
             connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
 
     def spend(self, ticket: str, now: int) -> Batch | None:
@@ -55,11 +58,6 @@ class ReleaseBook:
             return Batch(
                 row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"]
             )
-
-    def set_whole(self, item_id: int) -> None:
-        """Note that an item goes in one transaction, for which the milter expands the group."""
-        with self._database.writing() as connection:
-            connection.execute(insert(BATCH).values(item_id=item_id, number=0, members=""))
 
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
         """Note the transactions of a copy and whom each is for, all at once; none where nobody is left.
