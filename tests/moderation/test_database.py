@@ -6,6 +6,8 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -110,6 +112,36 @@ def test_threads_share_it(tmp_path: Path) -> None:
         thread.join()
     assert len(ledger.items({State.HELD})) == 80
     ledger.close()
+
+
+def test_it_tells_cheaply_whether_anybody_has_written(tmp_path: Path) -> None:
+    ledger, other = Ledger.open(url(tmp_path)), Ledger.open(url(tmp_path))
+    item = recorded(ledger)
+
+    def rested() -> bool:
+        time.sleep(0.06)
+        return not ledger.stirred()
+
+    until(rested)
+    assert not ledger.stirred()
+    ledger.items(set(State))
+    assert not ledger.stirred(), "whoever reads doesn't stir"
+    for event in (Event.APPROVE, Event.RELEASE):
+        assert other.change(item.id, event, DESK, NOW).happened
+        assert ledger.stirred()
+        assert ledger.stirred(), "as long as it is so fresh that another change could look the same"
+        until(rested)
+    for one in (ledger, other):
+        one.close()
+    for file in tmp_path.glob("state.db*"):
+        file.unlink()
+    assert ledger.stirred(), "what can't be told has to be asked"
+
+
+def until(question: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not question():
+        assert time.monotonic() < deadline
 
 
 # several changes in one transaction

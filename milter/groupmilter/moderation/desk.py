@@ -116,6 +116,8 @@ class Desk:
         left = _TURN
         while left > 0 and not stop.is_set() and not came.wait(_LOOK):
             left -= _LOOK
+            if not self.ledger.stirred():
+                continue
             if self.attempts.step("look", self.ledger.newest) not in {None, self._seen}:
                 return
 

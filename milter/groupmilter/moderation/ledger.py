@@ -293,6 +293,10 @@ class Ledger:
 
     # audit
 
+    def stirred(self) -> bool:
+        """Tell whether anybody may have written since the last call; for one caller (`Database.stirred`)."""
+        return self._database.stirred()
+
     def newest(self) -> int:
         """Return the number of the newest audit row: whether anything has changed."""
         with self._database.reading() as connection:

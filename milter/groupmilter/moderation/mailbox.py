@@ -26,7 +26,7 @@ from groupmilter.moderation.item import State
 _MODE = 0o700
 _MOVED_OFTEN = 5
 _LOOK_MS = 1000
-_STEP_MS = 20
+_STEP_MS = 50
 
 
 class Missing(Exception):
