@@ -115,6 +115,8 @@ def _note(ledger: Ledger, file: Path) -> None:
 @contextmanager
 def _written(file: Path, *, force: bool) -> Iterator[IO[bytes]]:
     """Give what the archive is written to; a file appears once it is whole, for its owner alone."""
+    from groupmilter.config.disk import bring_to_disk
+
     if file == _STREAM:
         if sys.stdout.isatty():
             raise CommandFailed(
@@ -133,6 +135,7 @@ def _written(file: Path, *, force: bool) -> Iterator[IO[bytes]]:
             out.flush()
             os.fsync(descriptor)
         aside.replace(file)
+        bring_to_disk(file.parent)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from groupmilter.config.disk import bring_to_disk
 from groupmilter.config.load import ConfigurationError, Problem, read_text
 
 _OCTETS = 32
@@ -151,6 +152,7 @@ def _create(path: Path, text: str) -> None:
         os.link(aside, path)
     finally:
         aside.unlink()
+    bring_to_disk(path.parent)
 
 
 def private(path: Path) -> None:

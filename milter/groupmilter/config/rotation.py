@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from groupmilter.config.disk import bring_to_disk
 from groupmilter.config.keys import Key, KeyRing, key_line, parse_keys
 
 _IDS = 16
@@ -115,15 +116,7 @@ def write_whole(path: Path, text: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             aside.unlink()
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    bring_to_disk(path.parent)
 
 
 def _lines(text: str) -> list[str]:

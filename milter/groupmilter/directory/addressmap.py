@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from groupmilter.config.disk import bring_to_disk
 from groupmilter.mail.address import strict
 
 # File name endings of Postfix's table types, best first. A texthash is read by each process when it starts.
@@ -112,10 +113,10 @@ class AddressMap:
             _write_through(aside, text)
             if built != aside:
                 self._compile(aside)
-                _sync(built)
+                bring_to_disk(built)
                 built.replace(self.table)
             aside.replace(self.path)
-            _sync(self.path.parent)
+            bring_to_disk(self.path.parent)
         finally:
             aside.unlink(missing_ok=True)
             built.unlink(missing_ok=True)
@@ -157,12 +158,3 @@ def _write_through(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o644)
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or a directory to disk, so that a rename never outlives what it names."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from groupmilter.config.disk import bring_to_disk
 from groupmilter.config.keys import Key, key_line, parse_keys
 from groupmilter.moderation.archive import (
     RELEASE_SECRET,
@@ -205,7 +206,7 @@ class Restore:
         else:
             self._undo.append(partial(target.unlink, missing_ok=True))
         new.replace(target)
-        _sync(target.parent)
+        bring_to_disk(target.parent)
 
     def _set_logs_aside(self) -> None:
         """Keep what SQLite has written beside the present ledger with it: another one's would spoil the restored.
@@ -232,11 +233,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     for end in ("", *_LOGS):
         path.with_name(path.name + end).unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
