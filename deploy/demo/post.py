@@ -10,7 +10,9 @@ import email.policy
 from email.message import EmailMessage
 from pathlib import Path
 
-FOLDERS = ("", "Held", "Approved", "Rejected", "Expired", "Shunted")
+from groupmilter.moderation.mailbox import Folder
+
+FOLDERS = tuple(folder.value for folder in Folder)
 """Of the hold mailbox; the first one is where Postfix delivers."""
 
 

@@ -29,6 +29,7 @@ _MEANINGS = {
     "Rejected": Words("went to nobody", "remis à personne"),
     "Expired": Words("nobody decided in time", "sans décision à temps"),
     "Shunted": Words("for a human to look at", "à examiner"),
+    "Reports": Words("of mail that couldn't be delivered", "rapports de non-remise"),
 }
 
 
