@@ -272,3 +272,33 @@ def test_rebuild_without_a_directory_records_nothing(site: Host) -> None:
     site.configuration.site.mirror.unlink()
     site.call("held", "rebuild", code=Exit.MIRROR)
     assert site.asked("held", "list")["total"] == 0
+
+
+def completed(site: Host, shell: str, config: str = "") -> str:
+    """What a shell is told about `groupmilter held show`, with nothing typed after it."""
+    words = "groupmilter held show "
+    told = {
+        "_GROUPMILTER_COMPLETE": f"complete_{shell}",
+        "GROUPMILTER_CONFIG": config or str(site.configuration.file),
+        "COMP_WORDS": words,
+        "COMP_CWORD": "3",
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    result = CliRunner(env=told).invoke(app, [], prog_name="groupmilter")
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_names_are_completed_and_nothing_that_an_outsider_wrote(site: Host, shell: str) -> None:
+    waiting, gone = site.held(1, subject="$(touch /tmp/evil) `id` \"'"), site.held(2, subject="evil")
+    decide(site, gone.id, Event.REJECT)
+    told = completed(site, shell)
+    assert waiting.name in told
+    assert gone.name not in told
+    assert not re.search(r"evil|touch|id`", told)
+    assert completed(site, shell, "/nowhere/config.yaml").strip() in {"", "_files"}
+    site.lose_the_ledger()
+    assert waiting.name not in completed(site, shell)
+    assert not site.configuration.site.state.exists()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli.completing import message_names
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import decided, many, shape
@@ -31,7 +32,11 @@ _AT_ONCE = 100
 
 NamesArgument = Annotated[
     list[str],
-    typer.Argument(metavar="NAME...", help="Messages' names, or the beginnings of them that no others have."),
+    typer.Argument(
+        metavar="NAME...",
+        help="Messages' names, or the beginnings of them that no others have.",
+        autocompletion=message_names,
+    ),
 ]
 ReasonOption = Annotated[
     str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; kept in the ledger with the decision.")

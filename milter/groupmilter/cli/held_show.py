@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli.completing import message_names
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import STYLES, because, decided, doer, event_shape, letter_shape, proof, shape
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from groupmilter.moderation.rows import AuditRow, Posted
 
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="A message's name, or the beginning of it that no other has.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A message's name, or the beginning of it that no other has.",
+        autocompletion=message_names,
+    ),
 ]
 RawOption = Annotated[
     bool,

@@ -1,0 +1,44 @@
+"""What the shell offers for a message's name: those that still are somebody's business.
+
+Nothing else is offered with them: shells evaluate what they are told here, and a subject is what an outsider wrote. A
+completion that can't be had is none: whoever presses the key wants no error there, the command itself says it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from groupmilter.cli.options import DEFAULT_PATH
+
+_MOST = 50
+
+
+def message_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return names that begin so: letters and digits only."""
+    from groupmilter.cli.failures import foreseen
+
+    try:
+        return _found(_path(ctx), incomplete)
+    except Exception as error:
+        if foreseen(error) is None:
+            raise
+        return []
+
+
+def _path(ctx: typer.Context) -> Path:
+    """Return the configuration, as the command line so far names it."""
+    given = ctx.params.get("config") or ctx.find_root().params.get("config")
+    return Path(str(given or os.environ.get("GROUPMILTER_CONFIG") or DEFAULT_PATH))
+
+
+def _found(path: Path, incomplete: str) -> list[str]:
+    from groupmilter.cli.ledger import opened
+    from groupmilter.config.reload import load
+    from groupmilter.moderation.transitions import OPEN
+
+    with opened(load(path)) as ledger:
+        found = ledger.search.named(incomplete, limit=_MOST)
+    return [item.name for item in found if item.state in OPEN]
