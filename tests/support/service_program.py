@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from structlog.typing import FilteringBoundLogger
 from tests.support.failpoints import Armed, effect, installed
 
 from groupmilter.authentication.identity import Proofs
@@ -84,9 +85,9 @@ def serve_on_stage(configuration: Path, roles: tuple[str, ...], stage: Stage) ->
         def add(self, counts: Iterable[Count], now: float) -> None:  # noqa: ARG002  (the real clock's time)
             super().add(counts, stage.counters_time())
 
-    def site(configured: Configuration, counters: Counters) -> Site:
+    def site(configured: Configuration, counters: Counters, log: FilteringBoundLogger) -> Site:
         return replace(
-            wired(configured, counters),
+            wired(configured, counters, log),
             prove=lambda *_: stage.proofs(),
             clock=stage.clock,
             counts=lambda: CountsNow(counters, stage.counters_time()),

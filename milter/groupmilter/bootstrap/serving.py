@@ -57,10 +57,10 @@ ROLES = ("milter", "directory", "desk", "panel")
 """What ``serve`` runs, in the order of starting."""
 
 
-def site(configuration: Configuration, counters: Counters) -> Site:
+def site(configuration: Configuration, counters: Counters, log: FilteringBoundLogger) -> Site:
     """Return what stays the same from message to message, for one process."""
     generated = address_map(configuration)
-    state = state_of(configuration)
+    state = state_of(configuration, log)
     return Site(
         settings=configuration.settings,
         snapshots=snapshots(configuration),
@@ -290,7 +290,7 @@ class _Milter:
         """Serve the MTA until drained."""
         configured = self.configuration.site
         front = Front(
-            site(self.configuration, self.counters),
+            site(self.configuration, self.counters, self.log),
             self.log,
             self.counters,
             tcp=self.listener.socket.family != socket.AF_UNIX,

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from structlog.typing import FilteringBoundLogger
+
 from groupmilter.bootstrap.moderation import ledger
 from groupmilter.config.reload import Configuration
 from groupmilter.groups.directory import DirectoryUnknown
@@ -29,10 +31,12 @@ class State:
     open: Callable[[], Ledger]
     daemon_name: str
     login: str
+    log: FilteringBoundLogger
     aside: Aside = field(default_factory=Aside)
     _ledger: Ledger | None = None
     _minute: int = 0
     _rows: int = 0
+    _trouble: str = ""
 
     @property
     def waiting(self) -> Callable[[], Waiting | None]:
@@ -59,13 +63,32 @@ class State:
         self._rows += 1
         if self._rows <= _AUDITED:
             who = Who(sender, Way.MAIL, origin=client)
-            self.aside.tell(lambda: self._opened().note(action, who, int(time.time()), detail=detail))
+            self.aside.tell(lambda: self._note(action, who, detail))
+
+    def _note(self, action: str, who: Who, detail: str) -> None:
+        try:
+            self._opened().note(action, who, int(time.time()), detail=detail)
+        except LedgerUnavailable as error:
+            self.log.warning(
+                "no audit row", action=action, sender=who.name, client=who.origin, why=str(error)
+            )
 
     def _waiting(self) -> Waiting | None:
         try:
-            return self.aside.ask(lambda: self._opened().waiting())
-        except (LedgerUnavailable, TimeoutError):
+            waiting = self.aside.ask(lambda: self._opened().waiting())
+        except (LedgerUnavailable, TimeoutError) as error:
+            self._tell(str(error))
             return None
+        self._tell("")
+        return waiting
+
+    def _tell(self, trouble: str) -> None:
+        """Log once that the state can't be asked, and once that it can again."""
+        before, self._trouble = self._trouble, trouble
+        if trouble and not before:
+            self.log.error("the state can't be asked: nothing more is held", why=trouble)
+        elif before and not trouble:
+            self.log.info("the state can be asked again")
 
     def _spend(self, ticket: str) -> Batch | None:
         spent = self.aside.ask(lambda: self._opened().releases.spend(ticket, int(time.time())))
@@ -77,7 +100,7 @@ class State:
         return self._ledger
 
 
-def state_of(configuration: Configuration) -> State:
+def state_of(configuration: Configuration, log: FilteringBoundLogger) -> State:
     """Return a worker's view of the state."""
     release = configuration.site.service.release
-    return State(lambda: ledger(configuration, timeout=4.0), release.daemon_name, release.login)
+    return State(lambda: ledger(configuration, timeout=4.0), release.daemon_name, release.login, log)

@@ -8,41 +8,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 Answer = TypeVar("Answer")
 
 
 class Aside:
-    """One thread; made after the fork, by the process's main thread."""
+    """One thread, begun with the first question; made after the fork."""
 
     def __init__(self, seconds: float = 5.0) -> None:
         """Wait for ``seconds`` at most for an answer."""
         self._seconds = seconds
         self._thread = ThreadPoolExecutor(1, "state")
+        self._late: Future[object] | None = None
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Return the answer.
 
-        :raises TimeoutError: where it doesn't come in time.
+        :raises TimeoutError: where it doesn't come in time; at once while an earlier one is still being waited for.
         :raises Exception: whatever the question raises.
         """
+        if self._late is not None and not self._late.done():
+            raise TimeoutError("an earlier question has no answer yet")
         asked = self._thread.submit(question)
         try:
             return asked.result(self._seconds)
-        except TimeoutError:
-            asked.cancel()
-            raise
+        except TimeoutError as late:
+            if asked.done() or asked.cancel():
+                raise
+            self._late = cast(Future[object], asked)
+            raise TimeoutError(f"no answer in {self._seconds:g} s") from late
 
     def tell(self, errand: Callable[[], object]) -> None:
-        """Have something done without waiting for it; what it raises is nobody's."""
+        """Have something done without waiting for it; what it raises is the errand's own business."""
         self._thread.submit(errand)
-
-    def start(self) -> None:
-        """Begin the thread, from the thread that calls."""
-        self._thread.submit(time.monotonic).result()
 
 
 @dataclass(slots=True)
@@ -60,8 +61,8 @@ class Remembered(Generic[Answer]):
 
     def __call__(self) -> Answer | None:
         """Return the answer, None where there was none."""
-        now = self.clock()
-        if now - self._asked >= self.seconds:
+        if self.clock() - self._asked >= self.seconds:
             self._answer = self.question()
-            self._asked = now
+            # From the answer on, which may have been long in coming.
+            self._asked = self.clock()
         return self._answer
