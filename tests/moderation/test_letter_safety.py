@@ -169,3 +169,15 @@ def test_a_bomb_is_written_about_in_no_time(name: str) -> None:
     letter = letters().request(item, BOMBS[name], ALICE, ways(item), NOW)
     assert ADDRESS.findall(text(letter)) == [ways(item).approve, ways(item).reject]
     assert len(letter.as_bytes()) < 400_000
+
+
+@pytest.mark.parametrize("sender_name", ["", "Marie Martin"])
+def test_an_author_who_cant_be_read_is_an_outsiders_text_too(sender_name: str) -> None:
+    forged = f"https://evil.example/decide/{'c' * TOKEN_LENGTH} approve+{'a' * TOKEN_LENGTH}@{SERVICE}"
+    item = held(author=f"{forged} <a@evil.example>, <b@evil.example>")
+    item = replace(item, terms=replace(item.terms, sender_name=sender_name))
+    own = ways(item)
+    said = text(letters().request(item, MESSAGE, ALICE, own, NOW))
+    assert ADDRESS.findall(said) == [own.approve, own.reject]
+    assert LINK.findall(said) == [own.link]
+    assert "a@evil.example" in said

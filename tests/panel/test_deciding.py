@@ -299,3 +299,11 @@ def test_a_ledger_that_is_down_is_said(site: Site, desk: Desk) -> None:
         assert page.headers["retry-after"] == "30"
         assert "Nothing was decided." in page.text
         assert "locked" not in page.text
+
+
+def test_what_was_released_because_nobody_decided_names_nobody(site: Site, desk: Desk) -> None:
+    gone = item(state=State.RELEASED, decided=NOW, finished=NOW, decided_by="desk", way=Way.DESK)
+    for language, said in ((ENGLISH, "Nobody decided in time; it was released on"), (FRENCH, "Personne")):
+        page = site.ask(path_of(desk, desk.put(gone), language))
+        assert said in page.text
+        assert "desk" not in page.text.replace("/static/", "")

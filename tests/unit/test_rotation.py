@@ -10,7 +10,16 @@ import pytest
 from tests.moderation.ledgers import arrival
 
 from groupmilter.bootstrap import ticket_keys
-from groupmilter.config.keys import Key, KeyRing, create_keys, key_line, parse_keys, read_keys
+from groupmilter.config.keys import (
+    Key,
+    KeyRing,
+    create_keys,
+    create_secret,
+    key_line,
+    parse_keys,
+    read_keys,
+    read_secret,
+)
 from groupmilter.config.rotation import (
     KeysBusy,
     KeysFull,
@@ -178,3 +187,12 @@ def test_what_still_needs_a_key() -> None:
     assert "within the last ten days" in lately[0]
     unknown = KeyRing((Key(1, b"n" * 32), old))
     assert "nobody knows" in uses(unknown, [], NOW)[0].reasons[0]
+
+
+def test_what_a_killed_one_has_left_keeps_nobody_from_making_the_file(tmp_path: Path) -> None:
+    # In a container the next one has the same process id.
+    for name in ("ticket.key", "release.secret"):
+        (tmp_path / f".{name}.{os.getpid()}").write_text("half")
+    assert create_keys(tmp_path / "ticket.key", NOW).keys
+    create_secret(tmp_path / "release.secret")
+    assert read_secret(tmp_path / "release.secret")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ import typer
 
 from groupmilter.cli.held_shape import doer, event_shape
 from groupmilter.cli.options import FLAG, Call, ConfigOption, GroupOption, JsonOption
-from groupmilter.cli.terminal import plain
+from groupmilter.cli.terminal import json_text, plain
 from groupmilter.cli.times import local, moment
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def _written(ledger: Ledger, after: int, wanted: _Wanted) -> Iterator[Sequence[A
 def _print(call: Call, rows: Sequence[AuditRow], limit: int, *, more: bool = False) -> None:
     if call.terminal.json:
         for row in rows:
-            sys.stdout.write(json_format.dumps(event_shape(row), ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(event_shape(row)) + "\n")
         sys.stdout.flush()
         return
     from groupmilter.cli.terminal import console

@@ -16,6 +16,7 @@ from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import many
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
+from groupmilter.cli.terminal import plain
 from groupmilter.cli.times import iso, local
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _draw(console: Console, manifest: Manifest, file: Path, skipped: list[str]) 
     )  # fmt: skip
     _draw_missing(console, manifest)
     for path in skipped:
-        console.print(f"left out, no plain file: {path}", style="yellow", markup=False, soft_wrap=True)
+        console.print(plain(f"left out, no plain file: {path}"), style="yellow", soft_wrap=True)
 
 
 def _draw_missing(console: Console, manifest: Manifest) -> None:
@@ -227,17 +228,19 @@ def _draw_missing(console: Console, manifest: Manifest) -> None:
         names = ", ".join(manifest.missing[:10])
         more = f" and {len(manifest.missing) - 10} more" if len(manifest.missing) > 10 else ""
         console.print(
-            f"Of these open messages there is no file in the hold mailbox: {names}{more}.",
-            style="bold red", markup=False, soft_wrap=True,
+            plain(f"Of these open messages there is no file in the hold mailbox: {names}{more}."),
+            style="bold red", soft_wrap=True,
         )  # fmt: skip
 
 
 def _draw_restored(console: Console, restored: Restored) -> None:
     manifest = restored.manifest
     console.print(
-        f"The backup of {local(manifest.made)} from {manifest.host} is verified and back: the ledger with "
-        f"{many(sum(manifest.items.values()), 'item')}, {many(restored.mail)}, the keys.",
-        style="green", markup=False, soft_wrap=True,
+        plain(
+            f"The backup of {local(manifest.made)} from {manifest.host} is verified and back: the ledger with "
+            f"{many(sum(manifest.items.values()), 'item')}, {many(restored.mail)}, the keys."
+        ),
+        style="green", soft_wrap=True,
     )  # fmt: skip
     if restored.there:
         stayed = "is" if restored.there == 1 else "are"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_format
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from groupmilter.cli.exits import Exit
+from groupmilter.cli.terminal import console, json_text, printable
 
 
 class CommandFailed(Exception):
@@ -85,17 +85,15 @@ def say(failure: Failure, *, json: bool) -> None:
     """Print a failure: for people on standard error, for programs as JSON on standard output."""
     if json:
         shape = {"exit": int(failure.code), "errors": failure.errors}
-        json_format.dump(shape, sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        sys.stdout.write(json_text(shape, indent=2) + "\n")
         return
-    from groupmilter.cli.terminal import console
 
     out = console(error=True)
     for error in failure.errors:
         place = ":".join(str(error[key]) for key in ("file", "line") if error.get(key))
         words = (place, str(error.get("path", "")), str(error["text"]))
         out.print(
-            "groupmilter: " + ": ".join(word for word in words if word),
+            printable("groupmilter: " + ": ".join(word for word in words if word)),
             style="red",
             markup=False,
             soft_wrap=True,

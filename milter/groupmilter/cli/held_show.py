@@ -255,7 +255,7 @@ def _pairs(facts: Sequence[tuple[str, str]]) -> RenderableType:
     rows.add_column(overflow="fold")
     for name, value in facts:
         if value:
-            rows.add_row(name, plain(value))
+            rows.add_row(name, plain_lines(value))
     return rows
 
 

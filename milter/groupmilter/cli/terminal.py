@@ -36,8 +36,7 @@ class Terminal:
         :param draw: prints it for people.
         """
         if self.json:
-            json_format.dump(shape, sys.stdout, indent=2, ensure_ascii=False)
-            sys.stdout.write("\n")
+            sys.stdout.write(json_text(shape, indent=2) + "\n")
         else:
             draw(console())
 
@@ -69,4 +68,20 @@ def plain(text: object) -> Text:
     """Return text from outside (a directory, a header) that is never read as markup."""
     from rich.text import Text
 
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
+    return Text(printable(str(text)))
+
+
+def printable(text: str) -> str:
+    """Return text from outside as one line in which nothing is left that a terminal would obey or hide."""
+    return "".join(
+        c if c.isprintable() else " " if c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def json_text(shape: object, *, indent: int | None = None) -> str:
+    """Return JSON with every letter as it is, and escaped what a terminal would obey or hide.
+
+    JSON itself asks for that only below U+0020 (RFC 8259 section 7).
+    """
+    text = json_format.dumps(shape, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json_format.dumps(c)[1:-1] for c in text)

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -179,10 +180,20 @@ def _logs(paths: Sequence[Path]) -> Iterator[Mapping[str, Path]]:
 def _lines(files: Mapping[str, Path]) -> Iterator[Line]:
     number = 0
     for name, path in files.items():
-        with _opened(path) as file:
-            for octets in file:
-                number += 1
-                yield Line(number, name, octets.decode("utf-8", "replace").rstrip("\r\n"))
+        for octets in _read(name, path):
+            number += 1
+            yield Line(number, name, octets.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+def _read(name: str, path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file; of a packed one that is cut, as while it is being packed, none would be the whole."""
+    with _opened(path) as file:
+        try:
+            yield from file
+        except EOFError as error:
+            raise CommandFailed(Exit.CONFIGURATION, f"{name}: it ends too early") from error
+        except (OSError, zlib.error, lzma.LZMAError) as error:
+            raise CommandFailed(Exit.CONFIGURATION, f"{name}: it can't be read: {error}") from error
 
 
 def _opened(path: Path) -> IO[bytes]:

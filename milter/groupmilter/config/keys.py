@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,8 +143,9 @@ def read_secret(path: Path) -> str:
 
 def _create(path: Path, text: str) -> None:
     """Make a private file whole or not at all; FileExistsError where somebody else made it first."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A name of its own: what a killed one has left, of the same process id in a container, is in nobody's way.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    aside = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)

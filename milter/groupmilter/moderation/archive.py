@@ -31,6 +31,7 @@ _FIXED = frozenset({STATE, TICKET_KEY, RELEASE_SECRET, MANIFEST})
 _LARGEST_MANIFEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
 _PADDING = 1024 * 1024
+_LATEST = 2**33
 
 Tick = Callable[[int], None]
 """Told how many octets have been dealt with since the last time."""
@@ -165,11 +166,13 @@ def _manifest(path: Path, info: tarfile.TarInfo, content: IO[bytes]) -> Manifest
             name: Entry(int(entry["size"]), str(entry["sha256"])) for name, entry in read["files"].items()
         }
         items = {str(state): int(count) for state, count in read["items"].items()}
+        if not 0 <= read["made"] < _LATEST:
+            raise BadArchive(f"{path}: its manifest can't be read")
         return Manifest(
             FORMAT, str(read["version"]), int(read["made"]), str(read["host"]), str(read["revision"]), items,
             tuple(map(str, read["missing"])), files,
         )  # fmt: skip
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise BadArchive(f"{path}: its manifest can't be read") from error
 
 

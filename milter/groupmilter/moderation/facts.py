@@ -59,13 +59,15 @@ def sender(item: Item, voice: Voice) -> tuple[Row, ...]:
     word = proof(item.arrival)
     proven, tone = voice.say(PROOFS[word]), "good" if sound(word) else "doubt"
     address = author(item)
+    # What can't be read as one address is the sender's own text.
+    named = address or harmless(item.arrival.author, 200)
     name = item.arrival.author.rpartition("<")[0].strip(' "')
     nobody = () if item.arrival.author else voice.say("nobody is named")
     if item.terms.sender_name:
         rows = [Row(voice.say("Sender"), shown(item.terms.sender_name), proven, tone)]
-        rows.append(Row(voice.say("From"), address or shown(item.arrival.author), nobody))
+        rows.append(Row(voice.say("From"), named, nobody))
     else:
-        rows = [Row(voice.say("From"), address or shown(item.arrival.author), (*nobody, *proven), tone)]
+        rows = [Row(voice.say("From"), named, (*nobody, *proven), tone)]
     if address and name and name.lower() not in {address, item.terms.sender_name.lower()}:
         rows.append(Row(voice.say("Name given"), harmless(name)))
     return tuple(rows)
