@@ -37,8 +37,8 @@ class Line:
     text: str
 
 
-Read = Callable[[], Iterable[Line]]
-"""Gives every line from the beginning; called once for each reading."""
+Read = Callable[[re.Pattern[bytes]], Iterable[Line]]
+"""Gives every line in which a pattern is found, from the beginning; called once for each reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def follow(read: Read, start: Names) -> tuple[tuple[Line, ...], Names]:
     """Return the lines about a mail, in their order, and every name it turned out to have."""
     known, lines = start, tuple[Line, ...]()
     while known:
-        lines = tuple(_naming(read(), known))
+        lines = tuple(_naming(read, known))
         related, found = _related(lines, known, start)
         if found == known:
             return related, known
@@ -91,10 +91,12 @@ def follow(read: Read, start: Names) -> tuple[tuple[Line, ...], Names]:
     return lines, known
 
 
-def _naming(lines: Iterable[Line], names: Names) -> Iterator[Line]:
-    words = map(re.escape, sorted(names.message_ids | names.queue_ids | names.items))
-    pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(words)})(?![0-9A-Za-z])")
-    return (line for line in lines if pattern.search(line.text))
+def _naming(read: Read, names: Names) -> Iterator[Line]:
+    """Yield the lines that name something; most lines don't, and are never more than octets."""
+    words = "|".join(map(re.escape, sorted(names.message_ids | names.queue_ids | names.items)))
+    whole = re.compile(rf"(?<![0-9A-Za-z])(?:{words})(?![0-9A-Za-z])")
+    anywhere = re.compile(words.encode("utf-8", "surrogateescape"))
+    return (line for line in read(anywhere) if whole.search(line.text))
 
 
 def _related(lines: Sequence[Line], known: Names, start: Names) -> tuple[tuple[Line, ...], Names]:

@@ -88,7 +88,7 @@ def trace(
     lines: tuple[Line, ...] = ()
     if log:
         with _logs(log) as read:
-            lines, names = follow(lambda: _lines(read), names)
+            lines, names = follow(lambda wanted: _lines(read, wanted), names)
     if not told and not lines:
         raise CommandFailed(Exit.FINDING, _nothing(what, logs=bool(log)))
     shown = {
@@ -177,12 +177,13 @@ def _logs(paths: Sequence[Path]) -> Iterator[Mapping[str, Path]]:
         yield files
 
 
-def _lines(files: Mapping[str, Path]) -> Iterator[Line]:
+def _lines(files: Mapping[str, Path], wanted: re.Pattern[bytes]) -> Iterator[Line]:
     number = 0
     for name, path in files.items():
         for octets in _read(name, path):
             number += 1
-            yield Line(number, name, octets.decode("utf-8", "replace").rstrip("\r\n"))
+            if wanted.search(octets):
+                yield Line(number, name, octets.decode("utf-8", "replace").rstrip("\r\n"))
 
 
 def _read(name: str, path: Path) -> Iterator[bytes]:
