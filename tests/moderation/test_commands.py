@@ -302,3 +302,29 @@ def test_names_are_completed_and_nothing_that_an_outsider_wrote(site: Host, shel
     site.lose_the_ledger()
     assert waiting.name not in completed(site, shell)
     assert not site.configuration.site.state.exists()
+
+
+TEAM, ALIAS = "equipe@masociete.example", "équipe@masociete.example"
+
+
+def test_a_group_is_found_by_each_of_its_addresses(site: Host) -> None:
+    item = site.held(1, TEAM)
+    for address in (TEAM, ALIAS, TEAM.upper()):
+        assert [one["name"] for one in site.asked("held", "list", "-g", address)["messages"]] == [item.name]
+        assert item.name in site.call("audit", "-g", address).stdout
+    assert site.asked("held", "release-all", "-y", "-g", ALIAS)["approved"] == 1
+    site.configuration.site.mirror.unlink()
+    assert site.call("held", "list", "-s", "all", "-g", TEAM).stdout.count(item.name) == 1
+    assert site.call("held", "list", "-g", ALIAS).stdout == f"Nothing waits for {ALIAS}.\n"
+
+
+def test_who_tried_a_bad_token_is_named_as_far_as_anybody_knows(site: Host) -> None:
+    ledger = site.opened()
+    ledger.note("token-forged", Who("", Way.LINK, origin="192.0.2.9"), 1, detail="GET 1234abcd")
+    ledger.note("token-forged", Who(CHLOE.name, Way.MAIL, origin="2001:db8::7"), 1)
+    ledger.note("token-foreign", CHLOE, 1)
+    ledger.close()
+    said = site.call("audit").stdout.splitlines()
+    assert "somebody, by link (192.0.2.9)" in said[0]
+    assert f"{CHLOE.name}, by mail (2001:db8::7)" in said[1]
+    assert said[2].endswith(f"{CHLOE.name}, by mail")

@@ -45,6 +45,8 @@ def test_a_mail_is_traced_by_each_of_its_names(site: Host, tmp_path: Path) -> No
         assert found["messages"][0]["queue_ids_out"] == ["4F2A0B9999"]
         assert found["messages"][0]["path"].endswith(f"{item.arrival.file}:2,S")
         assert [row["action"] for row in found["messages"][0]["history"]] == ["rebuild", "approve", "release"]
+    for part in ("4F2A0B", "2A0B9999", "4F2A0B999"):
+        assert "doesn't know" in site.call("trace", part, code=Exit.FINDING).stderr
     shown = site.call("trace", item.name).stdout
     for part in ("released", "4F2A0B3C5D", "4F2A0B9999", "Went as", "History"):
         assert part in shown

@@ -24,6 +24,7 @@ from groupmilter.config.policy_model import PolicyFile
 from groupmilter.config.resources import Kind, resource
 from groupmilter.config.validation import model_within
 from groupmilter.directory.findings import Kind as Finding
+from groupmilter.moderation.item import Event
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.replies import STATUS
 from groupmilter.policy.rules import RULES
@@ -162,6 +163,17 @@ def test_rules_and_replies_are_documented(language: str) -> None:
 def test_findings_are_documented_with_their_level(page: str, language: str, head: str) -> None:
     levels = {name: row.second for name, row in rows(page, language, head).items()}
     assert levels == {kind.value: "error" if kind.value in SERIOUS else "warning" for kind in Finding}
+
+
+@pytest.mark.parametrize(("page", "beginning"), [("commands", "Actions: "), ("fr/commandes", "Actions : ")])
+def test_what_the_audit_can_say_is_documented(page: str, beginning: str) -> None:
+    noted = re.compile(r"(?:note|_note|audit)\(\s*\"([a-z-]+)\"")
+    package = (ROOT / "milter" / "groupmilter").rglob("*.py")
+    actions = {action for path in package for action in noted.findall(path.read_text(encoding="utf-8"))}
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z-]+)`", text.partition(f"\n{beginning}")[2].partition("\n\n")[0]))
+    assert len(actions) > 5
+    assert actions | {event.value for event in Event} <= named
 
 
 @LANGUAGES

@@ -80,7 +80,7 @@ def audit(
     from_then = _since(since)
     with opened(configuration) as ledger:
         name = item_named(ledger, item).name if item else ""
-        wanted = _Wanted(name, group_address(configuration, group), action)
+        wanted = _Wanted(name, group_address(configuration, ledger, group), action)
         last = ledger.newest()
         rows = ledger.search.newest_audit(
             since=from_then, limit=limit, item=wanted.item, group=wanted.group, action=wanted.action

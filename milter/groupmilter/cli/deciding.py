@@ -138,8 +138,8 @@ def release_all(
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
     require_keys(configuration)
-    address = group_address(configuration, group)
     with opened(configuration) as ledger:
+        address = group_address(configuration, ledger, group)
         newest = ledger.search.newest()
         count = ledger.search.counts(group=address).get(State.HELD, 0)
         if count and not yes:

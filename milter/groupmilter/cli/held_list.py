@@ -54,8 +54,9 @@ def list_(
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
-    states, address = _states(state or ()), group_address(configuration, group)
+    states = _states(state or ())
     with opened(configuration) as ledger:
+        address = group_address(configuration, ledger, group)
         items = ledger.items(states, group=address, limit=limit)
         counts = ledger.search.counts(group=address)
     total = sum(counts.get(one, 0) for one in states)

@@ -127,9 +127,11 @@ def because(item: Item) -> str:
 
 def doer(row: AuditRow) -> str:
     """Return who did something, how, and from where."""
-    by = f"{row.actor}, by {row.way}" if row.way in {"mail", "link", "command"} else row.actor
-    # Of a mail it is the Message-ID, which says nothing to people.
-    return f"{by} ({row.origin})" if row.origin and row.way != "mail" else by
+    actor = row.actor or "somebody"
+    by = f"{actor}, by {row.way}" if row.way in {"mail", "link", "command"} else actor
+    # Of a decision by mail it is the Message-ID, which says nothing to people.
+    said = row.origin and (row.way != "mail" or "@" not in row.origin)
+    return f"{by} ({row.origin})" if said else by
 
 
 def decided(item: Item) -> str:

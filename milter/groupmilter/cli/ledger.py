@@ -61,8 +61,11 @@ def item_named(ledger: Ledger, written: str) -> Item:
     raise CommandFailed(Exit.FINDING, f"{written}: several names begin so: {names}{more}")
 
 
-def group_address(configuration: Configuration, written: str) -> str:
-    """Return a group's address as the ledger has it; empty for all groups."""
+def group_address(configuration: Configuration, ledger: Ledger, written: str) -> str:
+    """Return a group's address as the ledger has it, also where another one of its addresses is given.
+
+    Empty for all groups. What the ledger has is found without the directory, too.
+    """
     from groupmilter.mail.address import canonical
 
     if not written:
@@ -70,4 +73,21 @@ def group_address(configuration: Configuration, written: str) -> str:
     address = canonical(written, configuration.settings.own_domains)
     if address is None:
         raise CommandFailed(Exit.FINDING, f"{written} is no mail address")
-    return address
+    return address if ledger.search.counts(group=address) else _first_address(configuration, address)
+
+
+def _first_address(configuration: Configuration, address: str) -> str:
+    """Return the address by which the directory names the group first; the same where it can't tell."""
+    from groupmilter.bootstrap import snapshots
+    from groupmilter.groups.directory import DirectoryUnknown
+    from groupmilter.groups.group import Group
+
+    lookups = snapshots(configuration)
+    try:
+        with lookups.snapshot() as directory:
+            found = directory.find(address)
+    except DirectoryUnknown:
+        return address
+    finally:
+        lookups.reader.close()
+    return found.address if isinstance(found, Group) else address

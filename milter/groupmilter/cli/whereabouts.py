@@ -132,7 +132,9 @@ def _items(ledger: Ledger, what: str) -> list[Item]:
     search = ledger.search
     found = [*search.of_mail(message_id=_bracketed(what)), *search.of_mail(message_id=what)]
     if QUEUE_ID.fullmatch(what):
-        found += [*search.of_mail(queue_id=what), *search.sent_out_as(what)]
+        # The ledger is searched for parts of words, in any case: another mail's queue id may hold this one.
+        went = (item for item in search.sent_out_as(what) if what in _left_as(search.history(item)))
+        found += [*search.of_mail(queue_id=what), *went]
     if _NAME.fullmatch(what.lower()):
         found += search.named(what)
     for message_id in {item.arrival.message_id for item in found if item.arrival.message_id}:
