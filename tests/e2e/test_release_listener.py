@@ -46,6 +46,8 @@ def hostile(folder: Path) -> dict[str, str]:
         "smtpd_client_message_rate_limit": "1",
         "smtpd_client_event_limit_exceptions": "",
         "local_header_rewrite_clients": "permit_sasl_authenticated",
+        "smtpd_milter_maps": "inline:{127.0.0.1=DISABLE}",
+        "smtpd_discard_ehlo_keyword_address_maps": "inline:{127.0.0.1=dsn}",
         "header_checks": f"regexp:{folder}/header_checks",
     }
 

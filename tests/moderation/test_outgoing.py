@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.moderation.holding import SALES, SETTINGS, Holding, holding
-from tests.moderation.ledgers import KEYS
+from tests.moderation.ledgers import KEYS, NOW
 
 from groupmilter.groups.ticket import Kind, Ticket, digest, seal
 from groupmilter.language.catalogue import catalogue
@@ -21,6 +21,7 @@ from groupmilter.log import logger
 from groupmilter.mail.reply import reply
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.item import Item, State
+from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
@@ -34,6 +35,7 @@ from groupmilter.policy.settings import RefuseThen, ReplyTexts, Settings, SiteRu
 class Mta(Submitter):
     """Takes everything, or fails as it is told to."""
 
+    ledger: Ledger
     failing: list[NotSubmitted] = field(default_factory=list)
     tries: int = 0
     taken: list[tuple[Envelope, bytes]] = field(default_factory=list)
@@ -45,6 +47,9 @@ class Mta(Submitter):
         self.tries += 1
         if self.failing:
             raise self.failing.pop(0)
+        ((_, parameters),) = envelope.recipients
+        if parameters.startswith("ORCPT="):
+            self.ledger.releases.spend(parameters.removeprefix("ORCPT=rfc822;"), NOW)
         self.taken.append((envelope, message))
         return f"Q{self.tries}"
 
@@ -89,7 +94,7 @@ class Sending:
 @contextmanager
 def sending(folder: Path, settings: Settings = SETTINGS) -> Iterator[Sending]:
     with holding(folder) as hold:
-        yield Sending(hold, settings, Mta())
+        yield Sending(hold, settings, Mta(hold.ledger))
 
 
 def diagnostic(octets: bytes) -> str:

@@ -32,6 +32,7 @@ class Mta(Submitter):
     ledger: Ledger
     answers: list[NotSubmitted | None] = field(default_factory=list)
     got: list[tuple[Envelope, tuple[Member, ...] | None]] = field(default_factory=list)
+    spends: bool = True
 
     def __post_init__(self) -> None:
         super().__init__(Door("127.0.0.1", 1, "", lambda: ""))
@@ -44,6 +45,8 @@ class Mta(Submitter):
         opened = unseal(text, KEYS, content_digest(message))
         assert opened is not None
         assert opened.kind is Kind.RELEASE
+        if not self.spends:
+            return "Q0"
         batch = self.ledger.releases.spend(text, NOW)
         assert batch is not None, "each submission has a ticket of its own"
         self.got.append((envelope, batch.members))
@@ -201,6 +204,19 @@ def test_an_accepted_transaction_is_never_sent_again(ledger: Ledger) -> None:
     assert released.release(item, MESSAGE) == "Q1"
     assert released.release(item, MESSAGE) == ""
     assert len(mta.got) == 1
+
+
+def test_what_the_mta_takes_without_the_milter_is_not_released(ledger: Ledger) -> None:
+    """A listener that has lost its milter says 250, and nobody gets anything."""
+    mta, item = Mta(ledger, spends=False), item_of(ledger)
+    with pytest.raises(NotSubmitted, match="without asking the milter") as past:
+        releases(ledger, mta, office()).release(item, MESSAGE)
+    assert past.value.permanent
+    (batch,) = ledger.releases.batches(item.id)
+    assert (batch.spent, batch.accepted) == (0, 0)
+    mta.spends = True
+    assert releases(ledger, mta, office()).release(item, MESSAGE) == "Q1"
+    assert again(ledger) == []
 
 
 def test_another_content_than_was_recorded_goes_nowhere(ledger: Ledger) -> None:

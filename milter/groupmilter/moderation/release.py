@@ -30,6 +30,9 @@ Raises `NotSubmitted` for a copy that goes to nobody (its group is gone), `Direc
 """
 
 
+_PAST = "the release listener took it without asking the milter, so nobody got it"
+
+
 class ContentChanged(Exception):
     """What stands in the hold mailbox is not what was recorded; nobody has approved that."""
 
@@ -97,12 +100,15 @@ class Releases:
             item.arrival.smtputf8,
         )
         try:
-            return self.submitter.submit(envelope, message)
+            queue_id = self.submitter.submit(envelope, message)
         except NotSubmitted as failure:
             if failure.code:
                 # A plain no: whatever the milter had answered before, nobody got it.
                 self.ledger.releases.refused(item.id, batch.number)
             raise
+        if not self.ledger.releases.was_spent(ticket):
+            raise NotSubmitted(550, f"{_PAST}; it is in the hold mailbox, where Postfix put it as {queue_id}")
+        return queue_id
 
     def _ticket(self, arrival: Arrival) -> Ticket:
         return Ticket(
