@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.moderation.contenders import at_once, deciding
-from tests.moderation.ledgers import GROUP, NOW, TERMS, arrival, recorded, ticket, url
+from tests.moderation.ledgers import DAY, GROUP, NOW, TERMS, arrival, recorded, ticket, url
 from tests.support.letters import untyped
 
 from groupmilter.groups.ticket import Kind, digest
 from groupmilter.moderation.item import DESK, Arrival, Event, State, Terms, Way, Who
-from groupmilter.moderation.ledger import Changed, Ledger, Outcome
+from groupmilter.moderation.ledger import Changed, Ledger, Letter, Outcome
 from groupmilter.moderation.transitions import DECISIONS, OPEN, TRANSITIONS, WAITING, after
 
 JEAN = Who("jean@own.example", Way.MAIL, "uuid-jean", "<answer@own.example>")
@@ -302,3 +302,19 @@ def test_a_split_copy_is_approved_from_the_beginning(ledger: Ledger) -> None:
     copy = recorded(ledger, 1, State.APPROVED, kind=Kind.SPLIT)
     assert ledger.due(State.APPROVED, NOW) == (copy,)
     assert not ledger.change(copy.id, Event.APPROVE, JEAN, NOW).happened
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_waiting(ledger: Ledger) -> None:
+    """An attempt put off by some seconds while the clock was a day ahead is due as soon as it is right again."""
+    item = recorded(ledger, state=State.APPROVED)
+    ledger.attempted(item.id, NOW + DAY + 5, "not now")
+    assert [one.id for one in ledger.due(State.APPROVED, NOW)] == [item.id]
+    ledger.attempted(item.id, NOW + 5, "not now")
+    assert ledger.due(State.APPROVED, NOW) == ()
+    letter = Letter(0, item.id, "rejected", "x@outside.example", "", "", "", 0, NOW, "")
+    ledger.letters.plan([letter])
+    (planned,) = ledger.letters.due(NOW)
+    ledger.letters.failed(planned, NOW + DAY, "not now")
+    assert ledger.letters.addresses(NOW) == ("x@outside.example",)
+    ledger.letters.failed(planned, NOW, "not now")
+    assert ledger.letters.due(NOW) == ()

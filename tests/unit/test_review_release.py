@@ -19,6 +19,7 @@ from groupmilter.mta.collector import Collector, ReleaseDoor
 from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.policy.facts import Batch
 from groupmilter.policy.plan import Mint, plan
+from groupmilter.policy.rules import storm_count
 
 Fields = Sequence[tuple[str, bytes]]
 DESK = Connection("127.0.0.1", "desk", "release")
@@ -61,6 +62,19 @@ def test_a_token_that_opens_nothing_leaves_one_audit_row_a_message(client: str) 
     answering.header("From", b"x@out.example")
     answering.end()
     assert rows == ["token-forged"]
+
+
+def test_a_storm_of_other_mail_stops_no_approved_message_at_a_group_inside() -> None:
+    """It counted when it came; held once more, members of a split copy's other transactions would get it twice."""
+    office = Office()
+    inner = office.group("inner", "i@out.example")
+    office.group("outer", inner, "o@out.example", moderated=True)
+    office.counts = {storm_count(inner, office.settings.storm): 10_000}
+    assert office.letter("x@out.example").to("outer@own.example").answered() == "", "held"
+    back = [("From", b"x@out.example")]
+    assert brought_back(office, "outer@own.example", back) == ["o@out.example", "i@out.example"]
+    office.counts = None
+    assert brought_back(office, "outer@own.example", back) == ["o@out.example", "i@out.example"]
 
 
 def test_a_header_that_was_just_short_enough_still_is_when_it_comes_back() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, or_, select, update
 
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
@@ -56,6 +56,9 @@ _BY_ID = select(ITEM).where(ITEM.c.id == bindparam("wanted"))
 _BY_DIGEST = select(ITEM).where(ITEM.c.digest == bindparam("wanted"))
 _NEW_ITEM, _NEW_ROW = insert(ITEM), insert(AUDIT)
 _NEWEST = select(func.max(AUDIT.c.id))
+
+LONGEST_PAUSE = 1800
+"""Seconds, at most, between two attempts to send an item out."""
 
 
 class Ledger:
@@ -231,8 +234,9 @@ class Ledger:
         return self._all(*conditions, limit=limit)
 
     def due(self, state: State, now: int, limit: int = 100) -> tuple[Item, ...]:
-        """Return items whose next attempt is due."""
-        return self._all(ITEM.c.state == state.value, ITEM.c.next_attempt <= now, limit=limit)
+        """Return items whose next attempt is due; one put off longer than any is was so by a clock that was ahead."""
+        attempt = or_(ITEM.c.next_attempt <= now, ITEM.c.next_attempt > now + LONGEST_PAUSE)
+        return self._all(ITEM.c.state == state.value, attempt, limit=limit)
 
     def expiring(self, now: int, limit: int = 100) -> tuple[Item, ...]:
         """Return items about which somebody was asked and whose time is over."""

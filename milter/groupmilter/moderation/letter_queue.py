@@ -51,7 +51,7 @@ class LetterQueue:
         """Return to whom something may be sent now, who has waited longest first."""
         wanted = (
             select(LETTER.c.address)
-            .where(_UNSENT, LETTER.c.next_attempt <= now)
+            .where(_UNSENT, _may_go(now))
             .group_by(LETTER.c.address)
             .order_by(func.min(LETTER.c.next_attempt), func.min(LETTER.c.id))
             .limit(limit)
@@ -66,7 +66,7 @@ class LetterQueue:
 
         :param address: of whom; all where empty. ``asking``: only those that ask, or only those that don't.
         """
-        conditions = [_UNSENT, LETTER.c.next_attempt <= now, *_lane(address, asking)]
+        conditions = [_UNSENT, _may_go(now), *_lane(address, asking)]
         return self._letters(*conditions, order=(LETTER.c.next_attempt, LETTER.c.id), limit=limit)
 
     def waiting(self, address: str, limit: int) -> tuple[tuple[Letter, ...], int]:
@@ -143,7 +143,7 @@ class LetterQueue:
 
     def postpone(self, address: str, now: int, until: int, *, asking: bool) -> None:
         """Let whatever is due to somebody wait, all at once."""
-        conditions = (_UNSENT, LETTER.c.next_attempt <= now, *_lane(address, asking))
+        conditions = (_UNSENT, _may_go(now), *_lane(address, asking))
         with self._database.writing() as connection:
             connection.execute(update(LETTER).where(*conditions).values(next_attempt=until))
 
@@ -178,3 +178,8 @@ def _lane(address: str, asking: bool | None) -> tuple[ColumnElement[bool], ...]:
 def _notice(connection: Connection, letters: Iterable[ColumnElement[bool]], now: int) -> None:
     about = select(LETTER.c.item_id).where(*letters, _ASKING)
     connection.execute(update(ITEM).where(ITEM.c.noticed == 0, ITEM.c.id.in_(about)).values(noticed=now))
+
+
+def _may_go(now: int) -> ColumnElement[bool]:
+    """Choose what is due; what waits longer than anything does was put off by a clock that was ahead."""
+    return or_(LETTER.c.next_attempt <= now, LETTER.c.next_attempt > now + _LONGEST)

@@ -17,7 +17,7 @@ from groupmilter.mail.reply import Reply
 from groupmilter.moderation.arrival import message_of
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Event, Item, State
-from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
+from groupmilter.moderation.ledger import LONGEST_PAUSE, Ledger, LedgerUnavailable
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.release import ContentChanged, Releases
@@ -29,7 +29,6 @@ from groupmilter.policy.site import refusal
 
 _SITUATIONS = {"size": "size-counted"}
 _FIRST = 5
-_LONGEST = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Outgoing:
         self.log.error("shunted", item=item.name, group=item.terms.group_address, why=why)
 
     def _later(self, item: Item, why: str) -> None:
-        pause = min(_LONGEST, _FIRST * 2 ** min(item.attempts, 20))
+        pause = min(LONGEST_PAUSE, _FIRST * 2 ** min(item.attempts, 20))
         self.ledger.attempted(item.id, int(self.clock()) + pause, why)
         self.log.warning("not sent out yet", item=item.name, why=why, seconds=pause)
 

@@ -62,7 +62,9 @@ class ReleaseBook:
     def was_spent(self, ticket: str) -> bool:
         """Tell whether a ticket that was noted has been spent: whether the milter has seen what was submitted."""
         with self._database.reading() as connection:
-            return bool(connection.execute(select(RELEASE.c.spent).where(RELEASE.c.ticket == ticket)).scalar())
+            return bool(
+                connection.execute(select(RELEASE.c.spent).where(RELEASE.c.ticket == ticket)).scalar()
+            )
 
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
         """Note the transactions of a copy and whom each is for, all at once; none where nobody is left.

@@ -260,7 +260,8 @@ class Collector:
         strength = Strength(ticket.strength) if ticket.strength in set(Strength) else Strength.CLAIMED
         identity = restored(strength, person, content, self.sender.canonical, directory)
         recipient = replace(self.recipients[0], entry=group, release="")
-        facts = replace(self._facts((recipient,), identity, content), batch=batch, taken=taken)
+        # What is counted was counted when it came; groups inside are asked for their approval alone.
+        facts = replace(self._facts((recipient,), identity, content), batch=batch, taken=taken, counts={})
         return facts, decide(facts, directory, self.site.settings)
 
     def _not_released(self, why: str, directory: Directory) -> tuple[Facts, Decision]:
