@@ -301,3 +301,13 @@ def test_the_moderators_name_is_in_the_audit_and_no_token(site: Site, desk: Desk
     site.post(f"/decide/{token}", decision="approve", word=word(token, "en"))
     assert desk.decided[0][2].name == JEAN.address
     assert token not in str(desk.decided)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_link_with_something_more_leads_nowhere_else(site: Site, desk: Desk, method: str) -> None:
+    token = desk.token(desk.put(item()))
+    for path in (f"/decide/{token}/", f"/decide/{token}/?lang=fr", f"//decide/{token}", "/healthz/"):
+        answer = site.ask(path, method, headers={"Host": "evil.example"})
+        assert answer.status in (404, 405), path
+        assert not any(name.lower() == "location" for name in answer.headers), path
+        assert token not in answer.text

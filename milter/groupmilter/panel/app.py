@@ -70,7 +70,8 @@ def create_app(decisions: DecisionsLike, around: Surroundings) -> FastAPI:
     deciding = Deciding(
         decisions, pages, clients, bad, lambda why: log.warning("sender not remembered", why=why)
     )
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # A redirect would carry the token to wherever the Host header says, and without TLS behind a proxy.
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_api_route("/decide/{token}", deciding.show, methods=_PAGE, response_model=None)
     app.add_api_route("/decide/{token}", deciding.answer, methods=["POST"], response_model=None)
     _add_small_pages(app, pages)
