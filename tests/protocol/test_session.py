@@ -254,5 +254,7 @@ def test_observing_it_changes_nothing_and_says_what_it_would(ldif: str) -> None:
         assert outcome.accepted
         assert outcome.modifications == ()
         assert service.wait_line("recipient", recipient=CONTACT)["verdict"].startswith("refuse 550 5.7.1")
-        verdicts = service.wait_line("message")["verdicts"]
+        line = service.wait_line("message")
+        assert line["message_id"] == "<observed@test.example>"
+        verdicts = line["verdicts"]
         assert verdicts[COMMERCIAL].startswith("hold")

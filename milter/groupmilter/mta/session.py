@@ -23,6 +23,7 @@ from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
+from groupmilter.mail.shown import shown
 from groupmilter.mta.applier import OutOfTime, answer, apply, escaped
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.mta.counters import Counters
@@ -297,6 +298,7 @@ class Session:
         self._front.log.info(
             "message",
             queue_id=ctx.getsymval("i"),
+            message_id=_message_id(facts),
             client=facts.client or "local",
             sender=facts.envelope_sender,
             strength=str(facts.identity.strength),
@@ -352,6 +354,12 @@ def _macro(ctx: milter.milterContext, name: str) -> str:
         return ctx.getsymval(name) or ""
     except UnicodeDecodeError:
         return ""
+
+
+def _message_id(facts: Facts) -> str:
+    """Return the Message-ID for the log, empty where there is none: by it people ask what became of a mail."""
+    values = facts.content.values("message-id") if facts.content is not None else ()
+    return shown(values[0]) if values else ""
 
 
 def _unreadable(argument: str) -> Address:
