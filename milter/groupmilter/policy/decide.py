@@ -148,7 +148,7 @@ def _without_rules(recipient: Recipient, facts: Facts, settings: Settings) -> Di
     if recipient.service:
         return Refused(reply_for("service-address", address, settings))
     if recipient.answer is not None:
-        return answered(recipient.answer, facts, settings)
+        return answered(recipient.answer, address, facts, settings)
     if recipient.release and not facts.released:
         return Undecided()
     if recipient.unknown:
