@@ -208,3 +208,14 @@ def test_times_as_people_write_and_read_them() -> None:
     ]  # fmt: skip
     assert (until(0, now), until(now - 1, now), until(now + 60, now)) == ("never", "overdue", "in 60 s")
     assert (ago(now, now), ago(now - 60, now)) == ("just now", "60 s ago")
+
+
+@pytest.mark.parametrize("folder", list(Folder))
+def test_what_lies_in_any_folder_comes_back(site: Host, tmp_path: Path, folder: Folder) -> None:
+    name = site.hold.delivered("bounce", folder)
+    archive = tmp_path / "b.tgz"
+    assert site.asked("backup", str(archive))["mail"] == 1
+    site.lose_the_ledger()
+    site.hold.mailbox.remove(name)
+    assert site.asked("restore", str(archive))["brought_in"] == 1
+    assert list(site.hold.mailbox.names(folder)) == [name]

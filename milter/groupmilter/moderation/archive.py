@@ -20,13 +20,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from groupmilter.moderation.mailbox import Folder
+
 FORMAT = 1
 STATE = "state.db"
 TICKET_KEY = "keys/ticket.key"
 RELEASE_SECRET = "keys/release.secret"  # noqa: S105 - a name
 MANIFEST = "manifest.json"
 _FOLDERS = re.compile(r"state|keys|mail|hold")
-_MAIL = re.compile(r"hold(/\.(Held|Approved|Rejected|Expired|Shunted))?/(new|cur)/[^/.\0][^/\0]*")
+_OF_MAIL = "|".join(re.escape(folder.value) for folder in Folder if folder is not Folder.INBOX)
+_MAIL = re.compile(rf"hold(/\.({_OF_MAIL}))?/(new|cur)/[^/.\0][^/\0]*")
 _FIXED = frozenset({STATE, TICKET_KEY, RELEASE_SECRET, MANIFEST})
 _LARGEST_MANIFEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
