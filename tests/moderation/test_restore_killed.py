@@ -13,7 +13,7 @@ from tests.moderation.ledgers import KEYS
 from tests.moderation.test_backup import House, elsewhere, restore, states
 
 from groupmilter.config.keys import Key, key_line, read_keys
-from groupmilter.moderation.item import State
+from groupmilter.moderation.item import DESK, Event, State
 from groupmilter.moderation.mailbox import Folder
 from groupmilter.moderation.restoring import Restore
 
@@ -96,3 +96,21 @@ def healed(folder: Path, own: str) -> None:
         assert own in items
         assert {item.state for item in items.values()} == {State.HELD}
         assert {path.name.partition(":")[0] for path in hold.mailbox.files()} <= set(items)
+
+
+def test_killed_before_the_last_rename_the_present_ledger_keeps_its_last_decision(
+    archive: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    with holding(there) as hold:
+        key_file(there / "ticket.key")
+        own = hold.delivered(hold.ticket(77), Folder.HELD)
+        hold.rebuild()
+        hold.ledger.change(hold.items()[own].id, Event.REJECT, DESK, 1)
+        # As a service leaves it that was killed, too.
+        left = {name: (there / name).read_bytes() for name in ("state.db", "state.db-wal")}
+    for name, octets in left.items():
+        (there / name).write_bytes(octets)
+    assert killed_at(archive, there, "_set_logs_aside", 1) == KILLED
+    assert states(elsewhere(there)) == {own: State.REJECTED}

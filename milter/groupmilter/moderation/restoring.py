@@ -13,11 +13,13 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from groupmilter.config.disk import bring_to_disk
 from groupmilter.config.keys import Key, key_line, parse_keys
@@ -37,6 +39,8 @@ from groupmilter.moderation.mailbox import Maildir
 _GRACE = 24 * 3600
 _LOGS = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database; another database's would spoil it."""
+_DATABASE, _LOG = b"SQLite format 3\0", b"\x37\x7f\x06"
+"""How its files begin. Source: SQLite, Database File Format, sections 1.2 and 4.1."""
 
 
 _FORCE = "--force puts the backup's in its place, and keeps this one under another name"
@@ -170,6 +174,7 @@ class Restore:
         self._place(beside[TICKET_KEY], self.places.keys)
         if beside[RELEASE_SECRET].exists():
             self._place(beside[RELEASE_SECRET], self.places.secret)
+        self._fold_log()
         self._set_logs_aside()
         self._place(beside[STATE], self.places.state)
         return mail, there
@@ -208,11 +213,20 @@ class Restore:
         new.replace(target)
         bring_to_disk(target.parent)
 
-    def _set_logs_aside(self) -> None:
-        """Keep what SQLite has written beside the present ledger with it: another one's would spoil the restored.
+    def _fold_log(self) -> None:
+        """Have SQLite bring its log into the present ledger: killed between the two renames that follow, we would
+        leave that ledger without its last decisions.
 
-        The present one isn't opened for that: it may be damaged, which may well be why there is a restore.
+        Where either isn't what it should be, which may well be why there is a restore, both are kept as they are.
         """
+        state = self.places.state
+        if not _begins(state, _DATABASE) or not _begins(state.with_name(f"{state.name}-wal"), _LOG):
+            return
+        with suppress(sqlite3.Error), closing(_connected(state)) as present:
+            present.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _set_logs_aside(self) -> None:
+        """Keep what SQLite has written beside the present ledger with it: another one's would spoil the restored."""
         for end in _LOGS:
             log = self.places.state.with_name(self.places.state.name + end)
             if log.exists():
@@ -226,6 +240,17 @@ class Restore:
     def _take_back(self) -> None:
         while self._undo:
             self._undo.pop()()
+
+
+def _begins(path: Path, octets: bytes) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(octets)) == octets
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)
 
 
 def _remove(path: Path) -> None:
