@@ -183,6 +183,19 @@ def open_database(url: str, *, timeout: float) -> Database:
     return database
 
 
+def fold_log(path: Path) -> None:
+    """Bring SQLite's log into the file itself, which then says everything alone. Source: SQLite, wal_checkpoint.
+
+    :raises LedgerUnavailable: where that can't be.
+    """
+    engine = _file(path, 5.0)
+    try:
+        with _foreseen(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        engine.dispose()
+
+
 def _file(path: Path, timeout: float) -> Engine:
     """Return the engine of a file; `mode=rw`, for SQLite would make a file that is gone anew, for everybody to read."""
     _private(path)

@@ -13,13 +13,11 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from groupmilter.config.disk import bring_to_disk
 from groupmilter.config.keys import Key, key_line, parse_keys
@@ -31,6 +29,7 @@ from groupmilter.moderation.archive import (
     Tick,
     verified,
 )
+from groupmilter.moderation.database import LedgerUnavailable, fold_log
 from groupmilter.moderation.extracting import Folders, extract
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
@@ -222,8 +221,8 @@ class Restore:
         state = self.places.state
         if not _begins(state, _DATABASE) or not _begins(state.with_name(f"{state.name}-wal"), _LOG):
             return
-        with suppress(sqlite3.Error), closing(_connected(state)) as present:
-            present.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(LedgerUnavailable):
+            fold_log(state)
 
     def _set_logs_aside(self) -> None:
         """Keep what SQLite has written beside the present ledger with it: another one's would spoil the restored."""
@@ -247,10 +246,6 @@ def _begins(path: Path, octets: bytes) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(octets)) == octets
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)
 
 
 def _remove(path: Path) -> None:
