@@ -109,6 +109,16 @@ def test_everything_public_has_a_docstring() -> None:
     assert silent == []
 
 
+def test_nothing_hangs_on_a_statement_that_python_can_leave_out() -> None:
+    found = [
+        f"{module.name}:{node.lineno}"
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == [], "python -O skips assert"
+
+
 def test_names_say_what_things_are() -> None:
     found = [
         f"{module.name}: {name}"

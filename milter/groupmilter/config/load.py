@@ -210,8 +210,9 @@ class _Reader:
             return self._mapping(keys, lines)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(keys, lines)
-        assert isinstance(event, yaml.ScalarEvent)
-        return self._scalar(event, keys)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, keys)
+        raise _single(self.where, _line(event), "a value was expected")
 
     def _plainness(self, event: yaml.Event, keys: Keys) -> None:
         if getattr(event, "anchor", None) is not None:
