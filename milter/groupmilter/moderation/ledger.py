@@ -54,6 +54,8 @@ _FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPO
 # Made once: putting a statement together costs more than running it.
 _BY_ID = select(ITEM).where(ITEM.c.id == bindparam("wanted"))
 _BY_DIGEST = select(ITEM).where(ITEM.c.digest == bindparam("wanted"))
+_THOSE = select(ITEM).where(ITEM.c.id.in_(bindparam("numbers", expanding=True))).with_for_update()
+_CHANGE = update(ITEM).where(ITEM.c.id.in_(bindparam("numbers", expanding=True)))
 _NEW_ITEM, _NEW_ROW = insert(ITEM), insert(AUDIT)
 _NEWEST = select(func.max(AUDIT.c.id))
 
@@ -180,7 +182,7 @@ class Ledger:
             for target in set(happened.values()):
                 those = [number for number, one in happened.items() if one is target]
                 values = _changes(event, target, who, now, comment, note)
-                connection.execute(update(ITEM).where(ITEM.c.id.in_(those)).values(**values))
+                connection.execute(_CHANGE, values | {"numbers": those})
             rows = [
                 _row(
                     event.value,
@@ -200,8 +202,8 @@ class Ledger:
 
     def _locked(self, connection: Connection, numbers: Collection[int]) -> dict[int, Item]:
         """Return items that nobody else changes before the end of the transaction."""
-        wanted = select(ITEM).where(ITEM.c.id.in_(numbers)).with_for_update()
-        return {row["id"]: item_of(row) for row in connection.execute(wanted).mappings()}
+        rows = connection.execute(_THOSE, {"numbers": list(numbers)}).mappings()
+        return {row["id"]: item_of(row) for row in rows}
 
     def item(self, item_id: int) -> Item | None:
         """Return an item by its number."""

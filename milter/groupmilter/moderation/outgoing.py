@@ -20,7 +20,7 @@ from groupmilter.moderation.item import DESK, Event, Item, State
 from groupmilter.moderation.ledger import LONGEST_PAUSE, Ledger, LedgerUnavailable
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
-from groupmilter.moderation.release import ContentChanged, Releases
+from groupmilter.moderation.release import Ahead, ContentChanged, Releases
 from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
 from groupmilter.moderation.terms import told
 from groupmilter.policy.replies import STATUS, reply_for
@@ -56,9 +56,10 @@ class Outgoing:
         Where the MTA doesn't answer at all, what is left waits for the next turn: each would wait as long for it.
         """
         due = self.ledger.due(State.APPROVED, int(self.clock()))
-        return bool(due) and all(self._send(item) for item in due)
+        ahead = self.releases.ahead(due) if due else {}
+        return bool(due) and all(self._send(item, ahead.get(item.id)) for item in due)
 
-    def _send(self, item: Item) -> bool:
+    def _send(self, item: Item, ahead: Ahead | None) -> bool:
         """Send one item; tell whether the MTA could be asked."""
         try:
             message = message_of(self.mailbox.read(item.arrival.file))
@@ -66,7 +67,7 @@ class Outgoing:
                 event, note = Event.REPORT, self._report(item, message)
                 self.ledger.change(item.id, event, DESK, int(self.clock()), note=note)
             else:
-                event, note = Event.RELEASE, self.releases.release(item, message)
+                event, note = Event.RELEASE, self.releases.release(item, message, ahead)
             group = item.terms.group_address
             self.log.info("sent out", item=item.name, came_to=event.value, group=group, note=note)
         except NotSubmitted as failure:

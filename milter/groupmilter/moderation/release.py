@@ -33,8 +33,20 @@ Raises `NotSubmitted` for a copy that goes to nobody (its group is gone), `Direc
 _PAST = "the release listener took it without asking the milter, so nobody got it"
 
 
+_GOOD_FOR = 60
+"""Seconds after which a ticket that was noted ahead is replaced: far less than it is good for."""
+
+
 class ContentChanged(Exception):
     """What stands in the hold mailbox is not what was recorded; nobody has approved that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A ticket that was noted before its message was read. ``noted``: when, seconds since 1970, UTC."""
+
+    ticket: str
+    noted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +65,29 @@ class Releases:
     nonce: Callable[[], int]
     log: FilteringBoundLogger
 
-    def release(self, item: Item, message: bytes) -> str:
+    def ahead(self, items: Sequence[Item]) -> dict[int, Ahead]:
+        """Note tickets for all items that go in one transaction, written to disk once; return them by item."""
+        now = int(self.clock())
+        whole = [item for item in items if item.arrival.kind not in {Kind.SPLIT, Kind.REFUSE}]
+        with self.ledger.together():
+            return {item.id: Ahead(self._noted(item, 0), now) for item in whole}
+
+    def release(self, item: Item, message: bytes, ahead: Ahead | None = None) -> str:
         """Submit what of an item hasn't been accepted yet, and end it; return the queue ids that the MTA gave it.
 
         :param message: as it was received, without the delivery agent's lines.
+        :param ahead: its ticket, where that was noted a moment ago.
         :raises ContentChanged: where it is another than was approved.
         """
-        digest = content_digest(message)
-        if digest.hex() != item.arrival.content:
+        if content_digest(message).hex() != item.arrival.content:
             raise ContentChanged(f"the content of {item.name} is not what was recorded")
         waiting = [batch for batch in self._batches(item, message) if not batch.accepted]
         last = waiting[-1:]
         queue_ids = []
         for batch in waiting[:-1]:
-            queue_ids.append(self._submit(item, message, digest, batch))
+            queue_ids.append(self._submit(item, message, batch))
             self.ledger.releases.accepted(item.id, batch.number, int(self.clock()))
-        queue_ids += [self._submit(item, message, digest, batch) for batch in last]
+        queue_ids += [self._submit(item, message, batch, self._still_good(ahead)) for batch in last]
         note, now = " ".join(queue_ids), int(self.clock())
         with self.ledger.together():
             for batch in last:
@@ -87,13 +106,21 @@ class Releases:
         releases.set_batches(item.id, divided)
         return releases.batches(item.id)
 
-    def _submit(self, item: Item, message: bytes, digest: bytes, batch: Batch) -> str:
+    def _still_good(self, ahead: Ahead | None) -> str:
+        return ahead.ticket if ahead is not None and 0 <= self.clock() - ahead.noted < _GOOD_FOR else ""
+
+    def _noted(self, item: Item, number: int) -> str:
+        """Note a ticket for the recorded content."""
+        ticket = seal(self._ticket(item.arrival), self.keys, bytes.fromhex(item.arrival.content))
+        self.ledger.releases.prepare(item.id, ticket, number)
+        return ticket
+
+    def _submit(self, item: Item, message: bytes, batch: Batch, ticket: str = "") -> str:
         if batch.spent:
             self.log.warning("may be delivered twice", item=item.name, batch=batch.number, spent=batch.spent)
             detail = f"transaction {batch.number}" if batch.number else ""
             self.ledger.note("release-again", DESK, int(self.clock()), item_id=item.id, detail=detail)
-        ticket = seal(self._ticket(item.arrival), self.keys, digest)
-        self.ledger.releases.prepare(item.id, ticket, batch.number)
+        ticket = ticket or self._noted(item, batch.number)
         envelope = Envelope(
             item.arrival.return_path,
             ((f"{RELEASE_LOCAL_PART}@{self.service_domain}", f"ORCPT=rfc822;{ticket}"),),

@@ -8,12 +8,39 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from groupmilter.groups.directory import Member
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.rows import Batch, members_of, members_text
 from groupmilter.moderation.schema import BATCH, LEFT_OUT, RELEASE
+
+# Made once: putting a statement together costs more than running it.
+_THIS = (BATCH.c.item_id == bindparam("of_item"), BATCH.c.number == bindparam("of_number"))
+_KNOWN = select(BATCH.c.number).where(*_THIS)
+_CHANGE, _NEW_BATCH, _NEW_TICKET = update(BATCH).where(*_THIS), insert(BATCH), insert(RELEASE)
+_SPEND = update(RELEASE).where(RELEASE.c.ticket == bindparam("wanted"), RELEASE.c.spent == 0)
+_SPENT = select(RELEASE.c.spent).where(RELEASE.c.ticket == bindparam("wanted"))
+_EARLIER = delete(RELEASE).where(
+    RELEASE.c.item_id == bindparam("of_item"),
+    RELEASE.c.number == bindparam("of_number"),
+    RELEASE.c.spent == 0,
+)
+_OF_TICKET = (
+    select(BATCH)
+    .join(RELEASE, (RELEASE.c.item_id == BATCH.c.item_id) & (RELEASE.c.number == BATCH.c.number))
+    .where(RELEASE.c.ticket == bindparam("wanted"))
+)
+_NEWEST = (
+    select(func.max(RELEASE.c.ticket))
+    .where(RELEASE.c.item_id == BATCH.c.item_id, RELEASE.c.number == BATCH.c.number)
+    .scalar_subquery()
+)
+_BATCHES = (
+    select(BATCH, _NEWEST.label("ticket"))
+    .where(BATCH.c.item_id == bindparam("of_item"))
+    .order_by(BATCH.c.number)
+)
 
 
 class ReleaseBook:
@@ -29,32 +56,19 @@ class ReleaseBook:
         given up. What was not divided into transactions goes in one, for which the milter expands the group.
         """
         with self._database.writing() as connection:
-            same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
-            if connection.execute(select(BATCH.c.number).where(*same)).first() is None:
-                connection.execute(insert(BATCH).values(item_id=item_id, number=number, members=""))
-            earlier = (RELEASE.c.item_id == item_id, RELEASE.c.number == number, RELEASE.c.spent == 0)
-            connection.execute(delete(RELEASE).where(*earlier))
-            connection.execute(insert(RELEASE).values(ticket=ticket, item_id=item_id, number=number))
+            this, row = {"of_item": item_id, "of_number": number}, {"item_id": item_id, "number": number}
+            if connection.execute(_KNOWN, this).first() is None:
+                connection.execute(_NEW_BATCH, {**row, "members": ""})
+            connection.execute(_EARLIER, this)
+            connection.execute(_NEW_TICKET, {**row, "ticket": ticket})
 
     def spend(self, ticket: str, now: int) -> Batch | None:
         """Spend a ticket; return its batch, None where it is unknown or was spent before."""
         with self._database.writing() as connection:
-            unspent = update(RELEASE).where(RELEASE.c.ticket == ticket, RELEASE.c.spent == 0)
-            if connection.execute(unspent.values(spent=now)).rowcount != 1:
+            if connection.execute(_SPEND, {"wanted": ticket, "spent": now}).rowcount != 1:
                 return None
-            row = (
-                connection.execute(
-                    select(BATCH)
-                    .join(
-                        RELEASE, (RELEASE.c.item_id == BATCH.c.item_id) & (RELEASE.c.number == BATCH.c.number)
-                    )
-                    .where(RELEASE.c.ticket == ticket)
-                )
-                .mappings()
-                .one()
-            )
-            same = (BATCH.c.item_id == row["item_id"], BATCH.c.number == row["number"])
-            connection.execute(update(BATCH).where(*same).values(spent=now))
+            row = connection.execute(_OF_TICKET, {"wanted": ticket}).mappings().one()
+            connection.execute(_CHANGE, {"of_item": row["item_id"], "of_number": row["number"], "spent": now})
             return Batch(
                 row["item_id"], row["number"], members_of(row["members"]), ticket, now, row["accepted"]
             )
@@ -62,9 +76,7 @@ class ReleaseBook:
     def was_spent(self, ticket: str) -> bool:
         """Tell whether a ticket that was noted has been spent: whether the milter has seen what was submitted."""
         with self._database.reading() as connection:
-            return bool(
-                connection.execute(select(RELEASE.c.spent).where(RELEASE.c.ticket == ticket)).scalar()
-            )
+            return bool(connection.execute(_SPENT, {"wanted": ticket}).scalar())
 
     def set_batches(self, item_id: int, batches: Sequence[Sequence[Member]]) -> None:
         """Note the transactions of a copy and whom each is for, all at once; none where nobody is left.
@@ -84,26 +96,19 @@ class ReleaseBook:
 
     def batches(self, item_id: int) -> tuple[Batch, ...]:
         """Return the transactions of a release, in order; none before it has begun."""
-        newest = (
-            select(func.max(RELEASE.c.ticket))
-            .where(RELEASE.c.item_id == BATCH.c.item_id, RELEASE.c.number == BATCH.c.number)
-            .scalar_subquery()
-        )
-        wanted = select(BATCH, newest.label("ticket")).where(BATCH.c.item_id == item_id)
         with self._database.reading() as connection:
             return tuple(
                 Batch(
                     item_id, row["number"], members_of(row["members"]), row["ticket"] or "", row["spent"],
                     row["accepted"],
                 )
-                for row in connection.execute(wanted.order_by(BATCH.c.number)).mappings()
+                for row in connection.execute(_BATCHES, {"of_item": item_id}).mappings()
             )  # fmt: skip
 
     def refused(self, item_id: int, number: int) -> None:
         """Note that the MTA has refused a transaction: the next try of it repeats nothing."""
-        same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
         with self._database.writing() as connection:
-            connection.execute(update(BATCH).where(*same).values(spent=0))
+            connection.execute(_CHANGE, {"of_item": item_id, "of_number": number, "spent": 0})
 
     def leave_out(self, ticket: str, addresses: Sequence[str], now: int) -> None:
         """Note whom the split copy with a ticket need not reach: others of its delivery have reached them."""
@@ -127,6 +132,5 @@ class ReleaseBook:
 
     def accepted(self, item_id: int, number: int, now: int) -> None:
         """Note that the MTA has answered 250 for a transaction."""
-        same = (BATCH.c.item_id == item_id, BATCH.c.number == number)
         with self._database.writing() as connection:
-            connection.execute(update(BATCH).where(*same).values(accepted=now))
+            connection.execute(_CHANGE, {"of_item": item_id, "of_number": number, "accepted": now})
