@@ -1,0 +1,179 @@
+"""Disks that are full, a mailbox that can't be read, items that are none: held mail waits, and nothing is repaired."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import CALM
+from tests.support.installation import Installation, installation
+from tests.support.load import Shot, Shots
+from tests.support.moderators import Moderators
+from tests.support.office import OFFICE
+from tests.support.service import Service
+
+from groupmilter.moderation.item import State
+from groupmilter.moderation.ledger import LedgerUnavailable
+
+SIZE = "12m"
+
+
+@dataclass
+class Disk:
+    """A small file system of its own (tmpfs), which can be filled to the last block."""
+
+    path: Path
+    _ballast: list[Path] = field(default_factory=list)
+
+    def fill(self) -> None:
+        ballast = self.path / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            for block in (1 << 16, 1 << 12):
+                try:
+                    while file.write(b"\0" * block) == block:
+                        pass
+                except OSError:
+                    continue
+        self._ballast.append(ballast)
+
+    def free(self) -> None:
+        while self._ballast:
+            self._ballast.pop().unlink()
+
+
+@contextmanager
+def mounted(path: Path) -> Iterator[Disk]:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0755", "tmpfs", path], check=True)
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@pytest.fixture(name="state", scope="module")
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    with mounted(tmp_path_factory.mktemp("state")) as disk:
+        yield disk
+
+
+@pytest.fixture(name="mail", scope="module")
+def _mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    folder = tmp_path_factory.mktemp("mail")
+    for path in (folder, *folder.parents[:3]):
+        path.chmod(0o755)
+    with mounted(folder) as disk:
+        yield disk
+
+
+class Elsewhere(Service):
+    """A service whose hold mailbox stands on a disk of its own."""
+
+    @property
+    def hold(self) -> Path:
+        """The hold mailbox."""
+        return Path(str(self.options["hold_mailbox"]).removeprefix("maildir:"))
+
+
+@pytest.fixture(name="site", scope="module")
+def _site(state: Disk, mail: Disk) -> Iterator[Installation]:
+    subprocess.run(["chown", "nobody", mail.path], check=True)
+    options = {
+        **CALM,
+        "state": f"sqlite:///{state.path}/state.db",
+        "hold_mailbox": f"maildir:{mail.path}/held",
+    }
+    with Elsewhere(f"ldif:{OFFICE}", options=options) as service, installation(service) as running:
+        yield running
+
+
+def _recorded(shots: Shots, shot: Shot) -> bool:
+    return bool(shots.items(shot))
+
+
+def _asked_about(jean: Moderators, shot: Shot) -> bool:
+    return jean.letter(shot.mark) is not None
+
+
+def _released(shots: Shots, shot: Shot) -> bool:
+    return shots.items(shot)[0].state is State.RELEASED
+
+
+def ends_well(site: Installation, shots: Shots) -> None:
+    """Everything is recorded, asked about, approved and with the members, each once."""
+    service, jean = site.service, Moderators(site)
+    for shot in shots.shots:
+        service.wait(partial(_recorded, shots, shot), f"{shot} recorded")
+        service.wait(partial(_asked_about, jean, shot), f"a letter about {shot}")
+        (item,) = shots.items(shot)
+        assert jean.by_command(item.id, "approve").happened
+        service.wait(partial(_released, shots, shot), f"{shot} released")
+    site.settle()
+    tally = shots.nothing_was_lost()
+    assert (tally.released, tally.twice) == (len(shots.shots), 0)
+
+
+def test_no_room_for_the_ledger(site: Installation, state: Disk) -> None:
+    shots = Shots(site)
+    known = shots.send()
+    site.service.wait(lambda: bool(shots.items(known)), "recorded while there is room")
+    state.fill()
+    late = shots.send()
+    assert late.accepted or (late.end is not None and 400 <= late.end.code < 500), late
+    site.service.wait_line("desk can't go on with a step")
+    with pytest.raises(LedgerUnavailable):
+        Moderators(site).by_command(shots.items(known)[0].id, "approve")
+    assert shots.items(known)[0].state is State.HELD, "what can't be written is not decided"
+    state.free()
+    if not late.accepted:
+        shots.shots.remove(late)
+    ends_well(site, shots)
+
+
+def test_no_room_for_held_mail(site: Installation, mail: Disk) -> None:
+    shots = Shots(site)
+    mail.fill()
+    shot = shots.send()
+    assert shot.accepted, "the MTA has it"
+    site.service.wait(lambda: site.postfix.message_count == 1, "it waits in the MTA's queue")
+    assert shots.items(shot) == ()
+    mail.free()
+    site.service.wait(lambda: _taken_in(site, shots), "delivered by the MTA, and recorded")
+    ends_well(site, shots)
+
+
+def _taken_in(site: Installation, shots: Shots) -> bool:
+    site.postfix.flush()
+    return all(shots.items(shot) for shot in shots.shots)
+
+
+def test_the_mailbox_is_no_mailbox_for_a_while(site: Installation, mail: Disk) -> None:
+    shots = Shots(site)
+    mailbox, away = mail.path / "held", mail.path / "away"
+    mailbox.rename(away)
+    mailbox.touch()
+    shot = shots.send()
+    assert shot.accepted
+    site.service.wait(lambda: site.postfix.message_count == 1, "it waits in the MTA's queue")
+    mailbox.unlink()
+    away.rename(mailbox)
+    site.service.wait(lambda: _taken_in(site, shots), "delivered by the MTA, and recorded")
+    ends_well(site, shots)
+
+
+def test_what_is_no_message_keeps_no_other_waiting(site: Installation, mail: Disk) -> None:
+    shots = Shots(site)
+    new = mail.path / "held" / "new"
+    (new / "1.directory.host").mkdir()
+    (new / "2.garbage.host").write_bytes(b"\0\xff no header, no ticket\n" * 100)
+    (new / "3.link.host").symlink_to("/etc/passwd")
+    shots.send()
+    ends_well(site, shots)
+    with site.service.ledger() as ledger:
+        files = [item.arrival.file for item in ledger.items({State.SHUNTED}, limit=10)]
+    assert "2.garbage.host" in files
+    assert (new / "1.directory.host").is_dir(), "never deleted, whatever it is"
