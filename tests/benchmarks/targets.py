@@ -66,4 +66,10 @@ TARGETS = (
     Target("directory/first load", "at most", 15, "first load of 100,000 people and 10,000 groups (s)"),
     Target("directory/peak memory", "at most", 300, "peak memory of the synchroniser (MB)"),
     Target("directory/change to effect", "at most", 1, "from a change in LDAP to its effect on mail (s)"),
+    Target(
+        "moderation/decision to delivered copies",
+        "at most",
+        1,
+        "from a decision about held mail to its delivered copies (s)",
+    ),
 )
