@@ -85,6 +85,29 @@ def test_a_letter_about_what_was_decided_meanwhile_is_dropped(post: Post) -> Non
     assert post.hold.ledger.letters.due(2**40) == ()
 
 
+def test_who_decides_no_more_gets_no_letter_and_somebody_else_is_asked(post: Post) -> None:
+    item = post.held(1)
+    post.hold.ledger.letters.plan((Letter(0, item.id, "request", BERT, "", "", "person-bert", 0, NOW, "0"),))
+    post.turn()
+    post.turn()
+    assert post.letters(BERT) == []
+    assert len(post.letters(ANNA)) == 1
+
+
+def test_a_summary_names_nothing_that_somebody_decides_no_more(post: Post) -> None:
+    for number in range(1, 7):
+        item = post.held(number, subject=f"s{number}")
+        post.correspondence.ask(item)
+    foreign = post.held(7, subject="foreign", group="group-news")
+    post.hold.ledger.letters.plan(
+        (Letter(0, foreign.id, "request", ANNA, "", "", "person-bert", 0, NOW, "0"),)
+    )
+    post.turn()
+    post.turn(660)
+    (summary,) = (letter for letter in post.letters(ANNA) if "s6" in text(letter) and "s5" in text(letter))
+    assert "foreign" not in text(summary)
+
+
 def test_what_is_not_taken_now_is_tried_again_and_the_item_stays_held(post: Post) -> None:
     item = post.held(1)
     post.mta.refusing[ANNA] = LATER

@@ -80,10 +80,11 @@ def test_an_hour_counts_pieces_of_mail_and_a_summary_is_one(ledger: Ledger) -> N
     letters.sent([ids[1]], NOW - 10)
     letters.sent(ids[2:6], NOW, summary=True)
     letters.sent([ids[7]], NOW)
-    assert letters.pieces(JEAN, NOW - 3600, asking=True) == (Piece(NOW - 10), Piece(NOW, summary=True))
-    assert letters.pieces(JEAN, NOW - 3601, asking=True)[0] == Piece(NOW - 3600)
-    assert letters.pieces(JEAN, NOW - 3600, asking=False) == (Piece(NOW),)
-    assert letters.pieces("bob@own.example", 0, asking=True) == ()
+    assert letters.pieces(JEAN, NOW - 3600, NOW, asking=True) == (Piece(NOW - 10), Piece(NOW, summary=True))
+    assert letters.pieces(JEAN, NOW - 3601, NOW, asking=True)[0] == Piece(NOW - 3600)
+    assert letters.pieces(JEAN, NOW - 3600, NOW, asking=False) == (Piece(NOW),)
+    assert letters.pieces("bob@own.example", 0, NOW, asking=True) == ()
+    assert letters.pieces(JEAN, NOW - 4000, NOW - 60, asking=True) == (Piece(NOW - 3600),)
     letters.sent([], NOW)
 
 

@@ -29,6 +29,7 @@ from tests.support.letters import KEYS, OWN, SERVICE, Office
 from tests.support.paper_mta import Letterhead, PaperMta, Wire
 
 from groupmilter.authentication.identity import Trust
+from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.state import State as WorkersState
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
@@ -167,7 +168,8 @@ class House:
     def _worker(self) -> Front:
         site = Site(
             self.settings, self, KEYS, Trust((), dmarc_is_internal=False), waiting=self._state._waiting,
-            release=self._state.release, clock=lambda: datetime.fromtimestamp(self.now, UTC),
+            release=self._state.release, leave_out=self._state.leave_out,
+            clock=lambda: datetime.fromtimestamp(self.now, UTC),
         )  # fmt: skip
         return Front(site, self.log, self._counters)
 
@@ -199,7 +201,8 @@ class House:
 
     def _outgoing(self, ledger: Ledger, wire: Wire, letters: Letters) -> Outgoing:
         nonce: Callable[[], int] = partial(next, self._nonces)
-        releases = Releases(ledger, wire, KEYS, SERVICE, self.clock, nonce, self.log)
+        site = Site(self.settings, self, KEYS, waiting=ledger.waiting)
+        releases = Releases(ledger, wire, Dividing(site), KEYS, SERVICE, self.clock, nonce, self.log)
         return Outgoing(
             ledger, self.mailbox, self, releases, letters, wire, self.settings,
             lambda number: reason(number, self.settings.rules), "mx.own.example", self.clock, self.log,

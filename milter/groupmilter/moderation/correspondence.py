@@ -15,6 +15,7 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, Keys, Kind, Token, digest, seal_token
 from groupmilter.moderation.answers import letter
 from groupmilter.moderation.arrival import automatic, message_of
@@ -113,7 +114,7 @@ class Correspondence:
         due = queue.due(now, self.per_hour + 1, address=address, asking=asking)
         if not due:
             return 0
-        pieces = queue.pieces(address, now - HOUR, asking=asking)
+        pieces = queue.pieces(address, now - HOUR, now, asking=asking)
         allowed = allowance(pieces, [one.planned for one in due], self.per_hour, now)
         for one in due[: allowed.singles]:
             self._single(one)
@@ -125,8 +126,7 @@ class Correspondence:
 
     def _single(self, one: Letter) -> None:
         item = self.ledger.item(one.item_id) if one.item_id else None
-        if one.kind in ASKING and (item is None or item.state is not State.HELD):
-            self.ledger.letters.drop((one.item_id,), ASKING)
+        if one.kind in ASKING and not self._still_asks(one, item):
             return
         try:
             composed = self._composed(one, item)
@@ -145,6 +145,22 @@ class Correspondence:
         elif self._submitted((one,), composed):
             self.ledger.letters.sent((one.id,), self._now())
             self.log.info("letter sent", kind=one.kind, to=one.address, item=item.name if item else "")
+
+    def _still_asks(self, one: Letter, item: Item | None) -> bool:
+        """Tell whether a planned letter is still to ask; who decides no more gets none, and somebody else is asked."""
+        if item is None or item.state is not State.HELD:
+            self.ledger.letters.drop((one.item_id,), ASKING)
+            return False
+        if not one.uuid:
+            return True
+        with self.lookups.snapshot() as directory:
+            person = directory.by_digest(digest(one.uuid))
+            if isinstance(person, Person) and self.decisions.may(person, item, directory):
+                return True
+        self.ledger.letters.forget(one.id)
+        if not item.noticed and not self.ledger.letters.hopeful(item.id):
+            self.ask(item, one.kind)
+        return False
 
     def _unwritten(self, one: Letter, item: Item | None, why: str) -> None:
         self.ledger.letters.failed(one, self._now(), why)
@@ -200,7 +216,8 @@ class Correspondence:
         queue = self.ledger.letters
         waiting, count = queue.waiting(due.address, LISTED)
         found = ((one, self.ledger.item(one.item_id)) for one in waiting)
-        listed = [(one, item) for one, item in found if item is not None and item.state is State.HELD]
+        listed = [(one, item) for one, item in found if item is not None and self._still_asks(one, item)]
+        count -= len(waiting) - len(listed)
         if not listed:
             return
         to = Addressee(due.address, due.name, due.language, due.uuid)

@@ -83,12 +83,12 @@ class LetterQueue:
         with self._database.reading() as connection:
             return tuple(Letter(**row) for row in connection.execute(wanted).mappings())
 
-    def pieces(self, address: str, since: int, *, asking: bool) -> tuple[Piece, ...]:
-        """Return what was sent to somebody after a time, in pieces of mail: a summary is one."""
+    def pieces(self, address: str, since: int, until: int, *, asking: bool) -> tuple[Piece, ...]:
+        """Return what was sent to somebody after one time and up to another, in pieces of mail: a summary is one."""
         when, kind = func.max(LETTER.c.sent), func.max(LETTER.c.why)
         wanted = (
             select(when, kind)
-            .where(LETTER.c.sent > since, *_lane(address, asking))
+            .where(LETTER.c.sent > since, LETTER.c.sent <= until, *_lane(address, asking))
             .group_by(LETTER.c.bundle)
             .order_by(when)
         )
