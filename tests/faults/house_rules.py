@@ -22,7 +22,7 @@ from groupmilter.moderation.arrival import message_of
 from groupmilter.moderation.item import Item, State
 from groupmilter.moderation.mailbox import Folder, folder_of
 from groupmilter.moderation.rows import AuditRow
-from groupmilter.moderation.schema import ITEM, RELEASE
+from groupmilter.moderation.schema import ITEM, LETTER, RELEASE
 from groupmilter.moderation.transitions import DECISIONS, OPEN, TRANSITIONS
 
 DECIDING = frozenset(event.value for event in DECISIONS)
@@ -53,6 +53,7 @@ class HouseRules:
     files: dict[str, list[tuple[str, Folder]]] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
     _accepted: int = 0
+    _reached: dict[str, list[list[str]]] = field(default_factory=lambda: defaultdict(list))
 
     def hold(self) -> None:
         """Ask all of them."""
@@ -104,10 +105,11 @@ class HouseRules:
             if message.head.daemon != DAEMON:
                 if not first.endswith(f"@{SERVICE}"):
                     self._written(message)
-            elif first == f"release@{SERVICE}":
-                self._released(message)
-            else:
+            elif first != f"release@{SERVICE}":
                 self._letter(message)
+            elif message.recipients != (first,):
+                # Unchanged, no milter has seen it: it comes back into the hold mailbox, and nobody gets it.
+                self._released(message)
 
     def _written(self, message: Queued) -> None:
         groups = tuple(self._group(to) for to, _ in message.head.recipients)
@@ -138,10 +140,17 @@ class HouseRules:
     def _goes_to(self, message: Queued, addresses: set[str], holds: set[int]) -> None:
         mark = mark_of(message.content)
         people = [to for to in message.recipients if not to.endswith(f"@{SERVICE}")]
-        assert sorted(people) == sorted(addresses), f"{mark} goes to {people}, is for {addresses}"
+        # The copy of a message that went to another group, too, says whom it has reached by that way (loop header).
+        had = {to for before in self._reached[mark] for to in before}
+        assert sorted({*people}) == sorted(people)
+        assert addresses - had <= {*people} <= addresses, f"{mark} goes to {people}, is for {addresses}"
+        self._reached[mark].append(people)
         found = [to for to in message.recipients if to.endswith(f"@{SERVICE}")]
         tickets = [unseal(to.partition("@")[0].removeprefix("hold+"), KEYS) for to in found]
-        assert sorted(ticket.group for ticket in tickets if ticket is not None) == sorted(holds)
+        groups = [ticket.group for ticket in tickets if ticket is not None]
+        before = {pledge.group for pledge in self.pledges if pledge.mark == mark}
+        assert sorted({*groups}) == sorted(groups)
+        assert holds - before <= {*groups} <= holds, f"{mark} is held for {groups}, not {holds}"
         for to, ticket in zip(found, tickets, strict=True):
             assert ticket is not None
             assert ticket.kind is Kind.HOLD
@@ -254,6 +263,18 @@ class HouseRules:
             if item.state is State.RELEASED:
                 assert self.releases[item.id] >= 1, item
         assert not list(self.house.mailbox.names(Folder.INBOX))
+        self.senders_were_told()
+
+    def senders_were_told(self) -> None:
+        """A proven sender was written to about what his group's members don't get."""
+        with self.house.ledger.database.reading() as connection:
+            written = {(row.item_id, row.kind) for row in connection.execute(select(LETTER.c.item_id, LETTER.c.kind))}
+        refused = {row.item for row in self.rows if row.action == "letter-refused"}
+        for item in self.items:
+            ends = item.state in {State.REJECTED, State.EXPIRED} and item.arrival.kind is Kind.HOLD
+            group = self.house.office.paper.by_digest(item.arrival.group)
+            if ends and item.arrival.sender and group is not None:
+                assert (item.id, item.state.value) in written or item.name in refused, item
 
 
 def mark_of(text: bytes) -> str:

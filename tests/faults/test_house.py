@@ -63,7 +63,7 @@ class Mail(RuleBasedStateMachine):
         sales = office.group("sales", bob, carol, moderators=frozenset({jean, anna}), **moderated)
         news = office.group("news", bob, sales, "far@away.example", **moderated)
         office.group("everybody", self.people["dave"], sales, news, owners=frozenset({olga}))
-        self.kept: list[tuple[str, str]] = []
+        self.kept: list[tuple[str, str, str]] = []
         self.fired = 0
         self.latest = self.house.now
 
@@ -115,15 +115,14 @@ class Mail(RuleBasedStateMachine):
     ) -> None:
         person = self.people[name]
         token = self.house.token(self.item(number), person, Kind.ANSWER, WORDS[word][0])
-        self.kept.append((name, token))
+        self.kept.append((name, token, word))
         with self.failing(point, way):
             self.answered(name, token, word, hand)
 
     @precondition(lambda self: self.kept)
-    @rule(number=NUMBER, word=st.sampled_from([*WORDS]), hand=HAND)
-    def an_old_answer_comes_again(self, number: int, word: str, hand: str) -> None:
-        name, token = self.kept[number % len(self.kept)]
-        self.answered(name, token, word, hand)
+    @rule(number=NUMBER, hand=HAND)
+    def an_old_answer_comes_again(self, number: int, hand: str) -> None:
+        self.answered(*self.kept[number % len(self.kept)], hand)
 
     @precondition(lambda self: self.oracle.items)
     @rule(number=NUMBER, name=st.sampled_from(PEOPLE), word=st.sampled_from([*WORDS]), point=KILLED)
