@@ -268,7 +268,9 @@ class HouseRules:
     def senders_were_told(self) -> None:
         """A proven sender was written to about what his group's members don't get."""
         with self.house.ledger.database.reading() as connection:
-            written = {(row.item_id, row.kind) for row in connection.execute(select(LETTER.c.item_id, LETTER.c.kind))}
+            written = {
+                (row.item_id, row.kind) for row in connection.execute(select(LETTER.c.item_id, LETTER.c.kind))
+            }
         refused = {row.item for row in self.rows if row.action == "letter-refused"}
         for item in self.items:
             ends = item.state in {State.REJECTED, State.EXPIRED} and item.arrival.kind is Kind.HOLD

@@ -32,7 +32,6 @@ from groupmilter.authentication.identity import Trust
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.state import State as WorkersState
 from groupmilter.groups.directory import DirectoryUnknown
-from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
 from groupmilter.language.catalogue import catalogue
@@ -92,7 +91,7 @@ class House:
         self.mailbox = Maildir(self.folder / "hold")
         self.mailbox.prepare()
         self.mta = PaperMta(self._worker, self.folder / "hold", SERVICE, self.clock, Died)
-        self._state = WorkersState(self._opened, DAEMON, LOGIN)
+        self._state = WorkersState(self._opened, DAEMON, LOGIN, self.log)
         self._counters = Counters(64)
         self.ledger, self.desk = self._started()
 
@@ -212,8 +211,3 @@ class House:
 def full(name: str) -> str:
     """A name's address."""
     return name if "@" in name else f"{name}@{OWN}"
-
-
-def without(group: Group, *persons: Person) -> frozenset[object]:
-    """The group's moderators but for some."""
-    return group.moderators - {person.node for person in persons}

@@ -180,8 +180,10 @@ class Desk:
             self.ledger.letters.drop(
                 [one.id for one in items.values() if one.state is not State.HELD], ASKING
             )
-            done = self.attempts.each("settle an item", items, lambda name: self._settle(items[name]))
-        self._unsettled = items.keys() - done.keys()
+            told = self.attempts.each("tell of an item", items, lambda name: self._tell_of(items[name]))
+        # Only once that is on disk: after a crash nobody looks at what is filed.
+        filed = self.attempts.each("file an item", items, lambda name: self._file(items[name]))
+        self._unsettled = items.keys() - (told.keys() & filed.keys())
         return len(rows) == _PAGE
 
     def settle_all(self) -> bool:
@@ -216,14 +218,20 @@ class Desk:
             )
 
     def _settle(self, item: Item) -> None:
+        self._tell_of(item)
+        self._file(item)
+
+    def _tell_of(self, item: Item) -> None:
         if item.state is State.HELD:
             self.held(item)
+        elif item.state in _TOLD and item.arrival.kind is Kind.HOLD:
+            self._tell(item, _TOLD[item.state])
+
+    def _file(self, item: Item) -> None:
         try:
             self.mailbox.move(item.arrival.file, folder_of(item.state))
         except Missing:
             self.log.debug("no file any more", item=item.name)
-        if item.state in _TOLD and item.arrival.kind is Kind.HOLD:
-            self._tell(item, _TOLD[item.state])
 
     def _tell(self, item: Item, kind: str) -> None:
         """Plan a letter to the sender, if he is proven and the group wants him to know."""
