@@ -11,6 +11,7 @@ import pytest
 from tests.panel.standin import ALICE, JEAN, NOW, SENDER, Desk, Site, item, panel
 
 from groupmilter.directory.writer import DirectoryUnavailable, WriteRefused
+from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.item import Event, Item, State, Way
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.typed import word
@@ -301,9 +302,14 @@ def test_a_ledger_that_is_down_is_said(site: Site, desk: Desk) -> None:
         assert "locked" not in page.text
 
 
-def test_what_was_released_because_nobody_decided_names_nobody(site: Site, desk: Desk) -> None:
+def test_what_was_released_because_nobody_decided_names_nobody(desk: Desk) -> None:
     gone = item(state=State.RELEASED, decided=NOW, finished=NOW, decided_by="desk", way=Way.DESK)
-    for language, said in ((ENGLISH, "Nobody decided in time; it was released on"), (FRENCH, "Personne")):
-        page = site.ask(path_of(desk, desk.put(gone), language))
+    sentences = (
+        (ENGLISH, "Nobody decided in time; it was released on"),
+        (FRENCH, "Personne n’a décidé à temps"),
+    )
+    for language, said in sentences:
+        with panel(desk, catalogue()) as site:
+            page = site.ask(path_of(desk, desk.put(gone), language))
         assert said in page.text
         assert "desk" not in page.text.replace("/static/", "")
