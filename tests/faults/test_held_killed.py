@@ -119,6 +119,20 @@ def test_killed_there_nothing_is_lost_and_nothing_slips(life: Life, point: str) 
     assert tally.twice <= int(point in MAY_DELIVER_TWICE)
 
 
+@pytest.mark.parametrize("effect", ["ENOSPC", "EIO"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "record: before reading", "record: recorded", "record: before filing", "notify: before submitting",
+        "decide: the answer removed", "release: ticket noted", "release: before MAIL", "release: before spending",
+        "settle: before filing a released one",
+    ],
+)  # fmt: skip
+def test_failing_there_nothing_is_lost_and_nothing_slips(life: Life, point: str, effect: str) -> None:
+    tally = life.lived(point, effect)
+    assert (tally.released, tally.twice) == (2, 0)
+
+
 def test_the_oracle_sees_what_is_lost_and_what_is_too_much(life: Life) -> None:
     life.lived("record: filed")
     shot = life.shots.shots[-1]
