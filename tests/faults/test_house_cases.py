@@ -85,3 +85,17 @@ def test_what_the_directory_could_not_tell_at_the_start_is_told_later(house: Hou
     assert [line["event"] for line in house.capture.entries].count("desk goes on") <= 1
     assert len([copy for copy in house.mta.copies if copy.to == ALICE and b".rejected." in copy.content]) == 1
     assert item.arrival.file in set(house.mailbox.names(Folder.REJECTED))
+
+
+def test_who_was_rejected_while_the_directory_could_not_tell_learns_of_it_after_a_restart(
+    house: House,
+) -> None:
+    item = held(house, ALICE, "alice")
+    house.unknown = True
+    house.ledger.change(item.id, Event.REJECT, ROOT, int(house.now))
+    settle(house)
+    house.restart()
+    house.unknown, house.now = False, house.now + 60
+    settle(house)
+    assert len([copy for copy in house.mta.copies if copy.to == ALICE and b".rejected." in copy.content]) == 1
+    assert item.arrival.file in set(house.mailbox.names(Folder.REJECTED))

@@ -263,11 +263,12 @@ def test_while_the_directory_is_unknown_mail_waits_in_the_inbox_and_decisions_ar
     work.hold.ledger.change(item.id, Event.REJECT, ANNA, NOW)
     for _ in range(3):
         work.desk.turn()
-    assert place(work, item) == "Rejected"
+    assert place(work, item) == "Held", "its sender couldn't be told yet, which a restart must not forget"
     assert {work.hold.place(name) for name in names} == {"inbox"}
     assert len(work.lines("error")) == 2, "not one for each file: taking in, and telling the sender"
     work.directory.unknown = None
     work.desk.turn()
+    assert place(work, item) == "Rejected"
     assert {work.hold.place(name) for name in names} == {"Held"}
 
 

@@ -181,9 +181,9 @@ class Desk:
                 [one.id for one in items.values() if one.state is not State.HELD], ASKING
             )
             told = self.attempts.each("tell of an item", items, lambda name: self._tell_of(items[name]))
-        # Only once that is on disk: after a crash nobody looks at what is filed.
-        filed = self.attempts.each("file an item", items, lambda name: self._file(items[name]))
-        self._unsettled = items.keys() - (told.keys() & filed.keys())
+        # Only once that is on disk, and only of whom it could be told: after a restart nobody looks at what is filed.
+        filed = self.attempts.each("file an item", told, lambda name: self._file(items[name]))
+        self._unsettled = items.keys() - filed.keys()
         return len(rows) == _PAGE
 
     def settle_all(self) -> bool:
