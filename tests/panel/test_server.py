@@ -83,10 +83,11 @@ def test_a_dead_supervisor_ends_the_panel(desk: Desk) -> None:
     assert codes == [0]
 
 
-def test_signals_stay_with_whoever_has_them(site: Site) -> None:
-    assert site.ask("/healthz").status == 200
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def test_signals_stay_with_whoever_has_them(desk: Desk) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with panel(desk) as site:
+        assert site.ask("/healthz").status == 200
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
 def test_an_address_that_is_taken_is_an_error(site: Site) -> None:

@@ -323,7 +323,8 @@ class Service:
 
     def lines(self, event: str | None = None, **fields: object) -> list[dict[str, Any]]:
         """The log's lines with this event and these fields, in order; all of them without."""
-        found = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        # The last line may still be on its way into the file.
+        found = map(json.loads, (line for line in self.log().split("\n")[:-1] if line.startswith("{")))
         wanted = fields if event is None else {"event": event, **fields}
         return [line for line in found if all(line.get(name) == value for name, value in wanted.items())]
 
