@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import Member
-from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Kind, Ticket
+from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Kind
 from groupmilter.mail.address import Address, canonical
 from groupmilter.mail.content import parted
-from groupmilter.moderation.item import Arrival
+from groupmilter.moderation.item import Arrival, ticket_again
 from groupmilter.moderation.submission import NotSubmitted
 from groupmilter.mta.collector import Collector, Site
 from groupmilter.policy.batching import batches
@@ -41,7 +41,8 @@ class Dividing:
         :raises DirectoryUnknown: where the directory can't tell.
         """
         octets = len(message) + message.count(b"\n")
-        facts, decision = self._collected(arrival, message, octets).copied(_ticket(arrival), left_out)
+        ticket = ticket_again(arrival, Kind.SPLIT, arrival.sent, 0)
+        facts, decision = self._collected(arrival, message, octets).copied(ticket, left_out)
         disposition = _expanded(decision)
         bounds = self.site.settings.bounds
         room = bounds.message_size_limit + RELEASE_HEADROOM - _ADDED - octets
@@ -59,19 +60,6 @@ class Dividing:
             collector.header(name.decode("utf-8", "surrogateescape"), value.strip())
         collector.octets = octets
         return collector
-
-
-def _ticket(arrival: Arrival) -> Ticket:
-    return Ticket(
-        Kind.SPLIT,
-        arrival.sent,
-        0,
-        arrival.group,
-        arrival.sender,
-        arrival.strength,
-        arrival.smtputf8,
-        arrival.reason,
-    )
 
 
 def _expanded(decision: Decision) -> Expanded | Split:

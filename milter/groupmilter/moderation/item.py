@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from groupmilter.groups.ticket import Kind, digest
+from groupmilter.groups.ticket import Kind, Ticket, digest
 
 
 class State(StrEnum):
@@ -163,6 +163,15 @@ class Item:
 def item_key(arrival: Arrival) -> str:
     """Return what makes an arrival the same as another: its ticket; without one it is only ever the same file."""
     return arrival.ticket or f"{arrival.content} {arrival.file}"
+
+
+def ticket_again(arrival: Arrival, kind: Kind, time: int, nonce: int) -> Ticket:
+    """Return a ticket that says of a message what the one it arrived with says.
+
+    :param time: seconds since 1970, UTC. ``nonce``: 32 bits.
+    """
+    whose = (arrival.group, arrival.sender, arrival.strength)
+    return Ticket(kind, time, nonce, *whose, arrival.smtputf8, arrival.reason)
 
 
 def item_digest(arrival: Arrival) -> int:

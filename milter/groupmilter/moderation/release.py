@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.groups.directory import Member
-from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Keys, Kind, Ticket, seal
+from groupmilter.groups.ticket import RELEASE_LOCAL_PART, Keys, Kind, seal
 from groupmilter.mail.content import content_digest
-from groupmilter.moderation.item import DESK, Arrival, Event, Item
+from groupmilter.moderation.item import DESK, Arrival, Event, Item, ticket_again
 from groupmilter.moderation.ledger import Batch, Ledger
 from groupmilter.moderation.submission import Envelope, NotSubmitted, Submitter
 
@@ -111,7 +111,8 @@ class Releases:
 
     def _noted(self, item: Item, number: int) -> str:
         """Note a ticket for the recorded content."""
-        ticket = seal(self._ticket(item.arrival), self.keys, bytes.fromhex(item.arrival.content))
+        fresh = ticket_again(item.arrival, Kind.RELEASE, int(self.clock()), self.nonce())
+        ticket = seal(fresh, self.keys, bytes.fromhex(item.arrival.content))
         self.ledger.releases.prepare(item.id, ticket, number)
         return ticket
 
@@ -136,15 +137,3 @@ class Releases:
         if not self.ledger.releases.was_spent(ticket):
             raise NotSubmitted(550, f"{_PAST}; it is in the hold mailbox, where Postfix put it as {queue_id}")
         return queue_id
-
-    def _ticket(self, arrival: Arrival) -> Ticket:
-        return Ticket(
-            Kind.RELEASE,
-            int(self.clock()),
-            self.nonce(),
-            arrival.group,
-            arrival.sender,
-            arrival.strength,
-            arrival.smtputf8,
-            arrival.reason,
-        )
