@@ -107,6 +107,12 @@ def test_programs_by_their_name(disposition: str) -> None:
     assert why_not_attached(enclosing(disposition), LARGEST) == "program"
 
 
+def test_a_name_in_broken_base64_is_said_to_be_unreadable_and_its_message_stays() -> None:
+    message = enclosing('; filename="=?utf-8?b?A?="')
+    assert why_not_attached(message, LARGEST) == "unfit"
+    assert attachment_names(message) == ("?",)
+
+
 def test_either_name_of_a_part_counts() -> None:
     named = enclosing("; filename=a.txt", "application/octet-stream; name=setup.exe")
     assert why_not_attached(named, LARGEST) == "program"

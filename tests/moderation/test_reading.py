@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from groupmilter.mail.words import in_charset
 from groupmilter.moderation.attaching import attachment_names, why_not_attached
 from groupmilter.moderation.excerpt import excerpt
-from groupmilter.moderation.reading import in_charset, parts_of, text_of, text_of_html
+from groupmilter.moderation.reading import parts_of, text_of, text_of_html
 
 
 def message(body: bytes, kind: str = "text/plain", encoding: str = "8bit") -> bytes:

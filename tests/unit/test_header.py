@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupmilter.mail.header import mailboxes, mentioned, signed_fields
+from groupmilter.mail.header import keyword, mailboxes, mentioned, signed_fields
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,19 @@ def test_signed_fields() -> None:
         "list-id",
         "subject",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (" auto-replied (vacation)", "auto-replied"),
+        ("(a (nested) comment) auto-replied; x=y", "auto-replied"),
+        ("Multipart/Report; report-type=delivery-status", "multipart/report"),
+        ("no(t)", "no"),
+        ("(never closed auto-replied", ""),
+        (") auto-replied", ")"),
+        ("", ""),
+    ],
+)
+def test_keyword(value: str, word: str) -> None:
+    assert keyword(value) == word

@@ -11,6 +11,7 @@ Sources: RFC 5321 section 4.1.2 and 4.5.3.1, RFC 6531 section 3.3, RFC 5891 (IDN
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,8 @@ _ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 # Postfix and Sendmail give these a meaning of their own (percent hack, bang path, command, file, option).
 _REWRITTEN = frozenset("%!")
 _LEADING = frozenset("-|/:")
+# Persian and the scripts of India can't be written without; all else that can't be seen is no text of an address.
+_JOINERS = frozenset("\u200c\u200d")
 _MAX_LOCAL = 64
 _MAX_DOMAIN = 255
 _MAX_ADDRESS = 254
@@ -58,7 +61,8 @@ def canonical_domain(domain: str) -> str | None:
     if name.isascii():
         return name.lower() if all(_ldh(label) for label in name.split(".")) else None
     try:
-        return idna.encode(name, uts46=True).decode("ascii").lower()
+        # Other dots than the full stop are mapped to it, at the end too.
+        return idna.encode(name, uts46=True).decode("ascii").lower().removesuffix(".")
     except idna.IDNAError:
         return None
 
@@ -70,7 +74,9 @@ def _ldh(label: str) -> bool:
 
 
 def _text(character: str) -> bool:
-    return character in _ATEXT or (character >= "\xa0" and not "\ud800" <= character <= "\udfff")
+    if character in _ATEXT or character in _JOINERS:
+        return True
+    return character >= "\xa0" and unicodedata.category(character)[0] not in "ZC"
 
 
 def _unquoted(local: str) -> str | None:
@@ -120,6 +126,40 @@ def strict(address: str) -> str | None:
         return None
     whole = f"{local}@{host}"
     return whole if len(whole.encode()) <= _MAX_ADDRESS else None
+
+
+def unmistakable(address: str) -> bool:
+    """Tell whether every reader takes an address for the same one: what a right may hang on.
+
+    Not so for encoded words (RFC 2047 section 5: none stands in an address), for characters that only look like
+    others or can't be seen, and for domains that are not written as IDNA2008 wants them (RFC 5890 section 2.3.2.1);
+    the case of U-labels and the composition of their characters don't matter.
+    """
+    local, _, domain = address.partition("@")
+    if "=?" in local or "?=" in local:
+        return False
+    return _as_it_looks(local) and all(map(_is_label, domain.split(".")))
+
+
+def _as_it_looks(local: str) -> bool:
+    if local.isascii():
+        return True
+    composed = unicodedata.normalize("NFC", local)
+    if not _JOINERS.isdisjoint(local):
+        return False
+    return not composed.isascii() and unicodedata.normalize("NFKC", local) == composed
+
+
+def _is_label(label: str) -> bool:
+    """Tell whether a label is plain ASCII, a U-label in any case, or the A-label of one."""
+    if label.isascii() and not label.lower().startswith("xn--"):
+        return True
+    try:
+        if label.isascii():
+            return idna.encode(idna.decode(label)).decode("ascii") == label.lower()
+        return idna.encode(unicodedata.normalize("NFC", label.lower())).startswith(b"xn--")
+    except (idna.IDNAError, UnicodeError):
+        return False
 
 
 def _dot_atom(local: str) -> bool:

@@ -8,8 +8,6 @@ for octet. Sources: virtual(8), RFC 2047, RFC 3834, RFC 5322.
 from __future__ import annotations
 
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header
 from functools import partial
 from itertools import islice
 
@@ -17,8 +15,8 @@ from groupmilter.groups.ticket import Keys, Kind, unseal
 from groupmilter.mail.content import content_digest
 from groupmilter.mail.header import keyword
 from groupmilter.mail.shown import prose, shown
+from groupmilter.mail.words import decoded
 from groupmilter.moderation.item import Arrival
-from groupmilter.moderation.reading import in_charset
 
 _AGENT = (b"return-path:", b"x-original-to:", b"delivered-to:")
 _MOST_HEADER = 256 * 1024
@@ -144,11 +142,8 @@ def _fields(header: bytes) -> bytes:
 
 def _decoded(value: bytes) -> str:
     text = value[:_MOST_VALUE].decode("utf-8", "replace")
-    try:
-        parts = decode_header(text)
-    except (HeaderParseError, ValueError, IndexError):
-        return text
-    return "".join(in_charset(part, charset) if isinstance(part, bytes) else part for part, charset in parts)
+    read = decoded(text)
+    return text if read is None else read
 
 
 def _queue_id(header: bytes) -> str:

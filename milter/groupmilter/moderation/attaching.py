@@ -12,12 +12,12 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterator
-from email.header import decode_header
 from email.message import Message
 from itertools import islice
 
 from groupmilter.mail.shown import shown
-from groupmilter.moderation.reading import in_charset, parts_of
+from groupmilter.mail.words import decoded, in_charset
+from groupmilter.moderation.reading import parts_of
 
 _SUFFIXES = """
     ade adp apk appimage application appref-ms appx appxbundle bash bat bin cab chm cmd com command cpl csh deb diagcab
@@ -43,6 +43,9 @@ _BEGINNINGS = (
 _ZIP = b"PK\x03\x04"
 _UNLISTED = (zipfile.BadZipFile, struct.error, ValueError, LookupError, OSError, RuntimeError, EOFError)
 _MOST_NAMES = 2_000
+_UNREADABLE = "?"
+"""Stands for a name of which nobody can say how a mail program reads it."""
+
 _UUENCODED = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,200})", re.MULTILINE)
 _NAMING = re.compile(
     rb"^content-(disposition|type)[ \t]*:((?:[^\n]|\n[ \t]){0,5000})", re.IGNORECASE | re.MULTILINE
@@ -60,8 +63,10 @@ def why_not_attached(message: bytes, largest: int) -> str:
     parts = parts_of(message)
     if parts is None or sum(1 for _ in _NAMING.finditer(message)) > _MOST_NAMES:
         return "unfit"
-    named = any(map(_runs, _all_names(message)))
-    return "program" if named or any(map(_program, parts)) else ""
+    names = tuple(_all_names(message))
+    if any(map(_runs, names)) or any(map(_program, parts)):
+        return "program"
+    return "unfit" if _UNREADABLE in names else ""
 
 
 def _has_long_line(message: bytes) -> bool:
@@ -87,7 +92,7 @@ def _all_names(message: bytes) -> Iterator[str]:
 def _names(field: bytes, value: bytes) -> list[str]:
     """Return the names in a field: programs differ in which of them they take."""
     if len(value) > _MOST_VALUE:
-        return ["?"]
+        return [_UNREADABLE]
     made = Message()
     made["content-type"] = value.decode("utf-8", "replace")
     parameters = ("filename", "name") if field == b"disposition" else ("name",)
@@ -97,7 +102,7 @@ def _names(field: bytes, value: bytes) -> list[str]:
             given = made.get_param(parameter)
             text = _in_its_charset(given) if isinstance(given, tuple) else _unencoded(given or "")
         except (ValueError, LookupError, TypeError, AttributeError):
-            text = "?"
+            text = _UNREADABLE
         names += [text] if text.strip() else []
     return names
 
@@ -110,8 +115,8 @@ def _in_its_charset(value: tuple[str | None, str | None, str]) -> str:
 
 def _unencoded(name: str) -> str:
     """Return a name without encoded words, which many programs put into a parameter against RFC 2047 section 5."""
-    pieces = decode_header(name) if "=?" in name else [(name, None)]
-    return "".join(in_charset(text, charset) if isinstance(text, bytes) else text for text, charset in pieces)
+    read = decoded(name)
+    return _UNREADABLE if read is None else read
 
 
 def _program(part: Message) -> bool:

@@ -6,13 +6,14 @@ bounded. Sources: RFC 2045, RFC 2046, RFC 2231.
 
 from __future__ import annotations
 
-import codecs
 import email
 import email.policy
 import html
 import re
 from email.message import Message
 from itertools import islice
+
+from groupmilter.mail.words import in_charset
 
 _MOST_READ = 256 * 1024
 _MOST_PARTS = 200
@@ -21,8 +22,6 @@ _MOST_DELIMITERS = 1_000
 _MOST_VALUE = 4096
 _BOUNDARY = re.compile(rb"boundary\*?\d*\*?\s*=", re.IGNORECASE)
 _WRONG = (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError)
-# Codecs that are no charset of a mail, or take their time.
-_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
 _TAG = re.compile(r"/?([a-zA-Z][a-zA-Z0-9]*)")
 _HIDDEN = {
     name: re.compile(rf"</{name}", re.IGNORECASE) for name in ("head", "script", "style", "template", "title")
@@ -78,17 +77,6 @@ def _decoded(part: Message) -> str:
     except _WRONG:
         return ""
     return in_charset(payload if isinstance(payload, bytes) else b"", charset)
-
-
-def in_charset(octets: bytes, charset: str | None) -> str:
-    """Return octets as text; in UTF-8 where the charset is unknown, with signs for what can't be read."""
-    try:
-        codec = codecs.lookup(charset or "utf-8")
-        if codec.name.replace("_", "-") in _NO_CHARSETS:
-            codec = codecs.lookup("utf-8")
-        return octets.decode(codec.name, "replace")
-    except (LookupError, ValueError):
-        return octets.decode("utf-8", "replace")
 
 
 def text_of_html(source: str) -> str:

@@ -373,7 +373,7 @@ class Collector:
         """Return the header as text, by lower-case name; octets that are no UTF-8 become surrogates."""
         fields: dict[str, tuple[str, ...]] = {}
         for name, value in self.headers:
-            key = name.lower()
+            key = name.strip(" \t").lower()
             fields[key] = (*fields.get(key, ()), value.decode("utf-8", "surrogateescape"))
         return fields
 

@@ -1,0 +1,37 @@
+"""Encoded words (RFC 2047) and charsets: octets as text. Pure; never raises.
+
+What stands in no charset, or in none that is known, is read as UTF-8 with signs for what can't be.
+"""
+
+from __future__ import annotations
+
+import codecs
+from email.errors import HeaderParseError
+from email.header import decode_header
+
+# Codecs that are no charset of a mail, or take their time.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
+
+
+def in_charset(octets: bytes, charset: str | None) -> str:
+    """Return octets as text; in UTF-8 where the charset is unknown, with signs for what can't be read."""
+    try:
+        codec = codecs.lookup(charset or "utf-8")
+        if codec.name.replace("_", "-") in _NO_CHARSETS:
+            codec = codecs.lookup("utf-8")
+        return octets.decode(codec.name, "replace")
+    except (LookupError, ValueError):
+        return octets.decode("utf-8", "replace")
+
+
+def decoded(text: str) -> str | None:
+    """Return a text with its encoded words read, wherever they stand; None where one can't be."""
+    if "=?" not in text:
+        return text
+    try:
+        pieces = decode_header(text)
+    except (HeaderParseError, ValueError, IndexError):
+        return None
+    return "".join(
+        in_charset(piece, charset) if isinstance(piece, bytes) else piece for piece, charset in pieces
+    )
