@@ -15,7 +15,8 @@ from groupmilter.groups.ticket import Action, Keys, Kind, Ticket, Token, digest,
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.content import content_digest
 from groupmilter.mail.reply import Reply
-from groupmilter.mta.collector import Collector, ReleaseDoor
+from groupmilter.mta.collector import Collector
+from groupmilter.mta.site import ReleaseDoor
 from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.policy.facts import Batch
 from groupmilter.policy.plan import Mint, plan

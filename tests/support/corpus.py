@@ -20,8 +20,8 @@ from tests.support.service import Service
 from groupmilter.authentication.identity import Network
 from groupmilter.groups.ticket import Keys, Ticket, unseal
 from groupmilter.mail import action
-from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters
+from groupmilter.mta.site import Site
 from groupmilter.policy.disposition import Split
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.rehearsal.case import Case, Message
@@ -190,7 +190,8 @@ def pure(case: Case, stage: Stage, keys: Keys) -> Iterator[Pure]:
 def stage_for(service: Service, message: Message, number: int) -> None:
     """Make the service see the message's proofs and time; `number` keeps one case's counters from another's."""
     proofs = message.proofs
-    service.stage(proofs.dkim, proofs.spf, message.time, timedelta(days=30 * number).total_seconds())
+    ahead = timedelta(days=30 * number).total_seconds()
+    service.stage(proofs.dkim, proofs.spf, message.time, ahead, doubt=proofs.dkim_doubt)
 
 
 def octets(message: Message, identity: str = "") -> bytes:
@@ -234,6 +235,8 @@ def _comparable(one: action.Action, keys: Keys, service_domain: str) -> tuple[st
             return (address.removeprefix("<").removesuffix(">"),)
         case action.AddHeader(name, value) | action.InsertHeader(name, value):
             return name, value
+        case action.DeleteHeader(name, index):
+            return name, str(index)
         case action.LeaveOut(ticket, addresses):
             return _named(f"hold+{ticket}@{service_domain}", keys, service_domain), *addresses
 

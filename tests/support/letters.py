@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.support.paper import Paper
 
+from groupmilter.authentication.evidence import Evidence, supposed
 from groupmilter.authentication.identity import Connection, Network, Proofs, Trust
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group
@@ -25,7 +26,8 @@ from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import Keys
 from groupmilter.mail.action import Action, AddRecipient
 from groupmilter.mail.address import Address, path
-from groupmilter.mta.collector import Collector, Site
+from groupmilter.mta.collector import Collector
+from groupmilter.mta.site import Site
 from groupmilter.policy.disposition import Decision, Deferred, Disposition, Expanded, Refused, Verdict
 from groupmilter.policy.facts import Count, Facts
 from groupmilter.policy.plan import Mint, plan
@@ -50,6 +52,7 @@ class Office:
     may_be_group: frozenset[str] = frozenset()
     proofs: Proofs = Proofs()
     opened: int = 0
+    proven: int = 0
     _number: int = 0
 
     def person(self, name: str, *aliases: str, login: str = "", **fields: object) -> Person:
@@ -87,11 +90,16 @@ class Office:
             self,
             KEYS,
             Trust(self.networks, self.settings.dmarc_is_internal),
-            prove=lambda *_: self.proofs,
+            prove=self.prove,
             may_be_group=lambda address: address in self.may_be_group,
             counts=lambda: self.counts,
             clock=lambda: NOON,
         )
+
+    def prove(self, evidence: Evidence) -> Proofs:
+        """Prove what the test supposes; it counts how often."""
+        self.proven += 1
+        return supposed(evidence, self.proofs)
 
     @contextmanager
     def snapshot(self) -> Iterator[Directory]:
@@ -134,7 +142,7 @@ class Letter:
         fields = {"from": self.collector.sender.canonical} | headers
         for name, values in fields.items():
             for value in [values] if isinstance(values, str) else values:
-                self.collector.header(name.replace("_", "-"), value.encode("utf-8", "surrogateescape"))
+                self.collector.header(name.replace("_", "-"), b" " + value.encode("utf-8", "surrogateescape"))
         return self.collector.end()
 
     def decided(self, **headers: str | list[str]) -> list[Disposition]:

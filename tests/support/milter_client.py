@@ -206,7 +206,8 @@ class MilterClient:
         modifications = []
         while (packet := self._receive()).command not in "cadrty4f":
             if packet.command != "p":
-                modifications.append(modification(packet, self.granted_actions))
+                change = modification(packet, self.granted_actions, self.granted_protocol)
+                modifications.append(change)
         self._end_transaction()
         return EndOfMessage(reply(packet), tuple(modifications))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 
 ALL_ACTIONS = 0x1FF
@@ -165,7 +165,7 @@ class DeleteRecipient:
 
 @dataclass(frozen=True, slots=True)
 class AddHeader:
-    """Append a header; as the milter sent it, so with or without a leading space in the value."""
+    """Append a header."""
 
     name: str
     value: str
@@ -229,8 +229,11 @@ _NEEDED = {
 }  # fmt: skip
 
 
-def modification(packet: Packet, actions: int) -> Modification:
-    """What a modification packet asks for; ProtocolError if it is none or was not negotiated."""
+def modification(packet: Packet, actions: int, protocol: int) -> Modification:
+    """What a modification packet asks for; ProtocolError if it is none or was not negotiated.
+
+    A header's value is what will stand behind the colon and one space, whoever writes that space.
+    """
     needed = _NEEDED.get(packet.command)
     if needed is None:
         raise ProtocolError(f"neither verdict nor modification: {packet}")
@@ -238,7 +241,10 @@ def modification(packet: Packet, actions: int) -> Modification:
         raise ProtocolError(f"not negotiated: {packet}")
     if packet.command == "b":
         return ReplaceBody(packet.payload)
-    return _indexed(packet) if packet.command in "im" else _worded(packet)
+    change = _indexed(packet) if packet.command in "im" else _worded(packet)
+    if protocol & Option.HEADER_LEADING_SPACE and isinstance(change, AddHeader | InsertHeader):
+        return replace(change, value=change.value.removeprefix(" "))
+    return change
 
 
 def _indexed(packet: Packet) -> InsertHeader | ChangeHeader:

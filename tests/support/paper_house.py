@@ -50,9 +50,9 @@ from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.release import Releases
 from groupmilter.mta import session
-from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters
 from groupmilter.mta.session import Front
+from groupmilter.mta.site import Site
 from groupmilter.policy.reasons import reason
 from groupmilter.policy.settings import Moderation, Rate, Settings, StormGuard
 

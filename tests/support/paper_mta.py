@@ -177,7 +177,7 @@ class PaperMta:
             refused = (451, "4.7.1 Service unavailable - try again later")
         if refused is not None:
             return refused
-        added = "".join(f"{name}: {value}\n" for name, value in context.headers).encode()
+        added = "".join(f"{name}:{value}\n" for name, value in context.headers).encode()
         received = f"Received: from client by {SERVER} (Postfix) with ESMTP id {queue_id}\n".encode()
         whole = received + _with(content, added)
         message = Queued(queue_id, head, context.sender, tuple(context.recipients), whole, content)

@@ -10,10 +10,9 @@
 Without `desk`, nobody looks after the hold mailbox: what the MTA writes there stays where it was written.
 `options` are laid over the configuration that is written, section by section. Entering waits until the workers
 serve, the mirror is loaded and the generated map is there (`ready=False`: until the workers serve); leaving
-stops everything in good order and kills what is left. With `staged`, DKIM, SPF, clock and counters are the
-test's own (`service_program`), set by `stage`.
+stops everything in good order, kills what is left. `staged`: see `stage` and `service_program`.
 
-It fails with `ServiceFailed`, the log's end in the text, when it doesn't start, end or get where it is to.
+Fails with `ServiceFailed`, the log's end in the text.
 """
 
 from __future__ import annotations
@@ -240,16 +239,17 @@ class Service:
         dies_at: int | None = None,
         point: str = "",
         effect: str = "kill",
+        doubt: Iterable[str] = (),
     ) -> None:
         """Say what is proven, what time it is, and how many seconds the counters are ahead (`staged` only).
 
         `dies_at`: before which edit of a message, counted from 0, a worker dies. `point`, `effect`: which fail-point
-        is armed, and what happens there once (`failpoints`); `fired` tells whether it has.
+        is armed, and what happens there once (`failpoints`; `fired`). `doubt`: domains of which DNS can't tell.
         """
-        said: dict[str, Any] = {"dkim": [*dkim], "spf": [*spf], "time": str(now or datetime.now(UTC))}
         self._fired = self.folder / f"fired-{time.monotonic_ns()}"
         fails = {"point": point, "effect": effect, "marker": str(self._fired)} if point else None
-        said |= {"ahead": ahead, "dies_at": dies_at, "fails": fails}
+        said: dict[str, Any] = {"dkim": [*dkim], "spf": [*spf], "doubt": [*doubt], "fails": fails}
+        said |= {"time": str(now or datetime.now(UTC)), "ahead": ahead, "dies_at": dies_at}
         fresh = self._stage.with_suffix(".new")
         fresh.write_text(json.dumps(said), "utf-8")
         fresh.replace(self._stage)

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,13 +25,14 @@ from unittest.mock import patch
 from structlog.typing import FilteringBoundLogger
 from tests.support.failpoints import Armed, effect, installed
 
+from groupmilter.authentication.evidence import supposed
 from groupmilter.authentication.identity import Proofs
 from groupmilter.bootstrap import serving
 from groupmilter.config.reload import Configuration
 from groupmilter.mail.action import Action
 from groupmilter.mta import applier, session
-from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters, CountsNow
+from groupmilter.mta.site import Site
 from groupmilter.policy.facts import Count
 
 
@@ -42,9 +43,10 @@ class Stage:
     path: Path
 
     def proofs(self) -> Proofs:
-        """What DKIM and SPF prove."""
+        """What DKIM and SPF are supposed to prove."""
         said = self._said()
-        return Proofs(frozenset(said["dkim"]), frozenset(said["spf"]))
+        doubt = frozenset(said["doubt"])
+        return Proofs(frozenset(said["dkim"]), frozenset(said["spf"]), doubt, doubt)
 
     def clock(self) -> datetime:
         """What time it is."""
@@ -54,7 +56,7 @@ class Stage:
         """When the counters think it is, in seconds."""
         return self.clock().timestamp() + float(self._said()["ahead"])
 
-    def edits(self, actions: Sequence[Action]) -> Iterator[Action]:
+    def edits(self, actions: Iterable[Action]) -> Iterator[Action]:
         """The edits of a message; the process dies before the one, or after the last, that is marked."""
         fatal = self._said()["dies_at"]
         for number, action in enumerate((*actions, None)):
@@ -88,13 +90,13 @@ def serve_on_stage(configuration: Path, roles: tuple[str, ...], stage: Stage) ->
     def site(configured: Configuration, counters: Counters, log: FilteringBoundLogger) -> Site:
         return replace(
             wired(configured, counters, log),
-            prove=lambda *_: stage.proofs(),
+            prove=lambda evidence: supposed(evidence, stage.proofs()),
             clock=stage.clock,
             counts=lambda: CountsNow(counters, stage.counters_time()),
         )
 
     def staged_apply(
-        actions: Sequence[Action],
+        actions: Iterable[Action],
         edits: applier.Edits,
         deadline: float,
         observe: bool,

@@ -10,12 +10,13 @@ from groupmilter.mail.action import (
     AddHeader,
     AddRecipient,
     ChangeSender,
+    DeleteHeader,
     DeleteRecipient,
     InsertHeader,
     LeaveOut,
 )
 from groupmilter.mail.reply import reply
-from groupmilter.mta.applier import OutOfTime, answer, apply
+from groupmilter.mta.applier import OutOfTime, answer, apply, spaced
 
 
 @dataclass
@@ -39,6 +40,9 @@ class Recorder:
     def addheader(self, name: str, value: str, index: int = -1) -> None:
         self._note("addheader", name, value, index)
 
+    def chgheader(self, name: str, index: int, value: str | None) -> None:
+        self._note("chgheader", name, index, value)
+
     def setreply(self, code: str, enhanced: str, text: str) -> None:
         self._note("setreply", code, enhanced, text)
 
@@ -55,6 +59,7 @@ PLAN: tuple[Action, ...] = (
     AddRecipient("b@x.example", "NOTIFY=NEVER"),
     AddHeader("X-A", "1"),
     InsertHeader("X-B", "2"),
+    DeleteHeader("X-C", 3),
     ChangeSender("s@x.example"),
     DeleteRecipient('<"g"@x.example>'),
 )
@@ -62,15 +67,25 @@ PLAN: tuple[Action, ...] = (
 
 def test_each_action_in_its_order() -> None:
     recorder = Recorder()
-    assert apply(PLAN, recorder, 1.0, observe=False, remember=recorder.remember, clock=lambda: 0.0) == 7
+    assert apply(PLAN, recorder, 1.0, observe=False, remember=recorder.remember, clock=lambda: 0.0) == 8
     assert recorder.asked == [
         ("remember", "ticket", ("c@x.example",)),
         ("addrcpt", "<a@x.example>", None),
         ("addrcpt", "<b@x.example>", "NOTIFY=NEVER"),
         ("addheader", "X-A", "1", -1),
         ("addheader", "X-B", "2", 0),
+        ("chgheader", "X-C", 3, None),
         ("chgfrom", "<s@x.example>", None),
         ("delrcpt", '<"g"@x.example>'),
+    ]
+
+
+def test_an_mta_that_writes_no_space_gets_one_with_the_value() -> None:
+    assert list(spaced(PLAN)) == [
+        *PLAN[:3],
+        AddHeader("X-A", " 1"),
+        InsertHeader("X-B", " 2"),
+        *PLAN[5:],
     ]
 
 

@@ -3,11 +3,9 @@
 import pytest
 from tests.support.letters import NOON, Office, receivers, status
 
-from groupmilter.authentication.identity import Proofs
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.policy.disposition import Deferred, Expanded, Passed, Refused, Undecided
-from groupmilter.policy.facts import Strength
 
 GONE = DirectoryUnknown("the mirror is gone")
 TO = "contact@own.example"
@@ -104,15 +102,6 @@ def test_the_header_is_wanted_for_groups_and_logins_only() -> None:
     assert not made.letter("x@out.example").to("y@out.example").collector.wants_header
     assert made.letter("x@out.example", login="jean").to("y@out.example").collector.wants_header
     assert made.letter("x@out.example").to(TO).collector.wants_header
-
-
-def test_proofs_are_asked_once_and_only_for_groups() -> None:
-    made = office()
-    made.proofs = Proofs(dkim=frozenset({"out.example"}))
-    facts, _ = made.letter("x@out.example").to(TO).end()
-    assert facts.identity.strength is Strength.DMARC
-    facts, _ = made.letter("x@out.example", login="").to("y@out.example").end()
-    assert facts.identity.strength is Strength.CLAIMED
 
 
 def test_facts_at_the_end_are_complete() -> None:

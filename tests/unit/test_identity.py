@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 from tests.support.letters import OWN, Office
 
+from groupmilter.authentication.evidence import Evidence, supposed
 from groupmilter.authentication.identity import Connection, Network, Proofs, Trust, identify
 from groupmilter.groups.person import Person
 from groupmilter.policy.facts import Author, Content, Identity, Strength
@@ -39,7 +40,10 @@ def who(
     content = None
     if authors is not None:
         content = Content(tuple(Author(a, made.paper.find(a)) for a in authors), readable=readable)
-    return identify(Connection(client, login), sender, content, proofs, trust, made.paper)
+    connection = Connection(client, login)
+    author = authors[0] if authors and len(authors) == 1 and readable else ""
+    found = supposed(Evidence(connection, sender, author), proofs)
+    return identify(connection, sender, content, found, trust, made.paper)
 
 
 def test_a_login_is_its_person_with_all_addresses_and_groups() -> None:

@@ -15,7 +15,8 @@ from groupmilter.groups.ticket import Kind, Ticket, digest, seal
 from groupmilter.mail.address import Address
 from groupmilter.mail.content import ContentDigest
 from groupmilter.moderation.item import Arrival
-from groupmilter.mta.collector import Collector, ReleaseDoor
+from groupmilter.mta.collector import Collector
+from groupmilter.mta.site import ReleaseDoor
 from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.policy.facts import Batch
 from groupmilter.policy.plan import Mint, plan

@@ -38,19 +38,36 @@ class Connection:
 
     :param client: IP address as text; empty for local submission.
     :param login: SASL user name, empty for none.
+    :param helo: what the client calls itself.
+    :param certificate: the subject of a client certificate that the MTA has verified, empty for none.
+    :param issuer: who has issued it.
     """
 
     client: str
     login: str = ""
     daemon_name: str = ""
+    helo: str = ""
+    certificate: str = ""
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """What DKIM and SPF prove, computed elsewhere: author domains, domains with SPF pass."""
+    """What DKIM and SPF prove of one message. Domains are canonical: the author's and the envelope sender's.
+
+    :param dkim: domains with which a signature that verifies is aligned (RFC 7489 section 3.1).
+    :param spf: domains with which an SPF pass of the envelope sender is aligned, its own included.
+    :param dkim_doubt, spf_doubt: domains of which DNS couldn't tell.
+    :param signed: lower-case names of the fields that such a signature of the author's domain covers.
+    :param because: in a few English words, where the proof comes from, or why there is none.
+    """
 
     dkim: frozenset[str] = frozenset()
     spf: frozenset[str] = frozenset()
+    dkim_doubt: frozenset[str] = frozenset()
+    spf_doubt: frozenset[str] = frozenset()
+    signed: frozenset[str] = frozenset()
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +87,7 @@ def identify(
     connection: Connection,
     envelope_sender: str,
     content: Content | None,
-    proofs: Proofs,
+    proofs: Proofs | None,
     trust: Trust,
     directory: Directory,
 ) -> Identity:
@@ -78,6 +95,7 @@ def identify(
 
     :param envelope_sender: canonical, empty for the null sender.
     :param content: None at RCPT: then ``may_become`` says what the header can still prove.
+    :param proofs: None where nobody has asked yet: then ``could_be`` says what they may come to.
     :raises DirectoryUnknown: where the directory can't be asked.
     """
     if connection.login:
@@ -86,13 +104,13 @@ def identify(
     if content is None:
         claimed = _claimed((envelope_sender,), directory)
         return replace(claimed, may_become=Strength.NETWORK if networks else Strength.DMARC)
-    author = _one_author(content)
+    author = one_author(content)
     by_network = _by_network(author, networks, directory)
     if by_network is not None:
         vouched = frozenset[str]().union(*(network.speaks_for for network in networks))
         return replace(by_network, path_proven=domain_of(envelope_sender) in vouched)
-    known = _by_domain(author, envelope_sender, content, proofs, trust, directory)
-    return replace(known, path_proven=domain_of(envelope_sender) in proofs.spf | proofs.dkim)
+    claims = (envelope_sender, *(a.address for a in content.authors))
+    return _by_domain(author, envelope_sender, claims, proofs, trust, directory)
 
 
 def _by_login(login: str, directory: Directory) -> Identity:
@@ -132,7 +150,7 @@ def _restored(
         known = Identity(strength, person.address, person, person.addresses, nodes, nodes, person.addresses)
         by_signature = strength is Strength.DMARC
         return replace(known, dkim=by_signature, internal=by_signature)
-    author = _one_author(content)
+    author = one_author(content)
     if strength is Strength.CLAIMED:
         return _claimed((envelope_sender, *(a.address for a in content.authors)), directory)
     if strength is Strength.NETWORK and author:
@@ -157,8 +175,8 @@ def _networks(client: str, networks: Iterable[Network]) -> tuple[Network, ...]:
     return tuple(network for network in networks if network.net is not None and address in network.net)
 
 
-def _one_author(content: Content) -> str:
-    """Return the only author's address, empty unless the header names exactly one without doubt."""
+def one_author(content: Content) -> str:
+    """Return the only author's address, canonical; empty unless the header names exactly one without doubt."""
     return content.authors[0].address if content.readable and len(content.authors) == 1 else ""
 
 
@@ -180,27 +198,56 @@ def _network_identity(author: str, rights: bool, directory: Directory) -> Identi
 
 
 def _by_domain(
-    author: str, sender: str, content: Content, proofs: Proofs, trust: Trust, directory: Directory
+    author: str,
+    envelope_sender: str,
+    claims: tuple[str, ...],
+    proofs: Proofs | None,
+    trust: Trust,
+    directory: Directory,
 ) -> Identity:
-    domain = domain_of(author)
-    dkim = bool(author) and domain in proofs.dkim
-    if not dkim and not (author and _spf_aligned(domain, domain_of(sender), proofs)):
-        claims = (sender, *(a.address for a in content.authors))
-        return _claimed(claims, directory)
-    person = _person(author, directory)
-    nodes = _nodes(person, directory) if person else frozenset[Node]()
-    if dkim and person is not None and trust.dmarc_is_internal:
-        known = Identity(Strength.DMARC, author, person, person.addresses, nodes, nodes, person.addresses)
-        return replace(known, dkim=True, internal=True)
-    return Identity(Strength.DMARC, author, None, (author,), frozenset(), nodes, (author,), dkim)
+    """Return what proofs make of a sender whom nothing else proves, and what they may still come to."""
+    known = proofs or Proofs()
+    domain, path = domain_of(author), domain_of(envelope_sender)
+    proven = _Proven(author, trust.dmarc_is_internal, known.signed, directory)
+    if not author or domain not in known.dkim | known.spf:
+        identity = _claimed(claims, directory)
+    else:
+        identity = proven.by(dkim=domain in known.dkim)
+    could_be = None
+    if author and domain not in known.dkim and (proofs is None or domain in known.dkim_doubt):
+        could_be = proven.by(dkim=True)
+    elif author and domain not in known.dkim | known.spf and domain in known.spf_doubt:
+        could_be = proven.by(dkim=False)
+    doubtful = bool(path) and (proofs is None or path in known.dkim_doubt | known.spf_doubt)
+    shown = path in known.spf | known.dkim
+    return replace(
+        identity,
+        path_proven=shown,
+        path_doubtful=doubtful and not shown,
+        could_be=could_be,
+        unasked=proofs is None,
+        because=known.because,
+    )
 
 
-def _spf_aligned(author_domain: str, sender_domain: str, proofs: Proofs) -> bool:
-    """Relaxed alignment (RFC 7489 3.1.2) as far as it needs no list of public suffixes: one lies below the other."""
-    if sender_domain not in proofs.spf:
-        return False
-    author, sender = f".{author_domain}", f".{sender_domain}"
-    return author.endswith(sender) or sender.endswith(author)
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """Who an author is once DKIM or SPF has proven the address."""
+
+    author: str
+    is_internal: bool
+    signed: frozenset[str]
+    directory: Directory
+
+    def by(self, dkim: bool) -> Identity:
+        """Return the identity, by DKIM or by SPF alone."""
+        author, person = self.author, _person(self.author, self.directory)
+        nodes = _nodes(person, self.directory) if person else frozenset[Node]()
+        if dkim and person is not None and self.is_internal:
+            known = Identity(Strength.DMARC, author, person, person.addresses, nodes, nodes, person.addresses)
+            return replace(known, dkim=True, internal=True, signed=self.signed)
+        known = Identity(Strength.DMARC, author, None, (author,), frozenset(), nodes, (author,), dkim)
+        return replace(known, signed=self.signed if dkim else frozenset())
 
 
 def _person(address: str, directory: Directory) -> Person | None:

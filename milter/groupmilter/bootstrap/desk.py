@@ -32,7 +32,7 @@ from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
 from groupmilter.moderation.submission import Submitter
-from groupmilter.mta.collector import Site
+from groupmilter.mta.site import Site
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.server import serve
 from groupmilter.policy.reasons import reason

@@ -12,7 +12,8 @@ from groupmilter.mail.address import Address, canonical
 from groupmilter.mail.content import parted
 from groupmilter.moderation.item import Arrival, ticket_again
 from groupmilter.moderation.submission import NotSubmitted
-from groupmilter.mta.collector import Collector, Site
+from groupmilter.mta.collector import Collector
+from groupmilter.mta.site import Site
 from groupmilter.policy.batching import batches
 from groupmilter.policy.disposition import Decision, Expanded, Split
 from groupmilter.policy.facts import Recipient

@@ -40,10 +40,10 @@ from groupmilter.directory.mirror import Mirror
 from groupmilter.directory.mirror_schema import identity
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
 from groupmilter.directory.synchroniser_settings import Log, Status, SyncSettings
-from groupmilter.mta.collector import Site
 from groupmilter.mta.counters import Counters, CountsNow
 from groupmilter.mta.listener import Listener, inherited_listener, open_listener, open_unix
 from groupmilter.mta.session import Front
+from groupmilter.mta.site import Site
 from groupmilter.mta.worker import Sessions, run_worker
 from groupmilter.supervision.channel import Channel
 from groupmilter.supervision.notify import Notifier

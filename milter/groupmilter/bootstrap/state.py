@@ -17,7 +17,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
-from groupmilter.mta.collector import ReleaseDoor
+from groupmilter.mta.site import ReleaseDoor
 from groupmilter.policy.facts import Batch, Waiting
 
 _AUDITED = 60

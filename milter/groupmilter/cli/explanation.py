@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from groupmilter.mail.reply import Reply
-    from groupmilter.mta.collector import Site
+    from groupmilter.mta.site import Site
     from groupmilter.rehearsal.case import Message, Observed
 
 _STYLES = {

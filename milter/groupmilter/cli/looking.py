@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
     from groupmilter.groups.directory import Directory
     from groupmilter.groups.group import Group
-    from groupmilter.mta.collector import Site
+    from groupmilter.mta.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def opened(configuration: Configuration) -> Iterator[View]:
     A directory that is an LDIF file and has no mirror yet is read into one that lasts as long.
     """
     from groupmilter import bootstrap
-    from groupmilter.mta.collector import Site
+    from groupmilter.mta.site import Site
     from groupmilter.rehearsal.stage import KEYS, Base, Stage
 
     first = configuration.site.directory.url[0]

@@ -2,7 +2,7 @@
 
 The order of a plan is part of its meaning: every recipient is added before any is deleted, because an envelope
 without recipients is answered 250 and lost. Source: libmilter's smfi_addrcpt_par, smfi_delrcpt, smfi_addheader,
-smfi_chgfrom pages; RFC 3461 for ORCPT and NOTIFY.
+smfi_chgheader, smfi_chgfrom pages; RFC 3461 for ORCPT and NOTIFY.
 """
 
 from __future__ import annotations
@@ -42,6 +42,17 @@ class InsertHeader:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteHeader:
+    """Delete the so-manyth field of a name, counted from 1.
+
+    The last of a name goes first: on some MTAs those behind a deleted one move up (CVE-2022-48521).
+    """
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeSender:
     """Change the envelope sender, for every recipient of the message."""
 
@@ -56,4 +67,4 @@ class LeaveOut:
     addresses: tuple[str, ...]
 
 
-Action = LeaveOut | AddRecipient | DeleteRecipient | AddHeader | InsertHeader | ChangeSender
+Action = LeaveOut | AddRecipient | DeleteRecipient | AddHeader | InsertHeader | DeleteHeader | ChangeSender

@@ -5,7 +5,8 @@ A failed edit raises; the session's guard then answers 451, and the MTA throws a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from groupmilter.mail.action import (
     AddHeader,
     AddRecipient,
     ChangeSender,
+    DeleteHeader,
     DeleteRecipient,
     InsertHeader,
     LeaveOut,
@@ -40,6 +42,9 @@ class Edits(Protocol):
 
     def addheader(self, name: str, value: str, index: int = -1) -> None:
         """Add a header field (smfi_addheader, smfi_insheader)."""
+
+    def chgheader(self, name: str, index: int, value: str | None) -> None:
+        """Change the so-manyth field of a name, counted from 1; None deletes it (smfi_chgheader)."""
 
     def setreply(self, code: str, enhanced: str, text: str) -> None:
         """Set the reply that a refusal gives (smfi_setreply)."""
@@ -78,6 +83,15 @@ def apply(
     return performed
 
 
+def spaced(actions: Iterable[Action]) -> Iterator[Action]:
+    """Yield the actions for an MTA that writes no space of its own after a field's colon (SMFIP_HDR_LEADSPC)."""
+    for action in actions:
+        if isinstance(action, AddHeader | InsertHeader):
+            yield replace(action, value=f" {action.value}")
+        else:
+            yield action
+
+
 def answer(reply: Reply, edits: Edits, observe: bool) -> bool:
     """Set the reply for what is refused or deferred; tell whether it stands (not so when only observing)."""
     if observe:
@@ -104,6 +118,8 @@ def _perform(action: Action, edits: Edits, remember: Remember) -> None:
             edits.addheader(name, value)
         case InsertHeader(name, value):
             edits.addheader(name, value, 0)
+        case DeleteHeader(name, index):
+            edits.chgheader(name, index, None)
         case ChangeSender(address):
             edits.chgfrom(f"<{address}>")
         case LeaveOut(ticket, addresses):

@@ -7,14 +7,14 @@ What the directory can't tell becomes a recipient that is deferred, never one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol, TypeVar
+from time import monotonic
+from typing import TypeVar
 
-from groupmilter.authentication.identity import Connection, Proofs, Trust, identify, restored
+from groupmilter.authentication.evidence import Evidence
+from groupmilter.authentication.identity import Connection, Proofs, identify, one_author, restored
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
@@ -22,16 +22,17 @@ from groupmilter.groups.ticket import (
     LENGTH,
     RELEASE_LOCAL_PART,
     Action,
-    Keys,
     Kind,
     LoopTrace,
     Ticket,
     unseal,
     unseal_token,
 )
-from groupmilter.mail.address import Address, canonical_domain, domain_of, path
+from groupmilter.mail.address import Address, domain_of, path
 from groupmilter.mail.content import ContentDigest
+from groupmilter.mta.kept import KeptBody
 from groupmilter.mta.reading import authors, entry, extended, single
+from groupmilter.mta.site import Site
 from groupmilter.policy.case import Answer as RuleAnswer
 from groupmilter.policy.case import Step
 from groupmilter.policy.decide import decide, decide_recipient
@@ -40,7 +41,6 @@ from groupmilter.policy.facts import (
     Author,
     Batch,
     Content,
-    Count,
     Facts,
     Identity,
     Recipient,
@@ -48,8 +48,8 @@ from groupmilter.policy.facts import (
     Waiting,
 )
 from groupmilter.policy.plan import LOOP_HEADER
+from groupmilter.policy.proving import wants_proof
 from groupmilter.policy.replies import reply_for
-from groupmilter.policy.settings import Settings
 
 _MOVED_OFTEN = 10
 _REPORTS_SECONDS = 30 * 24 * 3600
@@ -70,66 +70,9 @@ What the desk brings back may have twice as much: it has been taken once, and ha
 """
 
 _LOOP = LOOP_HEADER.lower()
+_SIGNATURE = "dkim-signature"
 
 Answer = TypeVar("Answer")
-
-
-class Snapshots(Protocol):
-    """Where one consistent directory is to be had for a moment."""
-
-    def snapshot(self) -> AbstractContextManager[Directory]:
-        """Open a snapshot; raises `DirectoryUnknown` where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseDoor:
-    """How approved messages come back.
-
-    :param daemon_name, login: of the listener, and what the desk authenticates as there.
-    :param spend: spends a ticket; returns what it brings back, None where it isn't ours or was spent before. Raises
-        where the state can't be written.
-    """
-
-    daemon_name: str
-    login: str
-    spend: Callable[[str], Batch | None]
-
-    def opened_by(self, connection: Connection) -> bool:
-        """Tell whether a connection is the desk's; a realm behind the login is the MTA's."""
-        return connection.daemon_name == self.daemon_name and connection.login.partition("@")[0] == self.login
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What stays the same from message to message, pinned by each at MAIL FROM.
-
-    :param may_be_group: tells, with the directory unreadable, whether an address may be a group's.
-    :param prove: what DKIM and SPF prove of a message, asked once at its end and only where a group is addressed;
-        until that is computed live nothing is proven, and an outsider stays a mere claim.
-    :param counts: the counters as they stand now; None where they can't be read.
-    :param leave_out: has the state remember whom a split copy need not reach; raises where it can't be written.
-    :param waiting: how much is held; None where the state can't be read.
-    :param audit: told of what decides nothing but may have to be explained: what, whose, from where, and about what.
-        Never raises.
-    """
-
-    settings: Settings
-    snapshots: Snapshots
-    keys: Keys
-    trust: Trust = Trust()
-    prove: Callable[[Connection, Address], Proofs] = lambda *_: Proofs()
-    may_be_group: Callable[[str], bool] = lambda _: True
-    counts: Callable[[], Mapping[Count, int] | None] = dict
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    waiting: Callable[[], Waiting | None] = Waiting
-    release: ReleaseDoor | None = None
-    leave_out: Callable[[str, tuple[str, ...]], None] = lambda *_: None
-    audit: Callable[[str, str, str, str], None] = lambda *_: None
-
-    def of_service_domain(self, argument: str) -> bool:
-        """Tell whether an argument of RCPT leads to the service domain, even where it is no mailbox, as ``""@``."""
-        domain = canonical_domain(argument.strip("<> \t").rpartition("@")[2])
-        return domain is not None and domain == self.settings.service_domain
 
 
 @dataclass(slots=True)
@@ -138,6 +81,9 @@ class Collector:
 
     :param sender: the envelope sender, as received and canonical.
     :param declared_size: of SIZE=, octets.
+    :param headers: each field as received: name, and the value with the white space that it begins with.
+    :param kept: the body, where somebody has signed it and a proof may be wanted.
+    :param proof_seconds: how long a proof took; None where none was wanted.
     :param audited: addresses whose tokens open nothing, which an audit row says already: a question may be put again.
     """
 
@@ -152,6 +98,8 @@ class Collector:
     excess: bool = False
     groups: bool = False
     digest: ContentDigest | None = None
+    kept: KeptBody | None = None
+    proof_seconds: float | None = None
     audited: set[str] = field(default_factory=set)
 
     @property
@@ -200,8 +148,11 @@ class Collector:
             self.digest = ContentDigest()
 
     def header(self, name: str, value: bytes) -> None:
-        """Keep one header field as received; a caller without a reader leaves it out."""
-        self.octets += len(name) + len(value) + 4
+        """Keep one header field as received; a caller without a reader leaves it out.
+
+        :param value: with the white space that it begins with.
+        """
+        self.octets += len(name) + len(value) + 3
         if self.digest is not None:
             self.digest.field(name.encode("utf-8", "surrogateescape"), value)
         times = 1 if self.digest is None else 2
@@ -209,12 +160,21 @@ class Collector:
             self.excess = True
         else:
             self.headers.append((name, value))
+        if (
+            name.lower() == _SIGNATURE
+            and self.digest is None
+            and not self.connection.login
+            and self.kept is None
+        ):
+            self.kept = KeptBody(self.site.largest_proven)
 
     def body(self, chunk: bytes) -> None:
-        """Count a part of the body."""
+        """Count a part of the body, and keep it where somebody has signed it."""
         self.octets += len(chunk)
         if self.digest is not None:
             self.digest.body(chunk)
+        elif self.kept is not None:
+            self.kept.add(chunk)
 
     def end(self) -> tuple[Facts, Decision]:
         """Decide on the whole message.
@@ -223,7 +183,20 @@ class Collector:
         """
         if self.digest is not None:
             return self._brought_back(self.digest.digest())
-        return self._asking(self._decided)
+        facts, decision = self._asking(partial(self._decided, None))
+        if not wants_proof(facts, decision):
+            return facts, decision
+        # No snapshot is open here: DNS may take seconds.
+        began = monotonic()
+        proofs = self.site.prove(self._evidence(facts))
+        self.proof_seconds = monotonic() - began
+        return self._asking(partial(self._decided, proofs))
+
+    def _evidence(self, facts: Facts) -> Evidence:
+        author = one_author(facts.content) if facts.content is not None else ""
+        fields = tuple((name.encode("utf-8", "surrogateescape"), value) for name, value in self.headers)
+        body = self.kept.read if self.kept is not None and self.kept.whole else None
+        return Evidence(self.connection, self.sender.canonical, author, fields, body)
 
     def _brought_back(self, digest: bytes) -> tuple[Facts, Decision]:
         """Decide on a message that the desk brings back; its ticket is spent before anybody is answered."""
@@ -272,9 +245,8 @@ class Collector:
         verdicts = tuple(Verdict(r, Refused(reply, concerns_all=True), (step,)) for r in self.recipients)
         return facts, Decision(verdicts, reply)
 
-    def _decided(self, directory: Directory) -> tuple[Facts, Decision]:
+    def _decided(self, proofs: Proofs | None, directory: Directory) -> tuple[Facts, Decision]:
         content = self._content(directory)
-        proofs = self.site.prove(self.connection, self.sender) if self.groups else Proofs()
         identity = self._identity(content, directory, proofs)
         recipients = tuple(self._look_up(r, directory) for r in self.recipients)
         facts = self._facts(recipients, identity, content)
@@ -336,7 +308,7 @@ class Collector:
         identity = self._identity(None, directory, Proofs())
         return self._facts((*self.recipients, recipient), identity, None)
 
-    def _identity(self, content: Content | None, directory: Directory, proofs: Proofs) -> Identity:
+    def _identity(self, content: Content | None, directory: Directory, proofs: Proofs | None) -> Identity:
         sender = self.sender.canonical
         return identify(self.connection, sender, content, proofs, self.site.trust, directory)
 
@@ -374,7 +346,8 @@ class Collector:
         fields: dict[str, tuple[str, ...]] = {}
         for name, value in self.headers:
             key = name.strip(" \t").lower()
-            fields[key] = (*fields.get(key, ()), value.decode("utf-8", "surrogateescape"))
+            text = value.removeprefix(b" ").decode("utf-8", "surrogateescape")
+            fields[key] = (*fields.get(key, ()), text)
         return fields
 
     def _trace(self, values: Iterable[str]) -> LoopTrace:

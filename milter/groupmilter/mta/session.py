@@ -2,8 +2,8 @@
 
 Whatever nobody foresaw becomes one log line with the queue id and 451 4.3.0; never an early ACCEPT, which Postfix
 before August 2026 may carry over to the next message. State hangs on the connection object, never on an OS thread:
-libmilter's worker pool moves a session between threads. Stages that nobody reads are not asked for: HELO and the
-end of the header never, DATA only over TCP (answering it avoids a delayed acknowledgement, measured at 43 ms).
+libmilter's worker pool moves a session between threads. Stages that nobody reads are not asked for: the end of the
+header never, DATA only over TCP (answering it avoids a delayed acknowledgement, measured at 43 ms).
 
 Sources: libmilter's xxfi_* and smfi_* pages, Postfix MILTER_README, pymilter's miltermodule.c.
 """
@@ -23,20 +23,25 @@ from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
-from groupmilter.mail.shown import shown
-from groupmilter.mta.applier import OutOfTime, answer, apply, escaped
-from groupmilter.mta.collector import Collector, Site
+from groupmilter.mta.applier import OutOfTime, answer, apply, escaped, spaced
+from groupmilter.mta.collector import Collector
 from groupmilter.mta.counters import Counters
+from groupmilter.mta.journal import message_line, recipient_line, untold
+from groupmilter.mta.site import Site
 from groupmilter.policy.counting import counted
-from groupmilter.policy.disposition import Decision, Deferred, Expanded, Refused, Split, Verdict
-from groupmilter.policy.explain import outcome, steps
+from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.policy.replies import reply_for
 
-_ACTIONS = milter.ADDHDRS | milter.ADDRCPT | milter.DELRCPT | milter.CHGFROM | milter.ADDRCPT_PAR
-_NO_REPLY = milter.P_NR_CONN | milter.P_NR_MAIL | milter.P_NR_HDR
-_NOT_ASKED = milter.P_NOHELO | milter.P_NOEOH | milter.P_NOUNKNOWN
+_ACTIONS = (
+    milter.ADDHDRS | milter.CHGHDRS | milter.ADDRCPT | milter.DELRCPT | milter.CHGFROM | milter.ADDRCPT_PAR
+)
+_NO_REPLY = milter.P_NR_CONN | milter.P_NR_HELO | milter.P_NR_MAIL | milter.P_NR_HDR
+_NOT_ASKED = milter.P_NOEOH | milter.P_NOUNKNOWN
+_AS_RECEIVED = milter.P_HDR_LEADSPC
+"""Header values with the white space that they begin with: "simple" signatures (RFC 6376 section 3.4.1) cover it."""
+
 _MACROS = {
     milter.M_CONNECT: "{daemon_name}",
     milter.M_ENVFROM: "{auth_authen} {mail_addr} {mail_mailer}",
@@ -67,6 +72,7 @@ class Front:
         """Register the callbacks with libmilter; to be called once in a process, before ``milter.main``."""
         milter.set_flags(_ACTIONS | milter.SETSYMLIST)
         milter.set_connect_callback(self._connect)
+        milter.set_helo_callback(self._helo)
         milter.set_envfrom_callback(_guarded(Session.mail_from))
         milter.set_envrcpt_callback(_guarded(Session.rcpt_to))
         milter.set_header_callback(_header)
@@ -90,7 +96,7 @@ class Front:
         if actions & _ACTIONS != _ACTIONS:
             self.log.error("the MTA lacks milter actions", offered=hex(actions), wanted=hex(_ACTIONS))
             return milter.REJECT
-        wanted = _NO_REPLY | _NOT_ASKED | milter.P_SKIP | (0 if self.tcp else milter.P_NODATA)
+        wanted = _AS_RECEIVED | _NO_REPLY | _NOT_ASKED | milter.P_SKIP | (0 if self.tcp else milter.P_NODATA)
         if actions & milter.SETSYMLIST:
             for stage, names in _MACROS.items():
                 ctx.setsymlist(stage, names)
@@ -104,11 +110,25 @@ class Front:
         session.connect(ctx, address)
         return session.silent(milter.P_NR_CONN)
 
+    def _helo(self, ctx: milter.milterContext, name: str) -> int:
+        session = cast(Session, ctx.getpriv())
+        session.helo = name
+        return session.silent(milter.P_NR_HELO)
+
     def _close(self, ctx: milter.milterContext) -> int:
         session = cast(Session, ctx.getpriv())
         self.sessions.discard(session)
         ctx.setpriv(None)
         return milter.CONTINUE
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A message at its end, and for how many seconds a proof was looked for; None where none was wanted."""
+
+    facts: Facts
+    decision: Decision
+    proof_seconds: float | None
 
 
 class Session:
@@ -127,6 +147,8 @@ class Session:
         "began",
         "collector",
         "header_answer",
+        "helo",
+        "spaced",
     )
 
     def __init__(self, front: Front, agreed: int) -> None:
@@ -135,6 +157,7 @@ class Session:
         self._agreed = agreed
         self._client = "unknown"
         self._daemon = ""
+        self.helo = ""
         self._simulated = False
         self._smtp = True
         self.collector: Collector | None = None
@@ -143,6 +166,7 @@ class Session:
         self._started = 0.0
         self.began = 0.0
         self.header_answer = self.silent(milter.P_NR_HDR)
+        self.spaced = bool(agreed & _AS_RECEIVED)
 
     def silent(self, stage: int) -> int:
         """Return "go on" as it was negotiated for a stage: with a reply or without."""
@@ -170,7 +194,7 @@ class Session:
         self._smtp = not self._simulated or bool(_macro(ctx, "{mail_mailer}"))
         self.collector = Collector(
             site,
-            Connection(self._client if self._smtp else "", login, self._daemon),
+            Connection(self._client if self._smtp else "", login, self._daemon, self.helo),
             path(argument, own, _macro(ctx, "{mail_addr}")) or _unreadable(argument),
             _declared(texts),
             any(text.upper() == "SMTPUTF8" for text in texts),
@@ -214,7 +238,7 @@ class Session:
             return milter.CONTINUE
         try:
             facts, decision = collector.end()
-            return self._carry_out(ctx, facts, decision)
+            return self._carry_out(ctx, _Ended(facts, decision, collector.proof_seconds))
         except DirectoryUnknown as unknown:
             return self._directory_unknown(ctx, collector, str(unknown))
 
@@ -265,47 +289,33 @@ class Session:
         reply = reply_for("unknown", collector.recipients[0].address.canonical, collector.site.settings)
         return _code(reply) if answer(reply, ctx, self._observes) else milter.CONTINUE
 
-    def _carry_out(self, ctx: milter.milterContext, facts: Facts, decision: Decision) -> int:
+    def _carry_out(self, ctx: milter.milterContext, ended: _Ended) -> int:
         front, site = self._front, self._front.site
+        facts, decision = ended.facts, ended.decision
         self.collector = None
         now = time()
         if decision.answer is not None:
-            self._audit(ctx, facts, decision, ())
+            self._audit(ctx, ended, 0)
             refused = answer(decision.answer, ctx, self._observes)
             return _code(decision.answer) if refused else milter.CONTINUE
         mint = Mint(site.keys, int(now), secrets.randbits(32))
         actions = plan(decision, facts, site.settings, mint)
         if actions:
-            apply(actions, ctx, self.began + _MESSAGE_SECONDS, self._observes, site.leave_out)
-            self._note_untold(facts, decision)
+            edits = spaced(actions) if self.spaced else actions
+            apply(edits, ctx, self.began + _MESSAGE_SECONDS, self._observes, site.leave_out)
+            for told in untold(facts, decision):
+                site.audit("left-out", facts.envelope_sender, facts.client, told)
             front.counters.add(counted(decision, facts, site.settings), now)
-            self._audit(ctx, facts, decision, actions)
+            self._audit(ctx, ended, len(actions))
         return milter.CONTINUE
 
-    def _note_untold(self, facts: Facts, decision: Decision) -> None:
-        """Leave an audit row of groups inside that refused, where nobody can be told without backscatter."""
-        if facts.may_be_told:
-            return
-        for verdict in decision.verdicts:
-            if isinstance(verdict.disposition, Expanded | Split):
-                for group, refusal in verdict.disposition.expansion.refused:
-                    told = f"{group.address} inside {verdict.disposition.group.address}: {refusal.reply}"
-                    self._front.site.audit("left-out", facts.envelope_sender, facts.client, told)
-
-    def _audit(
-        self, ctx: milter.milterContext, facts: Facts, decision: Decision, actions: Sequence[object]
-    ) -> None:
+    def _audit(self, ctx: milter.milterContext, ended: _Ended, actions: int) -> None:
         self._front.log.info(
             "message",
             queue_id=ctx.getsymval("i"),
-            message_id=_message_id(facts),
-            client=facts.client or "local",
-            sender=facts.envelope_sender,
-            strength=str(facts.identity.strength),
-            identity=facts.identity.name,
-            answer=str(decision.answer or "accept"),
-            verdicts={v.recipient.address.canonical: outcome(v.disposition) for v in decision.verdicts},
-            actions=len(actions),
+            **message_line(ended.facts, ended.decision),
+            proof_seconds=ended.proof_seconds,
+            actions=actions,
             seconds=round(monotonic() - self._started, 4),
         )
 
@@ -315,9 +325,7 @@ class Session:
             queue_id=ctx.getsymval("i"),
             client=self._client,
             sender=self._message().sender.canonical,
-            recipient=verdict.recipient.address.canonical,
-            verdict=outcome(verdict.disposition),
-            trace=steps(verdict.trace),
+            **recipient_line(verdict),
         )
 
 
@@ -344,7 +352,8 @@ def _header(ctx: milter.milterContext, name: str, value: bytes) -> int:
     session = cast(Session, ctx.getpriv())
     collector = session.collector
     if collector is not None and collector.wants_header:
-        collector.header(name, value)
+        # Without it the MTA has taken one space away.
+        collector.header(name, value if session.spaced else b" " + value)
     return session.header_answer
 
 
@@ -354,12 +363,6 @@ def _macro(ctx: milter.milterContext, name: str) -> str:
         return ctx.getsymval(name) or ""
     except UnicodeDecodeError:
         return ""
-
-
-def _message_id(facts: Facts) -> str:
-    """Return the Message-ID for the log, empty where there is none: by it people ask what became of a mail."""
-    values = facts.content.values("message-id") if facts.content is not None else ()
-    return shown(values[0]) if values else ""
 
 
 def _unreadable(argument: str) -> Address:

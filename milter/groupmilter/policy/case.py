@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -82,6 +82,12 @@ class Case:
     settings: Settings
     approved: bool = False
     within: Group | None = None
+
+    @property
+    def proven(self) -> Case | None:
+        """The same question, would a proof hold that may still be had; None where none may."""
+        could_be = self.facts.identity.could_be
+        return replace(self, facts=replace(self.facts, identity=could_be)) if could_be is not None else None
 
     @property
     def named(self) -> str:

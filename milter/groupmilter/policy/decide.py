@@ -17,7 +17,7 @@ from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.answering import answered
 from groupmilter.policy.batching import brought, sizes
-from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Step
+from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, Step, pending
 from groupmilter.policy.disposition import (
     Decision,
     Deferred,
@@ -33,6 +33,7 @@ from groupmilter.policy.disposition import (
 from groupmilter.policy.ending import answer, conceals, settled
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.holding import no_room
+from groupmilter.policy.proving import certain
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.rules import RULES, foreign, may_authenticate
 from groupmilter.policy.settings import Settings
@@ -65,7 +66,7 @@ def decide_recipient(recipient: Recipient, facts: Facts, directory: Directory, s
 def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
     """Decide at the end of the message, for all its recipients.
 
-    :param facts: complete: content, size, final identity.
+    :param facts: complete: content, size, and the identity as far as it is proven; see `proving`.
     """
     taken = _taken(facts, settings)
     known: dict[Node, Verdict] = {}
@@ -79,7 +80,7 @@ def decide(facts: Facts, directory: Directory, settings: Settings) -> Decision:
         verdicts.append(verdict)
         if isinstance(verdict.disposition, Expanded | Split | Held):
             known[verdict.disposition.group.node] = verdict
-    whole = settled(tuple(verdicts), facts)
+    whole = settled(certain(tuple(verdicts), facts, settings), facts)
     return Decision(whole, answer(whole, facts, settings))
 
 
@@ -259,8 +260,11 @@ def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeade
     """
     tags: tuple[AddHeader, ...] = ()
     group = case.group.address or case.group.dn
+    proven = case.proven
     for name in case.settings.chain:
         ruling = RULES[name](case)
+        if proven is not None and not _same(ruling, RULES[name](proven)):
+            ruling = pending("a proof by DKIM or SPF would change the answer")
         trace.append(Step(group, name, ruling.answer, ruling.because))
         if ruling.answer is not Answer.HIT:
             continue
@@ -268,6 +272,10 @@ def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeade
         if ruling.outcome is not None:
             return ruling.outcome, tags
     return None, tags
+
+
+def _same(ruling: Ruling, other: Ruling) -> bool:
+    return (ruling.answer, ruling.outcome, ruling.tags) == (other.answer, other.outcome, other.tags)
 
 
 def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]) -> Expansion:

@@ -47,7 +47,13 @@ class Identity:
     :param claims: canonical addresses that a denial may hit.
     :param dkim: the proof is an aligned DKIM signature, not SPF alone.
     :param path_proven: the envelope sender is proven, too: a report sent there is no backscatter.
-    :param may_become: the strength that the header may still prove; None once nothing can change any more.
+    :param path_doubtful: it isn't, and nobody has asked yet, or DNS couldn't tell.
+    :param may_become: the strength that the header may still prove; None once the header is known.
+    :param could_be: who the sender would be if a proof held that nobody has asked for yet, or of which DNS couldn't
+        tell; None where nothing more can be proven.
+    :param unasked: nobody has asked for a proof by DKIM or SPF.
+    :param signed: lower-case names of the fields that the signature covers which proves the author.
+    :param because: in a few words, what proves it, or why nothing does.
     """
 
     strength: Strength = Strength.CLAIMED
@@ -60,7 +66,12 @@ class Identity:
     dkim: bool = False
     internal: bool = False
     path_proven: bool = False
+    path_doubtful: bool = False
     may_become: Strength | None = None
+    could_be: Identity | None = None
+    unasked: bool = False
+    signed: frozenset[str] = frozenset()
+    because: str = ""
 
     @property
     def authenticated(self) -> bool:

@@ -34,6 +34,7 @@ STATUS: Mapping[str, str] = {
     "answer-login": "550 5.7.1",
     "hold-quota": "452 4.2.2",
     "unknown": "451 4.4.3",
+    "proof": "451 4.4.3",
     "surprise": "451 4.3.0",
     "out-of-time": "451 4.3.0",
     "capability": "451 4.3.5",

@@ -121,7 +121,12 @@ def _message(
         size=entry.size,
         declared=entry.declared_size and entry.size is not None,
         fields=tuple(_fields(entry)),
-        proofs=Proofs(frozenset(entry.dmarc_pass), frozenset(entry.spf_pass)),
+        proofs=Proofs(
+            frozenset(entry.dmarc_pass),
+            frozenset(entry.spf_pass),
+            frozenset(entry.dns_fails),
+            frozenset(entry.dns_fails),
+        ),
         time=entry.time or NOON,
         expected=tuple((address, _expected(wanted)) for address, wanted in expect.items()),
         line=line,

@@ -98,6 +98,7 @@ class MessageEntry(_Section):
     login: Line | None = None
     dmarc_pass: Domains = ()
     spf_pass: Domains = ()
+    dns_fails: Domains = ()
     mail_from: Annotated[str, BeforeValidator(_null_sender)]
     author: Annotated[tuple[str, ...], Listing] | None = None
     to: Annotated[tuple[str, ...], Listing, AfterValidator(_somebody)]

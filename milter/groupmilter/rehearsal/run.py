@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from groupmilter.authentication.evidence import supposed
 from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
-from groupmilter.mta.collector import Collector, Site
+from groupmilter.mta.collector import Collector
 from groupmilter.mta.counters import Counters, CountsNow
+from groupmilter.mta.site import Site
 from groupmilter.policy.counting import counted
 from groupmilter.policy.disposition import (
     Decision,
@@ -69,7 +71,7 @@ def play(message: Message, site: Site, counters: Counters) -> Transcript:
     now = message.time.timestamp()
     pinned = replace(
         site,
-        prove=lambda *_: message.proofs,
+        prove=lambda evidence: supposed(evidence, message.proofs),
         counts=lambda: CountsNow(counters, now),
         clock=lambda: message.time,
     )
@@ -104,7 +106,7 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
             tuple(_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients)
         )
     for name, value in message.fields:
-        collector.header(name, value.encode("utf-8", "surrogateescape"))
+        collector.header(name, b" " + value.encode("utf-8", "surrogateescape"))
     collector.octets += len(message.body()) if collector.groups else 0
     try:
         facts, decision = collector.end()

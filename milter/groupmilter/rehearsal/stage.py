@@ -26,7 +26,7 @@ from groupmilter.directory.snapshot import Reader
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.ticket import Keys
 from groupmilter.mail.address import canonical, domain_of
-from groupmilter.mta.collector import Site, Snapshots
+from groupmilter.mta.site import Site, Snapshots
 from groupmilter.policy.settings import Settings
 from groupmilter.rehearsal.case import Case
 
