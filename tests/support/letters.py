@@ -51,6 +51,7 @@ class Office:
     counts: Mapping[Count, int] | None = field(default_factory=dict)
     may_be_group: frozenset[str] = frozenset()
     proofs: Proofs = Proofs()
+    forged: tuple[int, ...] = ()
     opened: int = 0
     proven: int = 0
     _number: int = 0
@@ -91,6 +92,7 @@ class Office:
             KEYS,
             Trust(self.networks, self.settings.dmarc_is_internal),
             prove=self.prove,
+            forged=lambda *_: self.forged,
             may_be_group=lambda address: address in self.may_be_group,
             counts=lambda: self.counts,
             clock=lambda: NOON,

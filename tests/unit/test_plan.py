@@ -10,7 +10,14 @@ from tests.support.letters import KEYS, SERVICE, Letter, Office, added
 from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Kind, digest, loop_digest, unseal
-from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient
+from groupmilter.mail.action import (
+    Action,
+    AddHeader,
+    AddRecipient,
+    ChangeSender,
+    DeleteHeader,
+    DeleteRecipient,
+)
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.settings import SiteRule, TagThen
 
@@ -254,3 +261,16 @@ def test_tags_are_added() -> None:
 
 def test_without_a_group_nothing_is_asked_of_the_mta() -> None:
     assert Office().letter("x@out.example").to("y@out.example").planned() == ()
+
+
+def test_results_that_no_relay_wrote_are_deleted_the_last_first() -> None:
+    """Deleting moves those behind up on some MTAs (CVE-2022-48521)."""
+    office = Office(forged=(3, 2, 1))
+    office.group("contact", "y@out.example")
+    letter = office.letter("x@out.example").to("contact@own.example")
+    plan = letter.planned(authentication_results=["relay.own.example; dkim=pass"] * 3)
+    deleted = [action for action in plan if isinstance(action, DeleteHeader)]
+    assert deleted == [DeleteHeader("Authentication-Results", place) for place in (3, 2, 1)]
+    assert plan.index(deleted[-1]) < next(i for i, one in enumerate(plan) if isinstance(one, AddHeader))
+    direct = office.letter("x@out.example").to("y@out.example")
+    assert direct.planned(authentication_results="relay.own.example; dkim=pass") == ()

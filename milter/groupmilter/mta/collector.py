@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic
 from typing import TypeVar
 
-from groupmilter.authentication.evidence import Evidence
+from groupmilter.authentication.evidence import Evidence, Field
 from groupmilter.authentication.identity import Connection, Proofs, identify, one_author, restored
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
@@ -47,7 +47,7 @@ from groupmilter.policy.facts import (
     Strength,
     Waiting,
 )
-from groupmilter.policy.plan import LOOP_HEADER
+from groupmilter.policy.plan import LOOP_HEADER, RESULTS_HEADER
 from groupmilter.policy.proving import wants_proof
 from groupmilter.policy.replies import reply_for
 
@@ -194,9 +194,11 @@ class Collector:
 
     def _evidence(self, facts: Facts) -> Evidence:
         author = one_author(facts.content) if facts.content is not None else ""
-        fields = tuple((name.encode("utf-8", "surrogateescape"), value) for name, value in self.headers)
         body = self.kept.read if self.kept is not None and self.kept.whole else None
-        return Evidence(self.connection, self.sender.canonical, author, fields, body)
+        return Evidence(self.connection, self.sender.canonical, author, self._received(), body)
+
+    def _received(self) -> tuple[Field, ...]:
+        return tuple((name.encode("utf-8", "surrogateescape"), value) for name, value in self.headers)
 
     def _brought_back(self, digest: bytes) -> tuple[Facts, Decision]:
         """Decide on a message that the desk brings back; its ticket is spent before anybody is answered."""
@@ -338,6 +340,7 @@ class Collector:
             readable=readable,
             headers=fields,
             trace=self._trace(fields.get(_LOOP, ())),
+            forged=self._forged() if RESULTS_HEADER.lower() in fields else (),
             excess=self.excess,
         )
 
@@ -349,6 +352,10 @@ class Collector:
             text = value.removeprefix(b" ").decode("utf-8", "surrogateescape")
             fields[key] = (*fields.get(key, ()), text)
         return fields
+
+    def _forged(self) -> tuple[int, ...]:
+        """Return what pretends to be a relay's; nothing of what the desk brings back, which was looked at before."""
+        return () if self.digest is not None else self.site.forged(self.connection, self._received())
 
     def _trace(self, values: Iterable[str]) -> LoopTrace:
         digests = frozenset(digest for value in values for digest in value.split())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from groupmilter.authentication.evidence import Evidence
+from groupmilter.authentication.evidence import Evidence, Field
 from groupmilter.authentication.identity import Connection, Proofs, Trust
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.ticket import Keys
@@ -49,6 +49,8 @@ class ReleaseDoor:
 class Site:
     """What stays the same from message to message, pinned by each at MAIL FROM.
 
+    :param forged: which Authentication-Results fields only claim to be of a relay of ours: their places among the
+        fields of that name, counted from 1, the last first.
     :param may_be_group: tells, with the directory unreadable, whether an address may be a group's.
     :param prove: what DKIM and SPF prove of a message, asked once at its end, with no snapshot open, and only where
         what becomes of the message hangs on it.
@@ -65,6 +67,7 @@ class Site:
     keys: Keys
     trust: Trust = Trust()
     prove: Callable[[Evidence], Proofs] = lambda _: Proofs()
+    forged: Callable[[Connection, tuple[Field, ...]], tuple[int, ...]] = lambda *_: ()
     largest_proven: int = 32 * 1024 * 1024
     may_be_group: Callable[[str], bool] = lambda _: True
     counts: Callable[[], Mapping[Count, int] | None] = dict

@@ -102,6 +102,7 @@ class Content:
     :param sender: canonical address of Sender, or empty.
     :param readable: exactly one From field that the strict grammar reads.
     :param trace: the groups that have handled this message before.
+    :param forged: places of the Authentication-Results fields that only claim to be of a relay of ours, the last first.
     :param excess: the header is longer than anybody reads; what stands beyond is unknown.
     """
 
@@ -110,6 +111,7 @@ class Content:
     readable: bool = True
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trace: LoopTrace = LoopTrace()
+    forged: tuple[int, ...] = ()
     excess: bool = False
 
     def values(self, name: str) -> tuple[str, ...]:

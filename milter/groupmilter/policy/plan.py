@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Keys, Kind, Ticket, digest, loop_digest, seal
-from groupmilter.mail.action import Action, AddHeader, AddRecipient, ChangeSender, DeleteRecipient, LeaveOut
+from groupmilter.mail.action import (
+    Action,
+    AddHeader,
+    AddRecipient,
+    ChangeSender,
+    DeleteHeader,
+    DeleteRecipient,
+    LeaveOut,
+)
 from groupmilter.mail.address import domain_of, xtext
 from groupmilter.policy.disposition import (
     Answered,
@@ -31,6 +39,7 @@ from groupmilter.policy.returning import bounces, told
 from groupmilter.policy.settings import Settings
 
 LOOP_HEADER = "X-Groupmilter-Loop"
+RESULTS_HEADER = "Authentication-Results"
 _REPORTS = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 _DIGESTS_A_LINE = 4
 _DIGESTS_A_FIELD = 400
@@ -64,6 +73,7 @@ def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tu
         *drawing.members(),
         *drawing.tickets(),
         *drawing.answers(),
+        *drawing.forgeries(),
         *drawing.headers(),
         *drawing.sender(),
         *(action for verdict in groups for action in _deletions(verdict)),
@@ -215,6 +225,14 @@ class _Plan:
             self.facts.smtputf8,
             number(reason, self.settings.rules),
         )
+
+    def forgeries(self) -> Iterator[Action]:
+        """Yield the deletion of results that no relay of ours has written (RFC 8601 section 5): members' mail programs
+        would believe them.
+        """
+        content = self.facts.content
+        for place in content.forged if content is not None else ():
+            yield DeleteHeader(RESULTS_HEADER, place)
 
     def headers(self) -> Iterator[Action]:
         walked = [g for d in self._expanded() for g in d.expansion.walked]
