@@ -37,6 +37,7 @@ from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.mailbox import Folder
 from groupmilter.moderation.submission import Envelope, NotSubmitted
 from groupmilter.moderation.terms import terms
+from groupmilter.moderation.weekly import Weekly
 
 CONTACT = "postmaster@example.org"
 PANEL = "https://groups.example.org"
@@ -73,6 +74,7 @@ class Post:
     decisions: Decisions
     correspondence: Correspondence
     answers: Answers
+    weekly: Weekly
     capture: LogCapture
 
     def arrived(self, number: int, *, sender: str = "client@outside.example", **parts: str) -> Arrival:
@@ -138,9 +140,12 @@ def corresponding(
         )  # fmt: skip
         letters = Letters(SERVICE, 256_000, catalogue(), language, zone=ZoneInfo("UTC"))
         mta = Mta()
+        weekly = Weekly(
+            hold.ledger, hold.lookups, SETTINGS, letters, person_dn("boss"), lambda _: CONTACT, clock
+        )  # fmt: skip
         correspondence = Correspondence(
-            hold.ledger, hold.mailbox, hold.lookups, decisions, letters, mta, KEYS, SERVICE, panel,
+            hold.ledger, hold.mailbox, hold.lookups, decisions, letters, weekly, mta, KEYS, SERVICE, panel,
             lambda _: CONTACT, per_hour, clock, log,
         )  # fmt: skip
         answers = Answers(hold.ledger, hold.lookups, decisions, clock)
-        yield Post(hold, mta, decisions, correspondence, answers, capture)
+        yield Post(hold, mta, decisions, correspondence, answers, weekly, capture)

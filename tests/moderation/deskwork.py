@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import cast
 
@@ -19,15 +20,22 @@ from structlog.typing import FilteringBoundLogger
 from tests.moderation.holding import SERVICE, SETTINGS, Holding, holding
 from tests.moderation.ledgers import KEYS
 
+from groupmilter.directory.entry import Put
+from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.attempts import Attempts
+from groupmilter.moderation.bouncing import Bouncing
 from groupmilter.moderation.circle import Lookup, Lookups
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.desk import Desk
 from groupmilter.moderation.intake import Intake
 from groupmilter.moderation.item import Arrival, Item
+from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
+from groupmilter.moderation.weekly import Weekly
 from groupmilter.policy.settings import Settings
+
+CONTACT = "postmaster@example.org"
 
 
 @dataclass
@@ -115,11 +123,11 @@ class Deskwork:
 
 
 @contextmanager
-def deskwork(folder: Path, settings: Settings = SETTINGS) -> Iterator[Deskwork]:
+def deskwork(folder: Path, settings: Settings = SETTINGS, *more: Put) -> Iterator[Deskwork]:
     """Give a desk whose clock is the holding's `now`."""
     capture = LogCapture()
     log = cast(FilteringBoundLogger, structlog.wrap_logger(None, processors=[capture]))
-    with holding(folder) as hold:
+    with holding(folder, *more) as hold:
         played, directory = Played(), Directory(hold.lookups)
         releasing = Releasing(played)
 
@@ -129,12 +137,15 @@ def deskwork(folder: Path, settings: Settings = SETTINGS) -> Iterator[Deskwork]:
         def held(item: Item) -> None:
             desk.held(item)
 
+        bouncing = Bouncing(hold.ledger, directory, settings, clock, log)
+        letters = Letters(SERVICE, 256_000, catalogue(), "en", zone=UTC)
+        weekly = Weekly(hold.ledger, directory, settings, letters, "", lambda _: CONTACT, clock)
         intake = Intake(
-            hold.mailbox, hold.ledger, directory, KEYS, settings, played.answer, held, clock, log
+            hold.mailbox, hold.ledger, directory, KEYS, settings, played.answer, held, bouncing.take, clock, log
         )  # fmt: skip
         rebuilding = Rebuilding(hold.mailbox, hold.ledger, directory, KEYS, settings, clock, log)
         desk = Desk(
             hold.mailbox, hold.ledger, directory, intake, cast(Correspondence, played),
-            cast(Outgoing, releasing), rebuilding, settings, clock, log, Attempts(log),
+            cast(Outgoing, releasing), rebuilding, bouncing, weekly, settings, clock, log, Attempts(log),
         )  # fmt: skip
         yield Deskwork(hold, desk, intake, played, releasing, directory, capture)

@@ -71,7 +71,7 @@ def test_postgresql_gets_the_same_tables_and_an_audit_that_stays() -> None:
         name = f'"{table.name}"' if f'"{table.name}"' in ddl else table.name
         assert f"CREATE TABLE {name} (" in ddl
         for index in table.indexes:
-            assert f"CREATE INDEX {index.name} ON" in ddl
+            assert f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {index.name} ON" in ddl
     assert "id BIGSERIAL NOT NULL" in ddl
     assert "BEFORE UPDATE OR DELETE OR TRUNCATE ON audit" in ddl
 

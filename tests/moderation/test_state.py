@@ -19,6 +19,7 @@ from groupmilter.bootstrap.state import State
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation import item
+from groupmilter.moderation.bounce_book import Suspension
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.policy.facts import Batch, Waiting
@@ -216,3 +217,20 @@ def test_an_answer_is_remembered_from_when_it_came() -> None:
     now[0] += 1.0
     assert remembered() == 3
     assert len(asked) == 3
+
+
+def test_whose_delivery_is_suspended_is_told_and_nobodys_is_where_nobody_can_tell(
+    worker: Worker, ledger: Ledger
+) -> None:
+    who = item.DESK
+    ledger.bounces.suspend(Suspension("gone@x.example", 1, 0, 0, "desk", "", ""), who)
+    ledger.bounces.suspend(Suspension("tried@x.example", 1, 0, 2, "desk", "", ""), who)
+    suspended = worker.state.suspended
+    assert suspended() == {"gone@x.example"}
+    assert ledger.bounces.resume("gone@x.example", who, 3)
+    assert suspended() == {"gone@x.example"}, "asked a moment ago"
+    assert worker.state.suspended() == frozenset()
+    (worker.folder / "state.db").rename(worker.folder / "aside.db")
+    assert worker.state.suspended() == frozenset()
+    (worker.folder / "aside.db").rename(worker.folder / "state.db")
+    assert worker.lines() == []

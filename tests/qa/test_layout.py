@@ -27,6 +27,7 @@ ALLOWED = {
     "sqlalchemy": {"moderation"},
     "alembic": {"moderation"},
     "watchfiles": {"moderation"},
+    "flufl": {"moderation"},
     "babel": {"language"},
     "fastapi": {"panel"},
     "starlette": {"panel"},
@@ -34,7 +35,10 @@ ALLOWED = {
     "jinja2": {"panel", "moderation"},
     "markupsafe": {"panel"},
 }
-ONE_FILE = {"yaml": "milter/groupmilter/config/load.py"}
+ONE_FILE = {
+    "yaml": "milter/groupmilter/config/load.py",
+    "flufl": "milter/groupmilter/moderation/guessing.py",
+}
 MAX_FUNCTION = 40
 MAX_FILE = 400
 WORKPLACE = re.compile(

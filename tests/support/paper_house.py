@@ -37,6 +37,7 @@ from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
 from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
 from groupmilter.moderation.attempts import Attempts
+from groupmilter.moderation.bouncing import Bouncing
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.decision import Decisions
@@ -49,6 +50,7 @@ from groupmilter.moderation.mailbox import Maildir
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.release import Releases
+from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta import session
 from groupmilter.mta.counters import Counters
 from groupmilter.mta.session import Front
@@ -167,7 +169,7 @@ class House:
     def _worker(self) -> Front:
         site = Site(
             self.settings, self, KEYS, Trust((), dmarc_is_internal=False), waiting=self._state._waiting,
-            release=self._state.release, leave_out=self._state.leave_out,
+            suspended=self._state._suspended, release=self._state.release, leave_out=self._state.leave_out,
             clock=lambda: datetime.fromtimestamp(self.now, UTC),
         )  # fmt: skip
         return Front(site, self.log, self._counters)
@@ -182,25 +184,27 @@ class House:
             made[0].held(item)
 
         answers = Answers(ledger, self, decided, self.clock)
+        bouncing = Bouncing(ledger, self, self.settings, self.clock, self.log)
+        weekly = Weekly(ledger, self, self.settings, letters, "", lambda _: CONTACT, self.clock)
         intake = Intake(
-            self.mailbox, ledger, self, KEYS, self.settings, answers.take, held, self.clock, self.log
-        )
+            self.mailbox, ledger, self, KEYS, self.settings, answers.take, held, bouncing.take, self.clock, self.log
+        )  # fmt: skip
         correspondence = Correspondence(
-            ledger, self.mailbox, self, decided, letters, wire, KEYS, SERVICE, "", lambda _: CONTACT,
-            self.settings.moderation.letters_per_hour, self.clock, self.log,
+            ledger, self.mailbox, self, decided, letters, weekly, wire, KEYS, SERVICE, "",
+            lambda _: CONTACT, self.settings.moderation.letters_per_hour, self.clock, self.log,
         )  # fmt: skip
         outgoing = self._outgoing(ledger, wire, letters)
         rebuilding = Rebuilding(self.mailbox, ledger, self, KEYS, self.settings, self.clock, self.log)
         desk = Desk(
-            self.mailbox, ledger, self, intake, correspondence, outgoing, rebuilding, self.settings, self.clock,
-            self.log, Attempts(self.log),
+            self.mailbox, ledger, self, intake, correspondence, outgoing, rebuilding, bouncing, weekly,
+            self.settings, self.clock, self.log, Attempts(self.log),
         )  # fmt: skip
         made.append(desk)
         return ledger, desk
 
     def _outgoing(self, ledger: Ledger, wire: Wire, letters: Letters) -> Outgoing:
         nonce: Callable[[], int] = partial(next, self._nonces)
-        site = Site(self.settings, self, KEYS, waiting=ledger.waiting)
+        site = Site(self.settings, self, KEYS, waiting=ledger.waiting, suspended=ledger.bounces.suspended)
         releases = Releases(ledger, wire, Dividing(site), KEYS, SERVICE, self.clock, nonce, self.log)
         return Outgoing(
             ledger, self.mailbox, self, releases, letters, wire, self.settings,

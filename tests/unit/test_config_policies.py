@@ -32,6 +32,7 @@ from groupmilter.policy.replies import STATUS, reply_for
 from groupmilter.policy.settings import (
     CHAIN,
     AcceptThen,
+    Bounces,
     HoldThen,
     Rate,
     RateLimitThen,
@@ -298,3 +299,26 @@ def test_any_values_give_a_policy_or_problems(value: dict[str, object]) -> None:
     except ConfigurationError as error:
         found = error
     assert isinstance(found, PolicyFile) or found.errors
+
+
+def test_bounces_are_overridden_key_by_key(tmp_path: Path) -> None:
+    assert settings(tmp_path).bounces == Bounces()
+    found = settings(
+        tmp_path, "bounces: {suspend_after: 3, window: 7d, retry: 2d}", "bounces: {suspend: false}"
+    )
+    assert found.bounces == Bounces(suspend=False, suspend_after=3, window=7 * 86_400, retry=2 * 86_400)
+    assert settings(tmp_path, "bounces: {retry: 0h}").bounces.retry == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["suspend_after: 0", "window: 12h", "window: 31d", "retry: 90m", "suspend_after: 8, window: 7d", "summary: weekly",
+     "suspended: true"],
+)  # fmt: skip
+def test_what_bounces_do_not_take(tmp_path: Path, text: str) -> None:
+    (complaint,) = complaints(tmp_path, f"bounces: {{{text}}}")
+    assert complaint.startswith("p0.yaml:1: bounces")
+
+
+def test_moderators_may_never_be_reminded(tmp_path: Path) -> None:
+    assert settings(tmp_path, "moderation: {reminder: 0h}").moderation.reminder_hours == 0

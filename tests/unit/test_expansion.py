@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.paper import Paper
 
-from groupmilter.groups.expansion import Admission, BoundExceeded, Refusal, Taken, expand
+from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Refusal, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
 from groupmilter.mail.reply import reply
@@ -134,3 +134,45 @@ def test_a_diamond_with_one_covered_path_is_covered(first: str) -> None:
     found = expand(root, paper, admit, Taken(), 50, 1000, False)
     assert [m.address for m in found.members] == ["in@x.example"]
     assert found.holds == ()
+
+
+def left_out(paper: Paper, root: Group, *addresses: str, taken: Taken | None = None) -> Expansion:
+    return expand(
+        root, paper, everybody, taken or Taken(), 50, 100, covered=False, suspended=frozenset(addresses)
+    )
+
+
+def test_suspended_members_are_left_out_and_named() -> None:
+    paper, root, inner = Paper(), group(1), group(2)
+    one, two, three = (paper.add_person(100 + n, f"p{n}@x.example") for n in range(3))
+    paper.add_group(inner, two, three)
+    paper.add_group(root, one, two, inner)
+    found = left_out(paper, root, "p1@x.example", "p9@x.example")
+    assert [member.address for member in found.members] == ["p0@x.example", "p2@x.example"]
+    assert (found.suspended, found.found, found.empty) == (("p1@x.example",), 3 - 1, False)
+
+
+def test_where_nobody_else_would_get_it_suspended_members_do() -> None:
+    paper, root, inner = Paper(), group(1), group(2)
+    one, two = (paper.add_person(100 + n, f"p{n}@x.example") for n in range(2))
+    paper.add_group(inner, two)
+    paper.add_group(root, one, inner)
+    found = left_out(paper, root, "p0@x.example", "p1@x.example")
+    assert [member.address for member in found.members] == ["p0@x.example", "p1@x.example"]
+    assert (found.suspended, found.empty) == ((), False)
+
+
+def test_a_member_who_is_addressed_otherwise_is_somebody_else() -> None:
+    paper, root = Paper(), group(1)
+    one, two = (paper.add_person(100 + n, f"p{n}@x.example") for n in range(2))
+    paper.add_group(root, one, two)
+    found = left_out(paper, root, "p0@x.example", taken=Taken(addresses={"p1@x.example"}))
+    assert (found.members, found.suspended, found.empty) == ((), ("p0@x.example",), False)
+
+
+def test_suspended_members_count_for_the_bound() -> None:
+    paper, root = Paper(), group(1)
+    people = [paper.add_person(100 + n, f"p{n}@x.example") for n in range(101)]
+    paper.add_group(root, *people)
+    with pytest.raises(BoundExceeded):
+        left_out(paper, root, *(f"p{n}@x.example" for n in range(50)))

@@ -23,6 +23,8 @@ from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
+from groupmilter.moderation.bouncing import Bouncing
+from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.desk import Desk
 from groupmilter.moderation.intake import Intake
@@ -32,6 +34,7 @@ from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
 from groupmilter.moderation.submission import Submitter
+from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta.site import Site
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.server import serve
@@ -113,13 +116,15 @@ class _Wiring:
 
         answers = Answers(self.opened, lookups, decided, time.time)
         keys = ticket_keys(configuration.keys)
+        bouncing = Bouncing(self.opened, lookups, settings, time.time, self.log)
+        weekly = self._weekly(lookups, letters)
         intake = Intake(
-            box, self.opened, lookups, keys, settings, answers.take, held, time.time, self.log
+            box, self.opened, lookups, keys, settings, answers.take, held, bouncing.take, time.time, self.log
         )  # fmt: skip
         submitter = Submitter(door(configuration))
         panel = configuration.site.panel.url or ""
         correspondence = Correspondence(
-            self.opened, box, lookups, decided, letters, submitter, keys, settings.service_domain,
+            self.opened, box, lookups, decided, letters, weekly, submitter, keys, settings.service_domain,
             panel if settings.moderation.links else "", lambda group: contact_for(group, settings),
             settings.moderation.letters_per_hour, time.time, self.log,
         )  # fmt: skip
@@ -133,17 +138,24 @@ class _Wiring:
         )  # fmt: skip
         worked = Desk(
             box, self.opened, lookups, intake, correspondence, outgoing,
-            rebuilding(configuration, self.opened, self.log), settings, time.time, self.log,
+            rebuilding(configuration, self.opened, self.log), bouncing, weekly, settings, time.time, self.log,
             Attempts(self.log),
         )  # fmt: skip
         made.append(worked)
         return worked
 
+    def _weekly(self, lookups: Lookups, letters: Letters) -> Weekly:
+        settings, administrators = self.configuration.settings, self.configuration.site.panel.administrators
+        return Weekly(
+            self.opened, lookups, settings, letters, administrators or "",
+            lambda group: contact_for(group, settings), time.time,
+        )  # fmt: skip
+
     def _site(self) -> Site:
         configuration = self.configuration
         return Site(
             configuration.settings, snapshots(configuration), ticket_keys(configuration.keys),
-            trust(configuration), waiting=self.opened.waiting,
+            trust(configuration), waiting=self.opened.waiting, suspended=self.opened.bounces.suspended,
         )  # fmt: skip
 
     def _letters(self) -> Letters:

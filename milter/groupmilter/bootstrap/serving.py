@@ -71,6 +71,7 @@ def site(configuration: Configuration, counters: Counters, log: FilteringBoundLo
         ),
         counts=lambda: CountsNow(counters, time.time()),
         waiting=state.waiting,
+        suspended=state.suspended,
         release=state.release,
         leave_out=state.leave_out,
         audit=state.audit,

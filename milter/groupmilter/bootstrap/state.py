@@ -1,4 +1,5 @@
-"""What a milter worker asks of the state: how much is held, and whether a release ticket is unspent.
+"""What a milter worker asks of the state: how much is held, whose delivery is suspended, whether a release ticket is
+unspent.
 
 Asked aside (`mta.aside`), so that a database that hangs defers a message and never hangs a callback.
 """
@@ -19,6 +20,9 @@ from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.mta.site import ReleaseDoor
 from groupmilter.policy.facts import Batch, Waiting
+
+_SUSPENDED_SECONDS = 5.0
+"""How long a worker remembers whose delivery is suspended."""
 
 _AUDITED = 60
 """Rows a minute that one worker writes of tokens that decide nothing: whoever guesses doesn't fill the disk."""
@@ -42,6 +46,12 @@ class State:
     def waiting(self) -> Callable[[], Waiting | None]:
         """Return what tells how much is held; None where nobody can tell."""
         return Remembered(self._waiting)
+
+    @property
+    def suspended(self) -> Callable[[], frozenset[str]]:
+        """Return what tells which members are left out; nobody is where that can't be told: it harms nobody."""
+        asked = Remembered(self._suspended, _SUSPENDED_SECONDS)
+        return lambda: asked() or frozenset()
 
     @property
     def release(self) -> ReleaseDoor:
@@ -81,6 +91,13 @@ class State:
             return None
         self._tell("")
         return waiting
+
+    def _suspended(self) -> frozenset[str]:
+        try:
+            return self.aside.ask(lambda: self._opened().bounces.suspended())
+        except (LedgerUnavailable, TimeoutError):
+            # Logged by the other question, which more hangs on.
+            return frozenset()
 
     def _tell(self, trouble: str) -> None:
         """Log once that the state can't be asked, and once that it can again."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from groupmilter.cli import control, directory, group, held, keys, postfix
+from groupmilter.cli import bounces, control, directory, group, held, keys, postfix
 from groupmilter.cli.audit import audit
 from groupmilter.cli.backup import backup, restore
 from groupmilter.cli.cases import play
@@ -104,6 +104,7 @@ app.command(rich_help_panel=_ASK)(explain)
 app.command(rich_help_panel=_ASK)(expand)
 app.command("test", rich_help_panel=_ASK)(play)
 app.add_typer(held.app, name="held", rich_help_panel=_MODERATE)
+app.add_typer(bounces.app, name="bounces", rich_help_panel=_MODERATE)
 app.command(rich_help_panel=_MODERATE)(audit)
 app.command(rich_help_panel=_MODERATE)(trace)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ADMINISTER)

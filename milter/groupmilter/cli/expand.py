@@ -33,11 +33,15 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a group holds at any depth; ``left_out`` says what gets no mail, one sentence each."""
+    """What a group holds at any depth; ``left_out`` says what gets no mail, one sentence each.
+
+    :param suspended: addresses among the members that get none for now, since mail goes on failing there.
+    """
 
     members: tuple[Reached, ...]
     groups: int
     left_out: tuple[str, ...]
+    suspended: tuple[str, ...] = ()
 
 
 def expand(
@@ -55,12 +59,15 @@ def expand(
     call = Call.of(ctx, config, json=json)
     with opened(call.configuration()) as view, view.site.snapshots.snapshot() as directory:
         asked = group_named(directory, view, group)
-        contents = walked(directory, asked)
+        contents = walked(directory, asked, view.site.suspended())
     call.terminal.show(_shape(asked, contents), lambda console: _draw(console, asked, contents))
 
 
-def walked(directory: Directory, root: Group) -> Contents:
-    """Walk a group breadth first, as an expansion does; each receiver once, on the shortest way."""
+def walked(directory: Directory, root: Group, suspended: frozenset[str] = frozenset()) -> Contents:
+    """Walk a group breadth first, as an expansion does; each receiver once, on the shortest way.
+
+    :param suspended: addresses whose delivery is suspended.
+    """
     reached: dict[str, Reached] = {}
     left_out: list[str] = []
     groups = 0
@@ -71,7 +78,10 @@ def walked(directory: Directory, root: Group) -> Contents:
         for member in direct.people:
             name = _name(directory, member.node)
             reached.setdefault(member.address, Reached(member.address, name, path))
-    return Contents(tuple(reached.values()), groups, tuple(left_out))
+    members = tuple(reached.values())
+    return Contents(
+        members, groups, tuple(left_out), tuple(m.address for m in members if m.address in suspended)
+    )
 
 
 def _nested(directory: Directory, root: Group) -> Iterator[tuple[Group, tuple[str, ...]]]:
@@ -100,6 +110,7 @@ def _shape(group: Group, contents: Contents) -> dict[str, object]:
         "groups": contents.groups,
         "members": members,
         "left_out": contents.left_out,
+        "suspended": contents.suspended,
     }
 
 
@@ -117,5 +128,8 @@ def _draw(console: Console, group: Group, contents: Contents) -> None:
         )
     if count:
         console.print(rows)
+    for address in contents.suspended:
+        said = f"suspended: {address} gets nothing for now, since mail fails there (groupmilter bounces show)"
+        console.print(said, style="yellow", markup=False)
     for sentence in contents.left_out:
         console.print(f"left out: {sentence}", style="yellow", markup=False)

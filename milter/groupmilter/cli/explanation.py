@@ -151,6 +151,7 @@ def _recipient(observed: Observed) -> dict[str, object]:
             "holds": [group.address for group in expansion.holds],
             "refused": [{"group": group.address, "reply": str(no.reply)} for group, no in expansion.refused],
             "left_out": expansion.left_out,
+            "suspended": expansion.suspended,
         }
     if isinstance(disposition, Split):
         found |= {"why": disposition.why}
@@ -236,5 +237,7 @@ def _expansion(disposition: Expanded | Split) -> Iterator[str]:
         yield f"The copy for {group.address} inside waits for its own moderators."
     for group, refusal in expansion.refused:
         yield f"{group.address} inside is left out: {refusal.reply}"
+    for address in expansion.suspended:
+        yield f"Left out: delivery to {address} is suspended, since mail fails there (groupmilter bounces show)"
     for sentence in expansion.left_out:
         yield f"Left out: {sentence}"

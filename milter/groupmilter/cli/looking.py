@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
     from groupmilter.groups.directory import Directory
     from groupmilter.groups.group import Group
-    from groupmilter.mta.site import Site
+    from groupmilter.groups.ticket import Keys
+    from groupmilter.mta.site import Site, Snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,25 @@ class View:
     mirror: Path
 
 
+def suspended(configuration: Configuration) -> frozenset[str]:
+    """Return the addresses whose delivery is suspended; none where the ledger can't tell, as in the milter."""
+    from groupmilter.bootstrap.moderation import ledger
+    from groupmilter.moderation.ledger import LedgerUnavailable
+
+    if not configuration.site.state.exists():
+        return frozenset()
+    try:
+        made = ledger(configuration)
+    except LedgerUnavailable:
+        return frozenset()
+    try:
+        return made.bounces.suspended()
+    except LedgerUnavailable:
+        return frozenset()
+    finally:
+        made.close()
+
+
 @contextmanager
 def opened(configuration: Configuration) -> Iterator[View]:
     """Give the site with its directory for the length of the ``with`` block.
@@ -39,7 +59,6 @@ def opened(configuration: Configuration) -> Iterator[View]:
     A directory that is an LDIF file and has no mirror yet is read into one that lasts as long.
     """
     from groupmilter import bootstrap
-    from groupmilter.mta.site import Site
     from groupmilter.rehearsal.stage import KEYS, Base, Stage
 
     first = configuration.site.directory.url[0]
@@ -47,15 +66,21 @@ def opened(configuration: Configuration) -> Iterator[View]:
     if first.kind == "ldif" and not configuration.site.mirror.exists():
         with Stage(Base(configuration.settings)) as stage:
             loaded = stage.loaded(first.path, bootstrap.mirror_settings(configuration))
-            site = Site(configuration.settings, loaded.snapshots, keys, bootstrap.trust(configuration))
-            yield View(site, loaded.path)
+            yield View(_site(configuration, loaded.snapshots, keys), loaded.path)
         return
     snapshots = bootstrap.snapshots(configuration)
-    yield View(
-        Site(configuration.settings, snapshots, keys, bootstrap.trust(configuration)),
-        configuration.site.mirror,
-    )
+    yield View(_site(configuration, snapshots, keys), configuration.site.mirror)
     snapshots.reader.close()
+
+
+def _site(configuration: Configuration, snapshots: Snapshots, keys: Keys) -> Site:
+    from groupmilter import bootstrap
+    from groupmilter.mta.site import Site
+
+    trust = bootstrap.trust(configuration)
+    return Site(
+        configuration.settings, snapshots, keys, trust, suspended=lambda: suspended(configuration)
+    )  # fmt: skip
 
 
 def group_named(directory: Directory, view: View, written: str) -> Group:

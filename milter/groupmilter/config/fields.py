@@ -47,6 +47,10 @@ def _hours(value: object) -> int:
     return seconds // 3600
 
 
+def _hours_or_never(value: object) -> int:
+    return 0 if value == "0h" else _hours(value)
+
+
 def _listing(value: object) -> object:
     """One value is a list of one; a list becomes a tuple."""
     if isinstance(value, list):
@@ -128,6 +132,7 @@ def is_loopback(host: str) -> bool:
 Later = Annotated[None, BeforeValidator(_later)]
 Seconds = Annotated[int, BeforeValidator(_duration)]
 Hours = Annotated[int, BeforeValidator(_hours)]
+HoursOrNever = Annotated[int, BeforeValidator(_hours_or_never)]
 Octets = Annotated[int, BeforeValidator(_size)]
 FilePath = Annotated[Path, BeforeValidator(_file)]
 Domain = Annotated[str, BeforeValidator(_domain)]

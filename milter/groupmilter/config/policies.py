@@ -160,6 +160,9 @@ def _over(settings: Settings, policy: Policy) -> Settings:
     moderation = content.moderation.model_dump(exclude_none=True)
     if "reminder" in moderation:
         moderation["reminder_hours"] = moderation.pop("reminder")
+    bounces = content.bounces.model_dump(exclude_none=True)
+    if "retry" in bounces:
+        bounces["retry"] *= 3600
     rules = tuple(_rule(entry, index, policy) for index, entry in enumerate(content.rules))
     return replace(
         settings,
@@ -167,6 +170,7 @@ def _over(settings: Settings, policy: Policy) -> Settings:
         hold_hours=settings.hold_hours if content.hold_time is None else content.hold_time,
         bounds=replace(settings.bounds, **bounds),
         moderation=replace(settings.moderation, **moderation),
+        bounces=replace(settings.bounces, **bounces),
         storm=StormGuard(
             _rate(content.storm.messages, settings.storm.rate),
             _rate(content.storm.replies, settings.storm.replies),

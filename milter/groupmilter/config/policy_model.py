@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from groupmilter.config.fields import Globs, Hours, Later, Line, Listing, Octets, Seconds
+from groupmilter.config.fields import Globs, Hours, HoursOrNever, Later, Line, Listing, Octets, Seconds
 from groupmilter.config.policy_fields import (
     Addresses,
     Chain,
@@ -183,11 +183,29 @@ class ModerationEntry(_Section):
     group_quota: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     quota: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     expiry: Annotated[Expiry, Field(strict=False)] | None = None
-    reminder: Hours | None = None
+    reminder: HoursOrNever | None = None
     letters_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
     links: bool | None = None
     tell_held: bool | None = None
     largest_attachment: Octets | None = None
+
+
+class BouncesEntry(_Section):
+    """What follows from reports that members' mail failed."""
+
+    suspend: bool | None = None
+    suspend_after: Annotated[int, Field(ge=1, le=30)] | None = None
+    window: Annotated[Seconds, Field(ge=86_400, le=30 * 86_400)] | None = None
+    retry: HoursOrNever | None = None
+    outside_reports: bool | None = None
+    summary: bool | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> BouncesEntry:
+        days = None if self.window is None else self.window // 86_400
+        if days is not None and self.suspend_after is not None and self.suspend_after > days:
+            raise ValueError("suspend_after: more days than the window has")
+        return self
 
 
 class RateEntry(_Section):
@@ -220,6 +238,7 @@ class PolicyFile(_Section):
     bounds: BoundsEntry = BoundsEntry()
     storm: StormEntry = StormEntry()
     moderation: ModerationEntry = ModerationEntry()
+    bounces: BouncesEntry = BouncesEntry()
     texts: dict[Situation, Texts] = {}
     texts_for: Annotated[tuple[TextsForEntry, ...], Listing] = ()
     rules: Annotated[tuple[RuleEntry, ...], Listing] = ()

@@ -116,7 +116,7 @@ def _person_row(record: Record, own: frozenset[str]) -> Row:
     written = (*record.texts("target"), *record.texts("addresses"))
     addresses = _canonical(written, own, "mail", problems)
     # What is first and plain is its own canonical form: by far the most, and not read twice.
-    first = addresses[:1] == written[:1] and _plain(written[0])
+    first = bool(written) and addresses[:1] == written[:1] and _plain(written[0])
     goes_to = written[0] if first else next(filter(None, (deliverable(text, own) for text in written)), "")
     if addresses and not goes_to:
         problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))

@@ -84,6 +84,7 @@ class Expansion:
     :param walked: every group that was expanded, the root first: they go into the loop trace.
     :param found: receivers there were before direct recipients and others of the delivery were taken off.
     :param left_out: what the directory names but can't receive, one sentence each.
+    :param suspended: addresses of members who are left out for now, since mail goes on failing there.
     :param elsewhere: addresses of receivers whom something else of the delivery reaches: not among ``members``.
     """
 
@@ -94,6 +95,7 @@ class Expansion:
     found: int = 0
     left_out: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -107,31 +109,37 @@ class Expansion:
 
 
 def expand(
-    root: Group, directory: Directory, admit: Admit, taken: Taken, depth: int, limit: int, covered: bool
-) -> Expansion:
+    root: Group, directory: Directory, admit: Admit, taken: Taken, depth: int, limit: int, covered: bool,
+    suspended: frozenset[str] = frozenset(),
+) -> Expansion:  # fmt: skip
     """Expand an admitted group.
+
+    Where nobody but suspended members would get it they do, after all: rather a report than a message for nobody.
 
     :param taken: receivers of the same delivery so far; those of this group are added to it, past a bound none.
     :param depth: levels of nesting allowed; ``limit``: receivers allowed.
     :param covered: whether the root's approval (or the sender's exemption from it) covers groups inside.
+    :param suspended: addresses that are left out.
     :raises BoundExceeded: past a bound.
     :raises DirectoryUnknown: where the snapshot can't tell.
     """
-    walk = _Walk(directory, admit, taken, depth, limit)
+    walk = _Walk(directory, admit, taken, depth, limit, suspended)
     walk.enter(root, 0, covered)
     try:
         walk.run()
     except BoundExceeded:
         taken.discard(walk.members)
         raise
+    walk.nobody_else()
     return Expansion(
         tuple(walk.members),
         tuple(walk.holds.values()),
         tuple(walk.refused.values()),
         tuple(walk.walked.values()),
-        walk.found,
+        walk.found - len(walk.passing),
         tuple(walk.left_out),
         tuple(walk.elsewhere()),
+        tuple(dict.fromkeys(member.address for member in walk.passing)),
     )
 
 
@@ -142,6 +150,7 @@ class _Walk:
     taken: Taken
     depth: int
     limit: int
+    suspended: frozenset[str] = frozenset()
     queue: deque[tuple[Group, int, bool]] = field(default_factory=deque)
     walked: dict[Node, Group] = field(default_factory=dict)
     holds: dict[Node, Group] = field(default_factory=dict)
@@ -149,6 +158,7 @@ class _Walk:
     members: list[Member] = field(default_factory=list)
     passed_over: list[Member] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    passing: list[Member] = field(default_factory=list)
     found: int = 0
 
     def enter(self, group: Group, level: int, covered: bool) -> None:
@@ -166,10 +176,23 @@ class _Walk:
         if self.found > self.limit:
             raise BoundExceeded(f"more than {self.limit} members")
         for member in direct.people:
-            (self.members if self.taken.add(member) else self.passed_over).append(member)
+            if member.address in self.suspended:
+                self.passing.append(member)
+            else:
+                self._reach(member)
         self.left_out.extend(direct.left_out)
         for node in direct.groups:
             self._nested(node, level + 1, covered)
+
+    def _reach(self, member: Member) -> None:
+        (self.members if self.taken.add(member) else self.passed_over).append(member)
+
+    def nobody_else(self) -> None:
+        """Let suspended members get it where there is nobody else."""
+        if self.passing and self.found == len(self.passing) and not self.holds:
+            for member in self.passing:
+                self._reach(member)
+            self.passing.clear()
 
     def _nested(self, node: Node, level: int, covered: bool) -> None:
         group = None if node in self.walked or node in self.refused else self.directory.group(node)

@@ -155,13 +155,23 @@ def _queue_id(header: bytes) -> str:
 
 def automatic(octets: bytes) -> bool:
     """Tell whether a program has written a mail: nobody decides by an out-of-office reply (RFC 3834)."""
-    header = message_of(octets)[:_MOST_HEADER]
+    null_path = _bare(_agent_lines(octets).get("return-path", "")) == ""
+    message = message_of(octets)
+    return null_path or programmed(message) or absent(message)
+
+
+def programmed(message: bytes) -> bool:
+    """Tell whether the header says that a program has written a mail (RFC 3834 section 5, and what others say)."""
+    header = message[:_MOST_HEADER]
     words = {name: [keyword(value) for value in _values(header, name)] for name in _TELLING}
     return (
-        _bare(_agent_lines(octets).get("return-path", "")) == ""
-        or any(word not in {"", "no"} for word in words["auto-submitted"])
+        any(word not in {"", "no"} for word in words["auto-submitted"])
         or any(word in _QUIET for word in (*words["precedence"], *words["x-precedence"]))
         or any(word in _REPORTS for word in words["content-type"])
         or any(_values(header, name) for name in _OF_PROGRAMS)
-        or _ABSENT.match(_field(header, "subject")) is not None
     )
+
+
+def absent(message: bytes) -> bool:
+    """Tell whether a mail's subject is that of somebody's automatic reply."""
+    return _ABSENT.match(_field(message[:_MOST_HEADER], "subject")) is not None

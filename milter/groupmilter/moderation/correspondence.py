@@ -28,6 +28,7 @@ from groupmilter.moderation.letters import LISTED, Addressee, Letters, Ways
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.pacing import HOUR, allowance
 from groupmilter.moderation.submission import Envelope, NotSubmitted
+from groupmilter.moderation.weekly import BOUNCES, Weekly
 
 __all__ = ["ASKING", "Correspondence"]
 
@@ -62,6 +63,7 @@ class Correspondence:
     lookups: Lookups
     decisions: Decisions
     letters: Letters
+    weekly: Weekly
     submitter: Submitting
     keys: Keys
     service_domain: str
@@ -170,6 +172,8 @@ class Correspondence:
         """Return a letter; None for one that answers automatic mail, which nobody may (RFC 3834 section 2)."""
         to = Addressee(one.address, one.name, one.language, one.uuid)
         now = self._now()
+        if one.kind == BOUNCES:
+            return self.weekly.composed(one, to)
         if item is None:
             return self.letters.invalid(one.detail, to, now)
         if one.kind == "decided":

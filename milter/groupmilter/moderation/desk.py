@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.groups.group import Group, Notify
 from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.attempts import Attempts
+from groupmilter.moderation.bouncing import Bouncing, excess
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.correspondence import ASKING, Correspondence
 from groupmilter.moderation.intake import Intake
@@ -25,6 +26,7 @@ from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.terms import told
+from groupmilter.moderation.weekly import Weekly
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.settings import Expiry, Settings
 
@@ -38,6 +40,9 @@ _TIDY = 3600
 _DAY = 24 * 3600
 _LEFT_OUT_DAYS = 60
 """How long it is known whom a split copy leaves out: far longer than one waits to be sent."""
+
+_FAILURES_DAYS = 90
+"""How long a failed delivery is remembered: far longer than any window."""
 
 _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
@@ -61,6 +66,8 @@ class Desk:
     correspondence: Correspondence
     outgoing: Outgoing
     rebuilding: Rebuilding
+    bouncing: Bouncing
+    weekly: Weekly
     settings: Settings
     clock: Callable[[], float]
     log: FilteringBoundLogger
@@ -96,6 +103,8 @@ class Desk:
             ("send out", self.outgoing.send_due),
             ("settle", self._settle_changed),
             ("remind", self._remind),
+            ("try suspended addresses", self.bouncing.retry),
+            ("sum up the week", self.weekly.plan),
             ("letters", self.correspondence.send_due),
             ("tidy", self._tidy),
         )
@@ -253,7 +262,7 @@ class Desk:
         if 0 <= now - self._tidied < _TIDY:
             return False
         before = now - self.settings.moderation.keep_days * _DAY
-        reports = list(self.mailbox.aged(Folder.REPORTS, before))
+        reports = [*self.mailbox.aged(Folder.REPORTS, before), *excess(self.mailbox)]
         self.attempts.each("delete a report", reports, self.mailbox.remove)
         ended = {item.name: item for item in self.ledger.finished_before(before, _PAGE)}
         gone = self.attempts.each(
@@ -263,5 +272,6 @@ class Desk:
         if len(ended) == _PAGE and gone:
             return True
         self.ledger.releases.forget_left_out(now - _LEFT_OUT_DAYS * _DAY)
+        self.ledger.bounces.forget(now - _FAILURES_DAYS * _DAY)
         self._tidied = now
         return False

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Keys, Kind
 from groupmilter.moderation.arrival import read_arrival
+from groupmilter.moderation.bounce import Report, read_report
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Arrival, Event, Item, State, Terms
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Outcome, Recorded
@@ -31,10 +32,14 @@ _AGAIN = (LedgerUnavailable, DirectoryUnknown, OSError)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file that was read; the octets only of what the desk itself has to read."""
+    """A file that was read; the octets only of what the desk itself has to read.
+
+    :param report: what a mail to a bounce address says.
+    """
 
     arrival: Arrival
     octets: bytes = field(default=b"", repr=False)
+    report: Report = Report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Intake:
 
     :param answer: what becomes of a moderator's answer.
     :param held: told of each item that somebody has to decide about.
+    :param bounced: what becomes of a mail to a bounce address: the folder for it, None where it isn't kept.
     :param clock: seconds since 1970, UTC.
     """
 
@@ -62,6 +68,7 @@ class Intake:
     settings: Settings
     answer: Callable[[Arrival, bytes], None]
     held: Callable[[Item], None]
+    bounced: Callable[[Arrival, Report], Folder | None]
     clock: Callable[[], float]
     log: FilteringBoundLogger
 
@@ -73,13 +80,15 @@ class Intake:
             self.log.info("gone from the hold mailbox", file=name)
             return None
         arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
+        if arrival.kind is Kind.BOUNCE:
+            return Taken(arrival, report=read_report(octets))
         return Taken(arrival, octets if arrival.kind is Kind.ANSWER else b"")
 
     def record(self, taken: Taken) -> Filing:
         """Record what was read; return where it belongs."""
         arrival = taken.arrival
         try:
-            return self._sorted(arrival, taken.octets)
+            return self._sorted(taken)
         except _AGAIN:
             raise
         except Exception as surprise:
@@ -100,13 +109,13 @@ class Intake:
             item = recorded.item
             self.log.info("recorded", item=item.name, group=item.terms.group_address, state=item.state.value)
 
-    def _sorted(self, arrival: Arrival, octets: bytes) -> Filing:
+    def _sorted(self, taken: Taken) -> Filing:
+        arrival = taken.arrival
         if arrival.kind is Kind.ANSWER:
-            self.answer(arrival, octets)
+            self.answer(arrival, taken.octets)
             return Filing(arrival.file, None)
         if arrival.kind is Kind.BOUNCE:
-            self.log.info("delivery report filed", file=arrival.file, subject=arrival.subject)
-            return Filing(arrival.file, Folder.REPORTS)
+            return Filing(arrival.file, self.bounced(arrival, taken.report))
         state = _STATES.get(arrival.kind) if arrival.kind is not None else None
         return self._unprocessed(arrival) if state is None else self._record(arrival, state)
 

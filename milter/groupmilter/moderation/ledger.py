@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, or_, select, update
 
+from groupmilter.moderation.bounce_book import BounceBook
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
     DESK,
@@ -66,7 +67,8 @@ LONGEST_PAUSE = 1800
 class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
-    ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``search`` finds items.
+    ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
+    what failed at members, ``search`` finds items.
     """
 
     def __init__(self, database: Database) -> None:
@@ -74,6 +76,7 @@ class Ledger:
         self.search = Search(database)
         self.letters = LetterQueue(database)
         self.releases = ReleaseBook(database)
+        self.bounces = BounceBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:

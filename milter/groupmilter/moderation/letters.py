@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from groupmilter.language.catalogue import LANGUAGES, Catalogue, marked
 from groupmilter.language.speech import Speech
 from groupmilter.mail.reply import Reply
-from groupmilter.moderation import layout, ways
+from groupmilter.moderation import failing, layout, ways
 from groupmilter.moderation.attaching import why_not_attached
 from groupmilter.moderation.excerpt import excerpt, own_lines
 from groupmilter.moderation.facts import (
@@ -196,6 +196,16 @@ class Letters:
         name, identity = self._voice_name(voice, ""), f"invalid.{known}.{now}"
         letter = self._stationery.letter(to, name, joined(heading), identity, now)
         self._fill(letter, Sheet(heading, (voice.say(_INVALID[known]),)), voice)
+        return letter
+
+    def failing(self, week: failing.Week, to: Addressee, now: int) -> EmailMessage:
+        """Return what owners learn of a week: which members' mail failed."""
+        voice = self._voice(to)
+        group = week.group.partition("@")[0]
+        subject = f"{joined(failing.heading(week, voice))} ({group})"
+        identity = f"bounces.{week.group}.{week.until}"
+        letter = self._stationery.letter(to, self._voice_name(voice, group), subject, identity, now)
+        self._fill(letter, failing.sheet(week, voice), voice)
         return letter
 
     def outcome(self, item: Item, kind: str, to: Addressee, message: bytes, now: int) -> EmailMessage:

@@ -79,6 +79,9 @@ class HoldMailbox(Protocol):
     def aged(self, folder: Folder, before: int) -> Iterator[str]:
         """Yield the names in a folder that were delivered before a time, seconds since 1970."""
 
+    def sizes(self, folder: Folder) -> Iterator[tuple[str, int]]:
+        """Yield name and octets of what is in a folder, the oldest first."""
+
     def has(self, name: str) -> bool:
         """Tell whether a file is there, in any folder."""
 
@@ -149,6 +152,14 @@ class Maildir:
                 with suppress(FileNotFoundError):
                     if (directory / name).lstat().st_mtime < before:
                         yield name.partition(":")[0]
+
+    def sizes(self, folder: Folder) -> Iterator[tuple[str, int]]:
+        """Yield name and octets of what is in a folder, the oldest first as far as Maildir names tell."""
+        base = self._base(folder)
+        there = ((found, base / part / found) for part in ("new", "cur") for found in _listed(base / part))
+        for found, path in sorted(there):
+            with suppress(FileNotFoundError):
+                yield found.partition(":")[0], path.lstat().st_size
 
     def has(self, name: str) -> bool:
         """Tell whether a file is there, in any folder."""

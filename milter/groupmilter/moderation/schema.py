@@ -171,3 +171,43 @@ LEFT_OUT = Table(
     _number("at"),
     Index("left_out_at", "at"),
 )
+
+FAILURE = Table(
+    "failure",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("ticket", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    _text("file"),
+    _text("group_uuid"),
+    _text("group_address"),
+    _text("cause"),
+    _text("status"),
+    _text("why"),
+    _number("sent"),
+    _number("day"),
+    _number("at"),
+    Index("failure_once", "ticket", "address", unique=True),
+    Index("failure_address", "address", "day"),
+    Index("failure_group", "group_uuid", "at"),
+    Index("failure_at", "at"),
+)
+
+SUSPENSION = Table(
+    "suspension",
+    METADATA,
+    Column("address", Words, primary_key=True),
+    _number("since"),
+    _number("until"),
+    _number("probing"),
+    _text("actor"),
+    _text("group_address"),
+    _text("why"),
+)
+
+SUMMED_UP = Table(
+    "summed_up",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    _number("until"),
+)

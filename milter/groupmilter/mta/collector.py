@@ -315,6 +315,7 @@ class Collector:
         return identify(self.connection, sender, content, proofs, self.site.trust, directory)
 
     def _facts(self, recipients: tuple[Recipient, ...], identity: Identity, content: Content | None) -> Facts:
+        grouped = any(r.group for r in recipients)
         return Facts(
             envelope_sender=self.sender.canonical,
             identity=identity,
@@ -327,7 +328,8 @@ class Collector:
             counts=self.site.counts(),
             smtputf8=self.smtputf8,
             local_time=self.site.clock(),
-            waiting=self.site.waiting() if any(r.group for r in recipients) else Waiting(),
+            waiting=self.site.waiting() if grouped else Waiting(),
+            suspended=self.site.suspended() if grouped else frozenset(),
         )
 
     def _content(self, directory: Directory) -> Content:

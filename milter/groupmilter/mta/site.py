@@ -58,6 +58,7 @@ class Site:
     :param counts: the counters as they stand now; None where they can't be read.
     :param leave_out: has the state remember whom a split copy need not reach; raises where it can't be written.
     :param waiting: how much is held; None where the state can't be read.
+    :param suspended: addresses of members who are left out for now; none where the state can't be read.
     :param audit: told of what decides nothing but may have to be explained: what, whose, from where, and about what.
         Never raises.
     """
@@ -73,6 +74,7 @@ class Site:
     counts: Callable[[], Mapping[Count, int] | None] = dict
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     waiting: Callable[[], Waiting | None] = Waiting
+    suspended: Callable[[], frozenset[str]] = frozenset
     release: ReleaseDoor | None = None
     leave_out: Callable[[str, tuple[str, ...]], None] = lambda *_: None
     audit: Callable[[str, str, str, str], None] = lambda *_: None

@@ -285,7 +285,8 @@ def _expansion(case: Case, directory: Directory, taken: Taken, trace: list[Step]
         return _admit(Case(group, case.facts, case.settings, covered, case.group), trace)
 
     covers = case.group.moderated and case.group.covers_nested
-    return expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers)
+    suspended = case.facts.suspended
+    return expand(case.group, directory, admit, taken, bounds.depth, bounds.members, covers, suspended)
 
 
 def _too_much(case: Case, expansion: Expansion, taken: Taken) -> str:

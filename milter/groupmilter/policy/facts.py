@@ -209,6 +209,7 @@ class Facts:
     :param local_time: wall clock with time zone, for calendar windows.
     :param waiting: how much is held; None where nobody can tell, and then nothing can be held.
     :param taken: canonical addresses that others of the same delivery have reached before.
+    :param suspended: addresses of members that get no mail for now, since it goes on failing there.
     :param batch: the desk brings an approved or split message back: the group that was written to isn't asked again.
     """
 
@@ -226,6 +227,7 @@ class Facts:
     waiting: Waiting | None = Waiting()
     batch: Batch | None = None
     taken: frozenset[str] = frozenset()
+    suspended: frozenset[str] = frozenset()
 
     @property
     def released(self) -> bool:

@@ -104,6 +104,25 @@ class Moderation:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounces:
+    """What follows from reports that a member's mail failed.
+
+    :param suspend: whether an outside address whose mail goes on failing gets no group mail any more.
+    :param suspend_after: days on which a message was sent that failed, within ``window`` seconds.
+    :param retry: seconds after which a suspended address is tried again; 0 for never.
+    :param outside_reports: whether reports that another server wrote count, beside those of our own.
+    :param summary: whether owners get a weekly letter.
+    """
+
+    suspend: bool = True
+    suspend_after: int = 5
+    window: int = 14 * 86_400
+    retry: int = 30 * 86_400
+    outside_reports: bool = True
+    summary: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyTexts:
     """Reply texts by situation and language, and whom to ask.
 
@@ -208,6 +227,7 @@ class Settings:
     max_size: int | None = None
     hold_hours: int = 72
     moderation: Moderation = Moderation()
+    bounces: Bounces = Bounces()
     conceal_groups: bool = False
     dmarc_is_internal: bool = False
     list_headers: bool = True
