@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How much it matters: an error makes ``check`` end with exit code 1."""
+    """How much it matters: an error makes ``check`` end with exit code 1, a hint only says what could be safer."""
 
     OK = "ok"
+    HINT = "hint"
     WARNING = "warning"
     ERROR = "error"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from groupmilter.config.reload import Configuration
 
-_STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+_STYLES = {Level.OK: "green", Level.HINT: "cyan", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 SERIOUS = {"bad-value", "bad-url", "duplicate-address", "digest-collision", "over-limit"}
 
 
@@ -177,9 +177,11 @@ def _mirror(configuration: Configuration) -> Iterator[Advice]:
 
 def _postfix(configuration: Configuration, directory: Path | None) -> Iterator[Advice]:
     from groupmilter import bootstrap
-    from groupmilter.cli.postfix_advice import advise
+    from groupmilter.cli.postfix_advice import advise, lines_of
+    from groupmilter.cli.postfix_clients import advise_clients
     from groupmilter.cli.postfix_installed import installed
     from groupmilter.cli.postfix_moderation import advise_moderation
+    from groupmilter.cli.postfix_safety import advise_safety
 
     try:
         found = installed(directory)
@@ -191,7 +193,10 @@ def _postfix(configuration: Configuration, directory: Path | None) -> Iterator[A
         return
     yield Advice(Level.OK, "postfix", "version", found.main.get("mail_version", "unknown"))
     generated = bootstrap.address_map(configuration)
-    yield from advise(configuration.site, found, f"{generated.kind}:{generated.path}")
+    table, conceals = f"{generated.kind}:{generated.path}", configuration.settings.conceal_groups
+    yield from advise(configuration.site, found, table)
+    yield from advise_clients(configuration.site, found)
+    yield from advise_safety(found, lines_of(configuration.site, found, table, conceals=conceals), conceals)
     yield from advise_moderation(configuration.site, found, service_owner(configuration.site))
 
 
@@ -215,10 +220,12 @@ def _draw(console: Console, found: Sequence[Advice]) -> None:
 def _sum_up(console: Console, found: Sequence[Advice]) -> None:
     errors = sum(advice.level is Level.ERROR for advice in found)
     warnings = sum(advice.level is Level.WARNING for advice in found)
+    hints = sum(advice.level is Level.HINT for advice in found)
+    more = f" {hints} hint{'s' * (hints > 1)}." if hints else ""
     console.print()
     if errors:
-        console.print(f"[bold red]{errors} to mend[/], {warnings} to look at.")
+        console.print(f"[bold red]{errors} to mend[/], {warnings} to look at.{more}")
     elif warnings:
-        console.print(f"[yellow]Nothing serious; {warnings} to look at.[/]")
+        console.print(f"[yellow]Nothing serious; {warnings} to look at.[/]{more}")
     else:
-        console.print("[green]All is well.[/]")
+        console.print(f"[green]All is well.[/]{more}")

@@ -47,7 +47,8 @@ def postfix(
             raise
         found = Installed({})
     generated = bootstrap.address_map(configuration)
-    lines = list(main_lines(site, found, f"{generated.kind}:{generated.path}"))
+    table, conceals = f"{generated.kind}:{generated.path}", configuration.settings.conceal_groups
+    lines = list(main_lines(site, found, table, conceals=conceals))
     entries = list(master_entries(site, found, owner_of(user)))
     shape = {
         "read": bool(found.main),

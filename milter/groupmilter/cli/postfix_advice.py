@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.postfix_wanted import addresses, main_lines, milter_address, milters, split
+from groupmilter.cli.postfix_wanted import addresses, described, main_lines, milter_address, milters, split
 from groupmilter.config.model import Mode
 
 if TYPE_CHECKING:
@@ -24,16 +24,21 @@ _REWRITES = "no_address_mappings"
 _UNFILTERED = "no_milters"
 
 
+def lines_of(site: Site, postfix: Installed, generated: str, *, conceals: bool = False) -> dict[str, str]:
+    """Return the lines that `groupmilter postfix` prints for main.cf, by the setting's name."""
+    return {line.name: str(line) for line in main_lines(site, postfix, generated, conceals=conceals)}
+
+
 def advise(site: Site, postfix: Installed, generated: str) -> Iterator[Advice]:
     """Yield everything that is worth saying, in the order in which to mend it.
 
     :param generated: the generated map as Postfix names it, ``lmdb:/path``.
     """
-    lines = {line.name: str(line) for line in main_lines(site, postfix, generated)}
+    lines = lines_of(site, postfix, generated)
     yield from _milter_list(site, postfix, lines)
     yield from _doors(site, postfix)
     yield from _local_doors(site, postfix)
-    yield from _failing(postfix, lines)
+    yield from _failing(site, postfix, lines)
     yield from _tables(site, postfix, generated, lines)
     yield from _plain_settings(site, postfix, lines)
 
@@ -74,6 +79,8 @@ def _doors(site: Site, postfix: Installed) -> Iterator[Advice]:
     """Name each listener that overrides the milters or switches them off: a door past the groups' rules."""
     ours, spelt = _ours(site, postfix), milter_address(site.listen, postfix.main["queue_directory"])
     for service in postfix.listeners:
+        if postfix.is_return_path(service):
+            continue
         label = f"master.cf {service.name}"
         if _UNFILTERED in split(postfix.effective(service, "receive_override_options")):
             text = f"this listener has {_UNFILTERED}: whoever may use it reaches groups unchecked, a door."
@@ -111,14 +118,35 @@ def _local_doors(site: Site, postfix: Installed) -> Iterator[Advice]:
         yield _warn("smtpd_milter_maps", text)
 
 
-def _failing(postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
+def _failing(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
     name = "milter_default_action"
+    lost = "should groupmilter die while it edits an envelope, mail can be lost."
     action = postfix.main.get(name, "")
     if action in _SHUTS:
         yield _ok(name, f"{action}: mail waits while groupmilter is down.")
-        return
-    text = f"it is {action}: should groupmilter die while it edits an envelope, mail can be lost."
-    yield _bad(name, text, lines[name])
+    else:
+        yield _bad(name, f"it is {action}: {lost}", lines[name])
+    ours = _ours(site, postfix)
+    for place, value in _milter_lists(postfix):
+        own = [options.get("default_action", "") for address, options in described(value) if address in ours]
+        yield from (
+            _bad(place, f"default_action={action} is set for groupmilter there: {lost}")
+            for action in own
+            if action and action not in _SHUTS
+        )
+    for service in postfix.services:
+        action = service.overrides.get(name, "")
+        if service.command in _LOCAL and action and action not in _SHUTS:
+            fix = f"    -o {name}=tempfail"
+            yield _bad(f"master.cf {service.name}", f"{name}={action} here: {lost}", fix)
+
+
+def _milter_lists(postfix: Installed) -> Iterator[tuple[str, str]]:
+    names = ("smtpd_milters", "non_smtpd_milters")
+    yield from ((name, postfix.main.get(name, "")) for name in names)
+    for service in postfix.services:
+        label = f"master.cf {service.name}"
+        yield from ((label, service.overrides[name]) for name in names if name in service.overrides)
 
 
 def _tables(site: Site, postfix: Installed, generated: str, lines: dict[str, str]) -> Iterator[Advice]:
@@ -142,7 +170,19 @@ def _tables(site: Site, postfix: Installed, generated: str, lines: dict[str, str
         yield _bad("virtual_alias_maps", text, lines["virtual_alias_maps"])
     elif there:
         yield _ok("virtual_alias_maps", f"{generated} is the first table.")
+    if there:
+        yield from _other_tables(site, postfix)
     yield from _service_domain(site, postfix, lines)
+
+
+def _other_tables(site: Site, postfix: Installed) -> Iterator[Advice]:
+    """Name each service that puts other tables in the generated map's place, or asks none."""
+    for service in postfix.services:
+        value = service.overrides.get("virtual_alias_maps")
+        first = [item.partition(":")[2] for item in split(value or "")][:1]
+        if value is not None and first != [str(site.map.path)]:
+            text = "it has virtual_alias_maps of its own, in which the generated map isn't the first: nothing"
+            yield _bad(f"master.cf {service.name}", f"{text} catches groups' mail past groupmilter there.")
 
 
 def _service_domain(site: Site, postfix: Installed, lines: dict[str, str]) -> Iterator[Advice]:
@@ -163,10 +203,6 @@ def _plain_settings(site: Site, postfix: Installed, lines: dict[str, str]) -> It
     if main.get("enable_original_recipient", "yes") != "yes":
         text = "it is off, so Postfix doesn't find the group again that is to be taken out: it would stay."
         yield _bad("enable_original_recipient", text, lines["enable_original_recipient"])
-    newline = main.get("smtpd_forbid_bare_newline", "")
-    if newline in ("", "no"):
-        text = "a second message can be smuggled inside a first one, under the first one's login."
-        yield _bad("smtpd_forbid_bare_newline", text, lines["smtpd_forbid_bare_newline"])
     yield from _alike(site, postfix, lines)
     keywords = {word.lower() for word in split(main.get("smtpd_discard_ehlo_keywords", ""))}
     if "dsn" not in keywords and not main.get("smtpd_discard_ehlo_keyword_address_maps"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from groupmilter.cli.failures import CommandFailed
 
 _PLACES = "/usr/sbin:/usr/local/sbin:/sbin"
 _SECONDS = 20.0
+_SUBMISSION = {"submission", "submissions", "smtps", "587", "465"}
 READ = (
     "mail_version",
     "queue_directory",
@@ -26,6 +27,29 @@ READ = (
     "milter_default_action",
     "milter_protocol",
     "smtpd_forbid_bare_newline",
+    "smtpd_forbid_bare_newline_exclusions",
+    "smtpd_forbid_unauth_pipelining",
+    "smtpd_data_restrictions",
+    "smtpd_end_of_data_restrictions",
+    "smtpd_client_restrictions",
+    "smtpd_helo_restrictions",
+    "smtpd_sender_restrictions",
+    "smtpd_relay_restrictions",
+    "smtpd_recipient_restrictions",
+    "smtpd_sender_login_maps",
+    "smtpd_proxy_filter",
+    "smtpd_authorized_xclient_hosts",
+    "smtpd_upstream_proxy_protocol",
+    "mynetworks",
+    "allow_percent_hack",
+    "swap_bangpath",
+    "append_at_myorigin",
+    "resolve_numeric_domain",
+    "resolve_dequoted_address",
+    "show_user_unknown_table_name",
+    "disable_vrfy_command",
+    "smtpd_tls_ask_ccert",
+    "smtpd_tls_req_ccert",
     "enable_original_recipient",
     "virtual_alias_maps",
     "alias_maps",
@@ -70,6 +94,17 @@ class Service:
         """How postconf names it: ``smtp/inet``."""
         return f"{self.name}/{self.type}"
 
+    @property
+    def on_loopback(self) -> bool:
+        """Whether its name binds it to this host: ``127.0.0.1:10025``, ``[::1]:10025``, ``localhost:10025``."""
+        host = self.name.rpartition(":")[0].strip("[]")
+        return host == "localhost" or host == "::1" or host.startswith("127.")
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether its port is one where people hand in mail and log in (RFC 6409, RFC 8314)."""
+        return self.name.rpartition(":")[2] in _SUBMISSION
+
 
 @dataclass(frozen=True, slots=True)
 class Installed:
@@ -91,6 +126,28 @@ class Installed:
         """The services that take mail by SMTP."""
         return tuple(service for service in self.services if service.command == "smtpd")
 
+    @property
+    def filtered(self) -> bool:
+        """Whether mail leaves for a content filter after it was queued, and comes back by SMTP."""
+        return any(self.effective(service, "content_filter") for service in self.services)
+
+    def is_return_path(self, service: Service) -> bool:
+        """Whether a listener takes back what a content filter has seen: on loopback, and filtered no further."""
+        if service.command != "smtpd" or not service.on_loopback or not self.filtered:
+            return False
+        named = service.overrides.get("milter_macro_daemon_name")
+        return named is None and not self.effective(service, "content_filter")
+
+    def places(self, name: str) -> Iterator[tuple[str, str, str]]:
+        """Yield where a setting of smtpd stands: main.cf, and each listener of its own mind.
+
+        Yields place (``main.cf``, ``master.cf smtp``), the value there, and what a line to set begins with.
+        """
+        yield name, self.main.get(name, ""), ""
+        for service in self.listeners:
+            if name in service.overrides:
+                yield f"master.cf {service.name}", service.overrides[name], "    -o "
+
 
 def installed(directory: Path | None) -> Installed:
     """Read an instance.
@@ -99,7 +156,7 @@ def installed(directory: Path | None) -> Installed:
     """
     main = _settings(_asked(directory, "-x", *READ))
     literal = _settings(_asked(directory, *READ))
-    overrides = _overrides(_asked(directory, "-P"))
+    overrides = _overrides(_asked(directory, "-x", "-P"))
     services = tuple(_services(_asked(directory, "-M"), overrides))
     return Installed(main, literal, services)
 

@@ -146,7 +146,15 @@ def split(value: str) -> list[str]:
 
 def milters(value: str) -> list[str]:
     """Return the addresses of a list of milters, without the options that braces may give each."""
-    return [item.strip("{} ").partition(",")[0].strip() for item in split(value)]
+    return [address for address, _ in described(value)]
+
+
+def described(value: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the address of each milter of a list, and the options that its braces give it."""
+    for item in split(value):
+        address, _, options = item.strip("{} ").partition(",")
+        pairs = (option.partition("=") for option in split(options))
+        yield address.strip(), {name.strip(): setting.strip() for name, _, setting in pairs}
 
 
 def kept(postfix: Installed) -> dict[str, str]:
@@ -154,10 +162,11 @@ def kept(postfix: Installed) -> dict[str, str]:
     return {n: postfix.main.get(n, "") if "${{" in v else v for n, v in postfix.literal.items()}
 
 
-def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
+def main_lines(site: Site, postfix: Installed, table: str, *, conceals: bool = False) -> Iterator[Line]:
     """Yield the lines of main.cf, with what Postfix has already kept around ours.
 
     :param table: the generated map as Postfix names it, ``lmdb:/path``.
+    :param conceals: whether the policy keeps groups from strangers' knowledge (``conceal_groups``).
     """
     written = kept(postfix) if postfix.main else DEFAULTS
     queue = postfix.main.get("queue_directory", QUEUE_DIRECTORY)
@@ -175,15 +184,34 @@ def main_lines(site: Site, postfix: Installed, table: str) -> Iterator[Line]:
     yield Line("enable_original_recipient", "yes", "Else Postfix doesn't find the group that is taken out.")
     yield Line("recipient_delimiter", site.mta.recipient_delimiter, "As mta.recipient_delimiter here.")
     yield Line("message_size_limit", str(site.mta.message_size_limit), "As mta.message_size_limit here.")
-    yield Line(
-        "smtpd_forbid_bare_newline", "normalize", "Else a second message can be smuggled inside a first one."
-    )
+    yield from _sessions(written, known=postfix.main)
     keywords = split(written.get("smtpd_discard_ehlo_keywords", ""))
     yield Line(
         "smtpd_discard_ehlo_keywords",
         ", ".join(dict.fromkeys((*keywords, "silent-discard", "dsn"))),
         "Else Postfix tells strangers 'expanded', and members' addresses with it.",
     )
+
+    if conceals:
+        why = (
+            "conceal_groups: Postfix says the same of an unknown address as groupmilter of a concealed group."
+        )
+        yield Line("show_user_unknown_table_name", "no", why)
+        yield Line("disable_vrfy_command", "yes", "conceal_groups: else VRFY tells which groups there are.")
+
+
+def _sessions(written: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Line]:
+    """Yield what keeps one client's message from being read as two."""
+    why = "Else a second message can be smuggled inside a first one."
+    yield Line("smtpd_forbid_bare_newline", "normalize", why)
+    why = "Nobody is exempt: a relay of yours passes on what it was given."
+    yield Line("smtpd_forbid_bare_newline_exclusions", "", why)
+    why = "A client that doesn't wait for answers where it has to is no mail program."
+    if "smtpd_forbid_unauth_pipelining" in known:
+        yield Line("smtpd_forbid_unauth_pipelining", "yes", why)
+    else:
+        value = first_of(written.get("smtpd_data_restrictions", ""), "reject_unauth_pipelining")
+        yield Line("smtpd_data_restrictions", value, why)
 
 
 def _recipients(site: Site, table: str, values: Mapping[str, str]) -> Iterator[Line]:
