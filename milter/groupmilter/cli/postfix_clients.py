@@ -102,7 +102,7 @@ def _speaking_for_others(site: Site, postfix: Installed) -> Iterator[Advice]:
         if value:
             found, tables = networks_of(value)
             abroad = tables or any(not net.is_loopback for net in found)
-            text = f"smtpd_authorized_xclient_hosts={value}: these clients may claim any address, and any log-in."
+            text = f"clients of {value} may claim any address by XCLIENT, and any log-in."
             yield (_bad if abroad else _warn)(place, text)
     for service in postfix.listeners:
         spoken = postfix.effective(service, "smtpd_upstream_proxy_protocol")

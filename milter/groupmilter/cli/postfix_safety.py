@@ -86,7 +86,7 @@ def _newlines(postfix: Installed, lines: Mapping[str, str]) -> Iterator[Advice]:
             yield _bad(place, f"this Postfix is too old to know it: {hole}. Update Postfix.")
         elif value.lower() not in _CLOSED:
             fix = f"{lead}{name}=normalize" if lead else lines[name]
-            yield _bad(place, f"{name} is {value or 'empty'}: {hole}.", fix)
+            yield _bad(place, f"{name if lead else 'it'} is {value or 'empty'}: {hole}.", fix)
 
 
 def _exempt(postfix: Installed, lines: Mapping[str, str]) -> Iterator[Advice]:
