@@ -20,6 +20,7 @@ from typing import Self
 from deploy.demo.people import PASSWORD, Mailbox, mailboxes, recipients
 from deploy.demo.post import files, is_letter
 from deploy.demo.story import DOMAIN, Words
+from tests.support.dns import Dns
 from tests.support.ports import free_port
 from tests.support.postfix import Postfix
 from tests.support.postfix_lines import apply
@@ -47,6 +48,7 @@ state: sqlite:///{state}/state.db
 mirror: {state}/mirror.db
 map: {{path: {state}/map/groups}}
 control: {control}
+authentication: {{servers: "{dns.host}:{dns.port}"}}
 """
 
 
@@ -137,6 +139,7 @@ class Site:
             panel=free_port(),
             hold=self.hold,
             control=state / "control.sock",
+            dns=self._open.enter_context(Dns()),
         )
         return Serving(self.folder, text, state / "control.sock", user)
 

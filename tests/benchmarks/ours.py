@@ -71,6 +71,7 @@ def configuration(workdir: Path, listen: Address, overrides: Mapping[str, Any]) 
         "mirror": str(workdir / "mirror.db"),
         "map": {"type": "hash", "path": str(workdir / "groups")},
         "control": str(workdir / "control.sock"),
+        "authentication": {"servers": "127.0.0.1:9"},
         "policies": [str(workdir / "policy.yaml")],
         "mta": {"message_size_limit": MESSAGE_SIZE_LIMIT},
         "log": {"level": "info", "format": "json"},

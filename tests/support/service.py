@@ -8,7 +8,8 @@
             ...
 
 Without `desk`, nobody looks after the hold mailbox: what the MTA writes there stays where it was written.
-`options` are laid over the configuration that is written, section by section. Entering waits until the workers
+`options` are laid over the configuration that is written, section by section; `dns` is what it asks, and knows
+nothing unless the test says something. Entering waits until the workers
 serve, the mirror is loaded and the generated map is there (`ready=False`: until the workers serve); leaving
 stops everything in good order, kills what is left. `staged`: see `stage` and `service_program`.
 
@@ -33,6 +34,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.dns import Dns
+from tests.support.overlay import merged
 from tests.support.ports import free_port
 from tests.support.processes import of_session
 
@@ -68,6 +71,7 @@ class Service:
     desk: bool = True
     ready: bool = True
     tcp_port: int | None = None
+    dns: Dns = field(init=False, default_factory=Dns)
     folder: Path = field(init=False, default=Path())
     _release_port: int = field(init=False, default=0)
     _panel_port: int = field(init=False, default=0)
@@ -85,6 +89,7 @@ class Service:
         if os.geteuid() == 0:
             shutil.chown(self.folder / "hold", MAILBOX_USER)
         self._release_port, self._panel_port = free_port(), free_port()
+        self.dns.__enter__()
         try:
             self.configure(self.options)
             self.stage()
@@ -106,7 +111,7 @@ class Service:
         """Write the configuration with these options; a running service takes it with `reload`."""
         self.options = options
         # JSON is YAML as well.
-        self.path.write_text(json.dumps(_merged(self._basis(), options), indent=1), "utf-8")
+        self.path.write_text(json.dumps(merged(self._basis(), options), indent=1), "utf-8")
 
     @property
     def release_port(self) -> int:
@@ -379,6 +384,7 @@ class Service:
             "map": {"type": "hash", "path": f"{self.folder}/map/groups"},
             "control": f"{self.folder}/control.sock",
             "log": {"format": "json"},
+            "authentication": {"servers": [f"{self.dns.host}:{self.dns.port}"]},
         }
         if os.geteuid() != 0:
             basis["socket"] = {"group": ""}
@@ -388,13 +394,5 @@ class Service:
         try:
             self.kill()
         finally:
+            self.dns.__exit__(None, None, None)
             shutil.rmtree(self.folder)
-
-
-def _merged(basis: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one mapping over another, section by section."""
-    merged = dict(basis)
-    for name, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = _merged(merged[name], value) if both else value
-    return merged

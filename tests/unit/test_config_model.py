@@ -54,7 +54,15 @@ map: {type: lmdb, path: /srv/map}
 control: /srv/control
 networks: [{net: 10.1.0.0/16, speaks_for: example.org, rights: person}]
 certificates: null
-trusted_relays: [192.0.2.1, "2001:db8::/32"]
+trusted_relays:
+  - {net: 192.0.2.1, authserv_id: MX.example.org}
+  - {net: "2001:db8::/32", authserv_id: inner}
+authentication:
+  servers: ["192.0.2.53", "192.0.2.54:5353", "[2001:db8::53]:53"]
+  timeout: 3s
+  deadline: 6s
+  signatures: 4
+  largest: 10MB
 policies: [default, own.yaml]
 group_policies: [policies/quiet.yaml]
 mta: {message_size_limit: 20MiB, recipient_delimiter: "-"}
@@ -82,7 +90,7 @@ def test_three_keys_are_enough_and_the_rest_is_safe() -> None:
     assert smallest.directory.verify
     assert smallest.directory.sync is Sync.AUTO
     assert smallest.directory.max_age == 24 * 3600
-    assert smallest.networks == smallest.trusted_relays == ()
+    assert (smallest.networks, smallest.trusted_relays) == ((), ())
     assert smallest.map.type is MapType.AUTO
     assert smallest.panel.listen == "127.0.0.1:8025"
 
@@ -200,7 +208,15 @@ def test_only_true_and_false_are_booleans(word: str) -> None:
         ("state: postgresql://u:secret@h/d", "holds a password"),
         ("own_domains: [localhost]", "wants a domain"),
         ("own_domains: groups.corp.example", "tickets only"),
-        ("trusted_relays: [everybody]", "wants an address or network"),
+        ("trusted_relays: [{net: everybody, authserv_id: mx}]", "wants an address or network"),
+        ("trusted_relays: [192.0.2.1]", "{net: 192.0.2.1, authserv_id: mx.example.org}"),
+        ("trusted_relays: [{net: 192.0.2.1}]", "is required"),
+        ("trusted_relays: [{net: 192.0.2.1, authserv_id: 'a b'}]", "Authentication-Results"),
+        ("authentication: {servers: [dns.example.org]}", "IP address of a DNS server"),
+        ("authentication: {servers: ['192.0.2.53:0']}", "IP address of a DNS server"),
+        ("authentication: {servers: [53]}", "IP address of a DNS server"),
+        ("authentication: {deadline: 1m}", "less than or equal to 15"),
+        ("authentication: {signatures: 0}", "greater than or equal to 1"),
         ("mta: {message_size_limit: large}", "wants a size"),
         ("mta: {message_size_limit: 0}", "wants a size"),
         ("mirror: 5", "path of a file"),

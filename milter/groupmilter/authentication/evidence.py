@@ -10,6 +10,7 @@ from groupmilter.mail.address import domain_of
 from groupmilter.mail.header import signed_fields
 
 Field = tuple[bytes, bytes]
+"""Name and value as received."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from groupmilter.bootstrap.parts import (
     trust,
     with_keys,
 )
+from groupmilter.bootstrap.proving import prover
 from groupmilter.bootstrap.state import state_of
 from groupmilter.config.model import Mode
 from groupmilter.config.places import Listen, Server
@@ -61,11 +62,15 @@ def site(configuration: Configuration, counters: Counters, log: FilteringBoundLo
     """Return what stays the same from message to message, for one process."""
     generated = address_map(configuration)
     state = state_of(configuration, log)
+    proving = prover(configuration)
     return Site(
         settings=configuration.settings,
         snapshots=snapshots(configuration),
         keys=ticket_keys(configuration.keys),
         trust=trust(configuration),
+        prove=proving.prove,
+        forged=proving.forged,
+        largest_proven=configuration.site.authentication.largest,
         may_be_group=_Fallback(
             generated, configuration.settings.own_domains, configuration.site.service.domain
         ),

@@ -142,7 +142,6 @@ Glob = Annotated[str, BeforeValidator(_glob)]
 Line = Annotated[str, BeforeValidator(_text)]
 Files = Annotated[tuple[FilePath, ...], BeforeValidator(_listing)]
 Domains = Annotated[tuple[Domain, ...], BeforeValidator(_listing)]
-Nets = Annotated[tuple[Net, ...], BeforeValidator(_listing)]
 Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listing)]
 Lines = Annotated[tuple[Line, ...], BeforeValidator(_listing)]
 Listing = BeforeValidator(_listing)

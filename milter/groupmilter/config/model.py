@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
+from groupmilter.config.authentication import Authentication, TrustedRelay
 from groupmilter.config.fields import (
     Domain,
     Domains,
@@ -24,7 +25,6 @@ from groupmilter.config.fields import (
     Line,
     Lines,
     Listing,
-    Nets,
     Octets,
     Place,
     Seconds,
@@ -258,7 +258,8 @@ class Site(_Section):
     control: FilePath = Path("/run/groupmilter/control.sock")
     networks: Annotated[tuple[TrustedNetwork, ...], Listing] = ()
     certificates: Later = None
-    trusted_relays: Nets = ()
+    trusted_relays: Annotated[tuple[TrustedRelay, ...], Listing] = ()
+    authentication: Authentication = Authentication()
     policies: Lines = ()
     group_policies: Files = ()
     mta: Mta = Mta()

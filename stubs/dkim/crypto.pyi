@@ -1,0 +1,3 @@
+"""What the tests use of dkimpy's cryptography."""
+
+def parse_pem_private_key(data: bytes) -> dict[str, int]: ...
