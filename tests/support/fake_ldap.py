@@ -145,7 +145,7 @@ class FakeLdap:
 def _request(octets: bytes) -> Request:
     cut = message(octets)
     if cut.tag != SEARCH:
-        return Request(cut.number, cut.tag)
+        return Request(cut.number, cut.tag, controls=cut.controls)
     parts = [(start, end) for _, start, end in elements(cut.body, 0, len(cut.body))]
     _, start, end = element(cut.body, 0, len(cut.body))
     names = [cut.body[s:e].decode() for _, s, e in elements(cut.body, *parts[-1])]

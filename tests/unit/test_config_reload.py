@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from groupmilter.bootstrap.parts import ldap_settings, write_settings
 from groupmilter.config import reload as reloading
 from groupmilter.config.keys import KeyRing, create_keys, parse_keys, read_keys
 from groupmilter.config.load import ConfigurationError
-from groupmilter.config.reload import PASSWORD, Configuration, load
+from groupmilter.config.reload import PASSWORD, WRITE_PASSWORD, Configuration, load
 from groupmilter.config.resources import Kind, resource, roots
 
 SECRET = "ab" * 32
@@ -95,6 +96,44 @@ def test_the_password_is_read_and_never_shown(config: Path, tmp_path: Path, sour
     assert found.password is not None
     assert found.password.get_secret_value() == "hunter2"
     assert "hunter2" not in f"{found!r} {found} {found.site!r}"
+
+
+def test_the_account_that_writes_has_a_password_of_its_own(config: Path, tmp_path: Path) -> None:
+    options = "  bind_dn: cn=r\n  write: {bind_dn: cn=w, password_file: secret, url: ldaps://main.example}\n"
+    config.write_text(
+        config.read_text().replace("ldif:office.ldif", "ldap://x").replace("service:", f"{options}service:")
+    )
+    (tmp_path / "secret").write_text("hunter3\n")
+    (tmp_path / "secret").chmod(0o600)
+    found = load(config, {PASSWORD: "reads"})
+    assert "hunter3" not in f"{found!r} {found} {found.site!r}"
+    reading, writing = ldap_settings(found), write_settings(found)
+    assert (reading.urls, reading.bind_dn, reading.password) == (("ldap://x",), "cn=r", "reads")
+    assert (writing.urls, writing.bind_dn, writing.password) == (("ldaps://main.example",), "cn=w", "hunter3")
+    config.write_text(config.read_text().replace(", password_file: secret", ""))
+    with pytest.raises(ConfigurationError, match="GROUPMILTER_DIRECTORY_WRITE_PASSWORD gives none"):
+        load(config, {PASSWORD: "reads"})
+    assert write_settings(load(config, {PASSWORD: "reads", WRITE_PASSWORD: "w"})).password == "w"
+
+
+def test_without_an_account_that_writes_the_reading_one_does(config: Path) -> None:
+    config.write_text(config.read_text().replace("service:", "  bind_dn: cn=r\nservice:"))
+    found = load(config, {PASSWORD: "reads"})
+    assert write_settings(found) == ldap_settings(found)
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        ("{password_file: s}", "no bind_dn"),
+        ("{url: 'ldif:x'}", "takes no changes"),
+        ("{group_class: x}", "group_class"),
+    ],
+)
+def test_what_makes_no_sense_for_writing_is_refused(config: Path, write: str, says: str) -> None:
+    config.write_text(config.read_text().replace("service:", f"  write: {write}\nservice:"))
+    with pytest.raises(ConfigurationError, match=says):
+        load(config, {})
 
 
 @pytest.mark.parametrize(("content", "mode", "says"), [("\n", 0o600, "gives none"), ("x", 0o644, "too open")])

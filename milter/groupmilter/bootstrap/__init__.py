@@ -19,6 +19,7 @@ from groupmilter.bootstrap.parts import (
     ticket_keys,
     trust,
     with_keys,
+    write_settings,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "ticket_keys",
     "trust",
     "with_keys",
+    "write_settings",
 ]

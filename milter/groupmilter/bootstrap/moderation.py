@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import ldap_settings, profile, snapshots, ticket_keys
+from groupmilter.bootstrap.parts import profile, snapshots, ticket_keys, write_settings
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.decision import Decisions, Remember
@@ -74,7 +74,9 @@ def _remember(configuration: Configuration) -> Remember | None:
     # Only who decides needs it: the LDAP library is slow to import.
     from groupmilter.directory.writer import Writer
 
-    return Writer(ldap_settings(configuration), profile(configuration)).add
+    return Writer(
+        write_settings(configuration), profile(configuration), configuration.site.directory.placeholder
+    ).add
 
 
 def terms_of(configuration: Configuration) -> Callable[[Arrival], Terms]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -128,4 +128,17 @@ def ldap_settings(configuration: Configuration) -> LdapSettings:
         verify=directory.verify,
         page_size=directory.page_size,
         connect_timeout=float(directory.timeout),
+    )
+
+
+def write_settings(configuration: Configuration) -> LdapSettings:
+    """Return how the server that takes changes is reached, and as whom."""
+    reading, write = ldap_settings(configuration), configuration.site.directory.write
+    password = configuration.write_password
+    own = write.bind_dn is not None and password is not None
+    return replace(
+        reading,
+        urls=tuple(server.url for server in write.url) or reading.urls,
+        bind_dn=(write.bind_dn or "") if own else reading.bind_dn,
+        password=password.get_secret_value() if own and password is not None else reading.password,
     )

@@ -124,6 +124,37 @@ class Socket(_Section):
     mode: Annotated[int, BeforeValidator(_file_mode)] = 0o660
 
 
+class GroupClass(StrEnum):
+    """The structural class that new groups get."""
+
+    NAMES = "groupOfNames"
+    UNIQUE_NAMES = "groupOfUniqueNames"
+    MEMBERS = "groupOfMembers"
+
+
+class Write(_Section):
+    """How groups are changed: the server that takes changes, the account that may make them, where new groups go.
+
+    :param url: none: as ``directory.url``.
+    :param bind_dn: None: the account that reads.
+    :param groups: DN below which new groups are made.
+    """
+
+    url: Annotated[tuple[ServerUrl, ...], Listing] = ()
+    bind_dn: Line | None = None
+    password_file: FilePath | None = None
+    groups: Line | None = None
+    group_class: Annotated[GroupClass, Field(strict=False)] = GroupClass.NAMES
+
+    @model_validator(mode="after")
+    def _whole(self) -> Write:
+        if any(server.kind == "ldif" for server in self.url):
+            raise ValueError("url: an LDIF file takes no changes")
+        if self.bind_dn is None and self.password_file is not None:
+            raise ValueError("password_file: there is no bind_dn that it belongs to")
+        return self
+
+
 class Directory(_Section):
     """The LDAP server, or the LDIF file, and how it is read.
 
@@ -149,6 +180,7 @@ class Directory(_Section):
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     placeholder: Line = "cn=placeholder"
     login_attributes: Lines = ()
+    write: Write = Write()
 
     @model_validator(mode="after")
     def _alike(self) -> Directory:

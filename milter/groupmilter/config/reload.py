@@ -16,13 +16,14 @@ from pydantic import SecretStr
 
 from groupmilter.config.keys import KeyRing, private, read_keys
 from groupmilter.config.load import ConfigurationError, Document, Problem, read_document, read_text
-from groupmilter.config.model import Site
+from groupmilter.config.model import Directory, Site, Write
 from groupmilter.config.policies import read_policies
 from groupmilter.config.validation import validate
 from groupmilter.policy.settings import Bounds, Settings
 
 DEFAULT_PATH = Path("/etc/groupmilter/config.yaml")
 PASSWORD = "GROUPMILTER_DIRECTORY_PASSWORD"  # noqa: S105 - the name of a variable, not its value
+WRITE_PASSWORD = "GROUPMILTER_DIRECTORY_WRITE_PASSWORD"  # noqa: S105 - likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Configuration:
 
     :param settings: for decisions; ``own_domains`` as far as the configuration tells (`Site.domains`).
     :param keys: the ticket keys; empty where their file has still to be made (`keys.create_keys`).
-    :param password: of ``directory.bind_dn``; None for an anonymous bind.
+    :param password: of ``directory.bind_dn``; None for an anonymous bind. ``write_password``: of
+        ``directory.write.bind_dn``; None where there is none of its own.
     """
 
     file: Path
@@ -39,6 +41,7 @@ class Configuration:
     settings: Settings
     keys: KeyRing
     password: SecretStr | None = None
+    write_password: SecretStr | None = None
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Configuration:
@@ -49,7 +52,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Configurati
     document = read_document(read_text(path), str(path))
     site = validate(Site, document, path.parent)
     problems: list[Problem] = []
-    settings, keys, password = Settings(), KeyRing(), None
+    settings, keys, password, write = Settings(), KeyRing(), None, None
     try:
         settings = read_policies(base_settings(site), site.policies, site.group_policies, path.parent)
     except ConfigurationError as error:
@@ -59,12 +62,19 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Configurati
     except ConfigurationError as error:
         problems.extend(error.errors)
     try:
-        password = _password(site, document, environment)
+        password = _password(
+            site.directory, document, ("directory",), environment.get(PASSWORD, ""), PASSWORD
+        )
+    except ConfigurationError as error:
+        problems.extend(error.errors)
+    try:
+        given = environment.get(WRITE_PASSWORD, "")
+        write = _password(site.directory.write, document, ("directory", "write"), given, WRITE_PASSWORD)
     except ConfigurationError as error:
         problems.extend(error.errors)
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(path, site, settings, keys, password)
+    return Configuration(path, site, settings, keys, password, write)
 
 
 def reload(
@@ -87,18 +97,19 @@ def base_settings(site: Site) -> Settings:
     )
 
 
-def _password(site: Site, document: Document, environment: Mapping[str, str]) -> SecretStr | None:
-    """Return the bind password from its file, else the environment; an empty one would bind as nobody."""
-    directory = site.directory
-    if directory.bind_dn is None:
+def _password(
+    account: Directory | Write, document: Document, at: tuple[str, ...], given: str, variable: str
+) -> SecretStr | None:
+    """Return a bind password from its file, else the environment's; an empty one would bind as nobody."""
+    if account.bind_dn is None:
         return None
-    if directory.password_file is not None:
-        private(directory.password_file)
-        secret = read_text(directory.password_file).rstrip("\r\n")
-        source = str(directory.password_file)
+    if account.password_file is not None:
+        private(account.password_file)
+        secret = read_text(account.password_file).rstrip("\r\n")
+        source = str(account.password_file)
     else:
-        secret, source = environment.get(PASSWORD, ""), PASSWORD
+        secret, source = given, variable
     if not secret:
         said = f"needs a password, and {source} gives none"
-        raise ConfigurationError((document.problem(("directory", "bind_dn"), said),))
+        raise ConfigurationError((document.problem((*at, "bind_dn"), said),))
     return SecretStr(secret)

@@ -126,6 +126,10 @@ class Profile:
         part = self._file.group if group else self._file.person
         return {mapped.name: mapped for mapped in part.fields}[field]
 
+    def value(self, entry: Entry, field: str) -> FieldValue:
+        """Return one field of a group's entry, whatever else it is; KeyError for no such field."""
+        return _read(entry, self.mapped(field), [])
+
     def read(self, entry: Entry) -> Record | None:
         """Return the canonical record of an entry, None where it is neither group nor person."""
         classes = {value.lower() for value in entry.attributes.get("objectclass", ())}

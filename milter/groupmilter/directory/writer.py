@@ -1,47 +1,71 @@
-"""Adding one value to one attribute of a group: how "always allow" and "always block" get into the directory.
+"""Writing groups into the directory, so that nobody who writes at the same time loses anything.
 
-Nothing is replaced and nothing taken away: two people who write at once lose nothing, and asking again changes
-nothing. The profile says which attribute a canonical field is, and how a value is spelt there. Fails with
-`WriteRefused` (the server or the profile says no, in its words) or `DirectoryUnavailable` (nobody answered; it may
-have happened, and may be asked again).
+The profile says which attribute a canonical field is, and how a value is spelt there. Values come and go one by one;
+a single value is taken away by what it was, under RFC 4528's assertion where the server has it. What was changed
+meanwhile by somebody else is read again and planned again, and where it concerns the same single value the outcome is
+`Meanwhile`. Asking for what is so already changes nothing, so everything may be asked again.
+
+Fails with `WriteRefused` (the server or the profile says no, in its words), `DirectoryUnavailable` (nobody took the
+change, ask again) or `OutcomeUnknown` (it was sent, no answer came, and it isn't there so far).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, TypeVar
+
+from groupmilter.directory.change import Change, Difference, Meanwhile, Outcome, Values, WriteRefused, Written
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
-from groupmilter.directory.ldap_messages import result
-from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused
+from groupmilter.directory.ldap_settings import LdapSettings, ReadFailed, Refused
+from groupmilter.directory.modification import Plan, planned
 from groupmilter.directory.profile import Profile
-from groupmilter.directory.profile_source import BadValue, Source
-from groupmilter.directory.reader import LdapSession
-from groupmilter.directory.writer_messages import MODIFIED, Addition, classes_with, modify_request
+from groupmilter.directory.writer_messages import Modification, Operation
+from groupmilter.directory.writer_session import (
+    BUSY,
+    NO_SUCH_OBJECT,
+    SUCCESS,
+    UNAVAILABLE,
+    VERSION,
+    Answer,
+    Lost,
+    WriterSession,
+)
 from groupmilter.groups.directory import DirectoryUnknown
 
-_SUCCESS = 0
-_REFERRAL = 10
-_EXISTS = 20
-_BUSY, _UNAVAILABLE = 51, 52
-_CLASS_VIOLATION = 65
+__all__ = ["DirectoryUnavailable", "OutcomeUnknown", "WriteRefused", "Writer"]
+
+_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _EXISTS, _CLASS_VIOLATION = 16, 19, 20, 65
+_ENTRY_EXISTS = 68
+_ASSERTION_FAILED = 122
+_INSUFFICIENT_ACCESS = 50
+# What a server says when the entry is no longer as it was read; or because the change is bad, which is the same again.
+_PERHAPS_MEANWHILE = frozenset({_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _EXISTS, _CLASS_VIOLATION})
+_ATTEMPTS = 100
+_REPEATS = 5
 # Result codes of RFC 4511 appendix A that a person can do something about.
 _WORDS = {
-    16: "no such attribute",
+    _NO_SUCH_ATTRIBUTE: "no such attribute",
     17: "undefined attribute type",
-    19: "constraint violation",
+    _CONSTRAINT: "constraint violation",
+    _EXISTS: "such a value is there already",
     21: "invalid value",
-    32: "no such entry",
-    50: "insufficient access rights",
+    NO_SUCH_OBJECT: "no such entry",
+    _INSUFFICIENT_ACCESS: "insufficient access rights",
     53: "unwilling to perform",
+    64: "naming violation",
     _CLASS_VIOLATION: "object class violation",
+    66: "not allowed on an entry with others below it",
 }
-
-
-class WriteRefused(Exception):
-    """The directory doesn't take the change, and won't when asked again; the message says why."""
+Found = TypeVar("Found")
 
 
 class DirectoryUnavailable(DirectoryUnknown):
     """No server took the change now."""
+
+
+class OutcomeUnknown(DirectoryUnavailable):
+    """The change was sent and may have happened; what is there now doesn't show it. Asking again does no harm."""
 
 
 class Writer:
@@ -49,92 +73,205 @@ class Writer:
 
     :param settings: of an account that may write.
     :param profile: how canonical fields are spelt in this directory.
+    :param placeholder: the member that a ``groupOfNames`` keeps when it is empty, a DN.
     """
 
-    def __init__(self, settings: LdapSettings, profile: Profile, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        settings: LdapSettings,
+        profile: Profile,
+        placeholder: str = "cn=placeholder",
+        clock: Clock = monotonic,
+    ) -> None:
+        self.profile = profile
+        self.placeholder = placeholder
         self._settings = settings
-        self._profile = profile
         self._clock = clock
+        self._attributes = profile.attributes()
 
     def add(self, dn: str, field: str, value: str) -> bool:
         """Add one value; tell whether it is new.
 
         :param dn: of the group. ``field``: a canonical one of several values, such as ``denied_addresses``.
         """
-        addition = self._addition(dn, field, value)
+        written = self.change(dn, (Values(field, (value,)),))
+        return isinstance(written, Written) and bool(written.differences)
+
+    def change(self, dn: str, changes: Sequence[Change]) -> Outcome:
+        """Make changes to a group in one step: all of them or none.
+
+        :returns: what has changed, or which single value somebody else has changed since it was looked at.
+        """
+        if all(isinstance(change, Values) and not change.add + change.remove for change in changes):
+            return Written()
+        # What the profile can't write needs no server to be refused.
+        planned(self.profile, Entry("", dn), changes)
+        differences: list[Difference] = []
+
+        def once(session: WriterSession) -> Outcome:
+            return self._changed(session, dn, changes, differences)
+
+        def afterwards(lost: Lost) -> Outcome:
+            return self._change_found(dn, changes, differences, lost)
+
+        return self._somewhere(once, afterwards)
+
+    def read(self, dn: str) -> Entry | None:
+        """Return an entry as the first server that answers has it; None where it has none."""
+
+        def never(lost: Lost) -> Entry | None:
+            raise DirectoryUnavailable(str(lost)) from lost
+
+        return self._somewhere(lambda session: session.entry(dn, self._attributes), never)
+
+    def create(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bool:
+        """Make an entry; tell whether it is new: False where there is one of this name."""
+
+        def once(session: WriterSession) -> bool:
+            answer = session.add(dn, attributes)
+            if answer.code not in (SUCCESS, _ENTRY_EXISTS):
+                self._refuse(session, answer, dn, tuple(attributes))
+            return answer.code == SUCCESS
+
+        def afterwards(lost: Lost) -> bool:
+            entry = self._found(dn, lost, attributes)
+            if entry is None or not _holds(entry, attributes):
+                raise OutcomeUnknown(f"{lost}; {dn} is not there so far")
+            return True
+
+        return self._somewhere(once, afterwards)
+
+    def delete(self, dn: str, version: bytes = b"") -> bool:
+        """Remove an entry; False where there is none.
+
+        :param version: its ``entryCSN`` when it was looked at: another one is refused, where the server can tell.
+        """
+
+        def once(session: WriterSession) -> bool:
+            answer = session.delete(dn, version)
+            if answer.code == _ASSERTION_FAILED:
+                raise WriteRefused(f"{dn} has been changed meanwhile; look again before it is deleted")
+            if answer.code not in (SUCCESS, NO_SUCH_OBJECT):
+                self._refuse(session, answer, dn, ())
+            return answer.code == SUCCESS
+
+        def afterwards(lost: Lost) -> bool:
+            if self._found(dn, lost) is not None:
+                raise OutcomeUnknown(f"{lost}; {dn} is still there so far")
+            return True
+
+        return self._somewhere(once, afterwards)
+
+    def _somewhere(
+        self, once: Callable[[WriterSession], Found], afterwards: Callable[[Lost], Found]
+    ) -> Found:
+        """Ask the servers in turn until one takes it; look afterwards where an answer was lost."""
         if not self._settings.urls or any(url.startswith("ldif:") for url in self._settings.urls):
             raise WriteRefused("read-only: the directory is an LDIF file")
         failures: list[ReadFailed] = []
         for url in self._settings.urls:
             try:
                 with LdapConnection.open(url, self._settings, self._clock) as connection:
-                    return self._added(connection, dn, addition)
+                    return once(WriterSession(connection, self._settings, self._clock))
+            except Lost as lost:
+                return afterwards(lost)
             except ReadFailed as error:
                 failures.append(error)
         words = "; ".join(map(str, failures))
         raise WriteRefused(words) if all(map(_final, failures)) else DirectoryUnavailable(words)
 
-    def _addition(self, dn: str, field: str, value: str) -> Addition:
-        try:
-            mapped = self._profile.mapped(field)
-        except KeyError:
-            raise WriteRefused(f"{field}: no field of a group") from None
-        for source in mapped.sources if mapped.writable and value else ():
-            # Only what reads back as the same value is written.
-            for spelt in (value, (source.prefix or "") + value):
-                if _reads(source, dn, spelt) == value:
-                    return Addition(source.attribute, (spelt,))
-        raise WriteRefused(f"the profile {self._profile.name} can't write {value!r} as {field}")
+    def _changed(
+        self, session: WriterSession, dn: str, changes: Sequence[Change], differences: list[Difference]
+    ) -> Outcome:
+        """Plan and write until nobody has come between; ``differences`` gets what was last asked for."""
+        answer, refused, again = Answer(SUCCESS, ""), None, 0
+        for _ in range(_ATTEMPTS):
+            entry = session.entry(dn, self._attributes)
+            if entry is None:
+                raise WriteRefused(f"{session.url}: no such entry: {dn}")
+            plan = planned(self.profile, entry, changes, self.placeholder)
+            if isinstance(plan, Meanwhile) or not plan.modifications:
+                return plan if isinstance(plan, Meanwhile) else Written()
+            version = entry.attributes.get(VERSION, (b"",))[0]
+            again = again + 1 if (plan, version) == refused else 0
+            # Where no version shows that nobody came between, two who undo each other could look like nobody.
+            if again > (0 if version else _REPEATS):
+                self._refuse(session, answer, dn, plan.attributes)
+            differences[:] = plan.differences
+            answer = self._sent(session, entry, plan)
+            if answer.code == SUCCESS:
+                return Written(plan.differences)
+            if answer.code not in _PERHAPS_MEANWHILE | {_ASSERTION_FAILED}:
+                self._refuse(session, answer, dn, plan.attributes)
+            refused = (plan, version) if answer.code in _PERHAPS_MEANWHILE else None
+        raise DirectoryUnavailable(f"{session.url}: others change {dn} all the time")
 
-    def _added(self, connection: LdapConnection, dn: str, addition: Addition) -> bool:
-        code, text = self._modify(connection, dn, (addition,))
-        if code == _CLASS_VIOLATION:
-            code, text = self._with_class(connection, dn, addition) or (code, text)
-        if code in (_REFERRAL, _BUSY, _UNAVAILABLE):
-            # Another server of the list may take it.
-            raise Refused(f"{connection.url}: modify", code, text)
-        if code not in (_SUCCESS, _EXISTS):
-            words = _WORDS.get(code, f"result code {code}")
-            raise WriteRefused(f"{connection.url}: {words}{': ' if text else ''}{text}")
-        return code == _SUCCESS
+    def _sent(self, session: WriterSession, entry: Entry, plan: Plan) -> Answer:
+        version = entry.attributes.get(VERSION, (b"",))[0] if plan.guarded else b""
+        answer = session.modify(entry.dn, plan.modifications, version)
+        if answer.code != _CLASS_VIOLATION:
+            return answer
+        wanted = self._missing_class(session, entry, plan)
+        if not wanted:
+            return answer
+        more = Modification(Operation.ADD, "objectClass", (wanted.encode(),))
+        return session.modify(entry.dn, (more, *plan.modifications), version)
 
-    def _modify(
-        self, connection: LdapConnection, dn: str, additions: tuple[Addition, ...]
-    ) -> tuple[int, str]:
-        until = self._clock() + self._settings.operation_timeout
-        number = connection.number()
-        connection.send(modify_request(number, dn, additions))
-        answer = connection.expect(number, until, "modify")
-        if answer.tag != MODIFIED:
-            raise Incomplete(f"{connection.url}: a wrong answer to modify")
-        final = result(answer.body)
-        return final.code, final.text
-
-    def _with_class(self, connection: LdapConnection, dn: str, addition: Addition) -> tuple[int, str] | None:
-        """Try again with the auxiliary class that holds the attribute; None where there is no such class."""
-        session = LdapSession(connection, self._settings, self._clock)
-        found = (session.read(dn, ("subschemaSubentry",)) or {}).get("subschemasubentry", ())
-        if not found:
-            return None
-        schema = session.read(found[0].decode("utf-8", "replace"), ("objectClasses",)) or {}
-        descriptions = (raw.decode("utf-8", "replace") for raw in schema.get("objectclasses", ()))
-        names = sorted(classes_with(addition.attribute, descriptions), key=self._unknown)
-        if not names:
-            return None
-        return self._modify(connection, dn, (Addition("objectClass", (names[0],)), addition))
+    def _missing_class(self, session: WriterSession, entry: Entry, plan: Plan) -> str:
+        """Return the auxiliary class that would hold what is added, empty where there is none."""
+        there = {raw.decode("utf-8", "replace").lower() for raw in entry.attributes.get("objectclass", ())}
+        for each in plan.modifications:
+            attribute = each.attribute.partition(";")[0]
+            if each.operation is Operation.ADD:
+                names = [name for name in session.classes(entry.dn, attribute) if name.lower() not in there]
+                if names:
+                    return min(names, key=self._unknown)
+        return ""
 
     def _unknown(self, name: str) -> bool:
         """Tell whether a class is none by which the profile knows groups: those come last."""
-        return f"(objectclass={name.lower()})" not in self._profile.filter().lower()
+        return f"(objectclass={name.lower()})" not in self.profile.filter().lower()
+
+    def _change_found(
+        self, dn: str, changes: Sequence[Change], differences: Sequence[Difference], lost: Lost
+    ) -> Outcome:
+        entry = self._found(dn, lost)
+        plan = None if entry is None else planned(self.profile, entry, changes, self.placeholder)
+        if not isinstance(plan, Plan) or plan.modifications:
+            raise OutcomeUnknown(f"{lost}; the change to {dn} is not there so far")
+        return Written(tuple(differences))
+
+    def _found(
+        self, dn: str, lost: Lost, attributes: Mapping[str, Sequence[bytes]] | None = None
+    ) -> Entry | None:
+        """Return an entry on a new connection, after an answer was lost."""
+        asked = (*self._attributes, *(attributes or ()))
+
+        def never(again: Lost) -> Entry | None:
+            raise DirectoryUnavailable(str(again)) from again
+
+        try:
+            return self._somewhere(lambda session: session.entry(dn, asked), never)
+        except (DirectoryUnknown, WriteRefused) as error:
+            raise OutcomeUnknown(f"{lost}; whether {dn} was changed can't be told: {error}") from error
+
+    def _refuse(self, session: WriterSession, answer: Answer, dn: str, attributes: Sequence[str]) -> NoReturn:
+        words = _WORDS.get(answer.code, f"result code {answer.code}")
+        what = (
+            f" to change {', '.join(attributes)}"
+            if answer.code == _INSUFFICIENT_ACCESS and attributes
+            else ""
+        )
+        raise WriteRefused(f"{session.url}: {words}{what}: {answer.text or dn}")
+
+
+def _holds(entry: Entry, attributes: Mapping[str, Sequence[bytes]]) -> bool:
+    there = {name: {raw.lower() for raw in raws} for name, raws in entry.attributes.items()}
+    return all(
+        {raw.lower() for raw in raws} <= there.get(name.lower(), set()) for name, raws in attributes.items()
+    )
 
 
 def _final(failure: ReadFailed) -> bool:
     """Tell whether a server has said no for good: a wrong password, a replica that only refers to another."""
-    return isinstance(failure, Refused) and failure.code not in (_BUSY, _UNAVAILABLE)
-
-
-def _reads(source: Source, dn: str, spelt: str) -> str | None:
-    try:
-        return source.read(Entry("", dn), spelt.encode())
-    except BadValue:
-        return None
+    return isinstance(failure, Refused) and failure.code not in (BUSY, UNAVAILABLE)

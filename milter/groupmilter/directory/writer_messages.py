@@ -1,46 +1,102 @@
-"""LDAP's modify request as octets, and the object classes that a server's schema offers. Pure.
+"""LDAP's requests that write, as octets, and the object classes that a server's schema offers. Pure.
 
-Sources: RFC 4511 section 4.6 (modify) and 5.1 (BER), RFC 4512 section 4.1.1 (object class descriptions).
+Sources: RFC 4511 sections 4.1.9 (results), 4.6 (modify), 4.7 (add), 4.8 (delete) and 5.1 (BER), RFC 4528 (assertion
+control), RFC 4512 section 4.1.1 (object class descriptions).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
-from groupmilter.directory.ldap_messages import tlv
+from groupmilter.directory.ldap_messages import SearchControl, elements, tlv
 
 MODIFIED = 0x67
+ADDED = 0x69
+DELETED = 0x6B
+ASSERTION = "1.3.6.1.1.12"
 
-_SEQUENCE, _SET, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x31, 0x02, 0x04, 0x0A
-_MODIFY = 0x66
-_ADD = b"\x00"
+_SEQUENCE, _SET, _BOOLEAN, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x31, 0x01, 0x02, 0x04, 0x0A
+_CONTROLS = 0xA0
+_MODIFY, _ADD, _DELETE = 0x66, 0x68, 0x4A
+_EQUALITY_MATCH = 0xA3
+_REFERRAL = 0xA3
 _QUOTED = re.compile(r"'([^']*)'")
 _MAY = re.compile(r"\b(?:MAY|MUST)\s+(?:\(([^)]*)\)|([\w.;-]+))")
 
 
+class Operation(IntEnum):
+    """What becomes of the values of a modification, as RFC 4511 numbers it; nothing is ever replaced as a whole."""
+
+    ADD = 0
+    DELETE = 1
+
+
 @dataclass(frozen=True, slots=True)
-class Addition:
-    """Values to be added to one attribute of an entry; what else it holds stays."""
+class Modification:
+    """Values that come to one attribute of an entry, or leave it; what else it holds stays."""
 
+    operation: Operation
     attribute: str
-    values: tuple[str, ...]
+    values: tuple[bytes, ...]
 
 
-def modify_request(number: int, dn: str, additions: Sequence[Addition]) -> bytes:
-    """Encode a modify request that adds values, all of them or none."""
-    changes = b"".join(map(_change, additions))
+def modify_request(
+    number: int, dn: str, modifications: Sequence[Modification], controls: Sequence[SearchControl] = ()
+) -> bytes:
+    """Encode a modify request: all of it happens, or nothing."""
+    changes = b"".join(
+        tlv(_SEQUENCE, tlv(_ENUMERATED, bytes((each.operation,))) + _attribute(each.attribute, each.values))
+        for each in modifications
+    )
     operation = tlv(_MODIFY, tlv(_OCTETS, dn.encode()) + tlv(_SEQUENCE, changes))
+    return _request(number, operation, controls)
+
+
+def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Encode an add request for an entry with these attributes."""
+    content = b"".join(_attribute(name, values) for name, values in attributes.items())
+    operation = tlv(_ADD, tlv(_OCTETS, dn.encode()) + tlv(_SEQUENCE, content))
+    return _request(number, operation, ())
+
+
+def delete_request(number: int, dn: str, controls: Sequence[SearchControl] = ()) -> bytes:
+    """Encode a delete request."""
+    return _request(number, tlv(_DELETE, dn.encode()), controls)
+
+
+def assertion(attribute: str, value: bytes) -> SearchControl:
+    """Return the control that lets an operation happen only while an attribute has a value (RFC 4528)."""
+    filter_ = tlv(_EQUALITY_MATCH, tlv(_OCTETS, attribute.encode()) + tlv(_OCTETS, value))
+    return (ASSERTION, True, filter_)
+
+
+def referral(body: bytes) -> str:
+    """Return where a result refers to, empty where it refers nowhere (RFC 4511 section 4.1.10)."""
+    for tag, start, end in elements(body, 0, len(body)):
+        if tag == _REFERRAL:
+            return ", ".join(body[s:e].decode("utf-8", "replace") for _, s, e in elements(body, start, end))
+    return ""
+
+
+def _request(number: int, operation: bytes, controls: Sequence[SearchControl]) -> bytes:
     # A positive INTEGER whose first bit is set takes one octet more (X.690 section 8.3).
     digits = number.to_bytes(number.bit_length() // 8 + 1, "big")
-    return tlv(_SEQUENCE, tlv(_INTEGER, digits) + operation)
+    carried = b"".join(map(_control, controls))
+    return tlv(_SEQUENCE, tlv(_INTEGER, digits) + operation + (tlv(_CONTROLS, carried) if carried else b""))
 
 
-def _change(addition: Addition) -> bytes:
-    values = b"".join(tlv(_OCTETS, value.encode()) for value in addition.values)
-    attribute = tlv(_OCTETS, addition.attribute.encode()) + tlv(_SET, values)
-    return tlv(_SEQUENCE, tlv(_ENUMERATED, _ADD) + tlv(_SEQUENCE, attribute))
+def _control(control: SearchControl) -> bytes:
+    oid, critical, value = control
+    parts = tlv(_OCTETS, oid.encode()) + tlv(_BOOLEAN, b"\xff" if critical else b"\x00")
+    return tlv(_SEQUENCE, parts + (b"" if value is None else tlv(_OCTETS, value)))
+
+
+def _attribute(name: str, values: Iterable[bytes]) -> bytes:
+    held = b"".join(tlv(_OCTETS, value) for value in values)
+    return tlv(_SEQUENCE, tlv(_OCTETS, name.encode()) + tlv(_SET, held))
 
 
 def classes_with(attribute: str, descriptions: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,127 @@
+"""One connection to a server that takes changes: reading an entry as it is now, and writing with the answer kept.
+
+A request that was sent and not answered raises `Lost`: it may have happened. Answers by which another server should be
+tried (busy, unavailable, a referral, which is never followed) are `Refused`; all others are returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from groupmilter.directory.entry import Entry
+from groupmilter.directory.ldap_connection import Clock, LdapConnection
+from groupmilter.directory.ldap_messages import SearchControl, result
+from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused
+from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.writer_messages import (
+    ADDED,
+    ASSERTION,
+    DELETED,
+    MODIFIED,
+    Modification,
+    add_request,
+    assertion,
+    classes_with,
+    delete_request,
+    modify_request,
+    referral,
+)
+
+SUCCESS = 0
+REFERRAL = 10
+NO_SUCH_OBJECT = 32
+BUSY, UNAVAILABLE = 51, 52
+VERSION = "entrycsn"
+
+
+class Lost(Exception):
+    """A change was sent and no answer came: whether it happened is not known. The message says what came instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A server's answer to a change: result code (RFC 4511 appendix A) and its words."""
+
+    code: int
+    text: str
+
+
+class WriterSession:
+    """One open connection. For one operation at a time; of no use after a failure."""
+
+    def __init__(self, connection: LdapConnection, settings: LdapSettings, clock: Clock) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._clock = clock
+        self._reading = LdapSession(connection, settings, clock)
+        self._asserts: bool | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return self._connection.url
+
+    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
+        """Return an entry as this server has it, with its version; None where there is none."""
+        asked = tuple(dict.fromkeys((*attributes, "objectClass", VERSION)))
+        try:
+            return next(self._reading.search(dn, "base", "(objectClass=*)", asked), None)
+        except Refused as error:
+            if error.code == NO_SUCH_OBJECT:
+                return None
+            raise
+
+    def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
+        """Change an entry; with a version only while it still has that one, where the server can tell (RFC 4528)."""
+        controls = self._only_while(version)
+        return self._written(
+            "modify", MODIFIED, lambda number: modify_request(number, dn, modifications, controls)
+        )
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> Answer:
+        """Make an entry."""
+        return self._written("add", ADDED, lambda number: add_request(number, dn, attributes))
+
+    def delete(self, dn: str, version: bytes = b"") -> Answer:
+        """Remove an entry; ``version`` as for `modify`."""
+        controls = self._only_while(version)
+        return self._written("delete", DELETED, lambda number: delete_request(number, dn, controls))
+
+    def classes(self, dn: str, attribute: str) -> tuple[str, ...]:
+        """Return the auxiliary classes that may hold an attribute, as the schema that governs an entry says."""
+        found = (self._reading.read(dn, ("subschemaSubentry",)) or {}).get("subschemasubentry", ())
+        if not found:
+            return ()
+        schema = self._reading.read(found[0].decode("utf-8", "replace"), ("objectClasses",)) or {}
+        return classes_with(
+            attribute, (raw.decode("utf-8", "replace") for raw in schema.get("objectclasses", ()))
+        )
+
+    def _only_while(self, version: bytes) -> tuple[SearchControl, ...]:
+        if not version:
+            return ()
+        if self._asserts is None:
+            self._asserts = ASSERTION in self._reading.capabilities().controls
+        return (assertion(VERSION, version),) if self._asserts else ()
+
+    def _written(self, what: str, tag: int, request: Callable[[int], bytes]) -> Answer:
+        number = self._connection.number()
+        until = self._clock() + self._settings.operation_timeout
+        try:
+            self._connection.send(request(number))
+            received = self._connection.expect(number, until, what)
+            if received.tag != tag:
+                raise Incomplete(f"{self.url}: a wrong answer to {what}")
+            final = result(received.body)
+            elsewhere = referral(received.body)
+        except ReadFailed as error:
+            raise Lost(str(error)) from error
+        if final.code == REFERRAL:
+            words = f"{final.text} (a read-only replica; it refers to {elsewhere or 'nobody'}, which is not followed:"
+            raise Refused(
+                f"{self.url}: {what}", REFERRAL, f"{words} directory.write.url names who takes changes)"
+            )
+        if final.code in (BUSY, UNAVAILABLE):
+            raise Refused(f"{self.url}: {what}", final.code, final.text)
+        return Answer(final.code, final.text)
