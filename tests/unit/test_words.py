@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupmilter.mail.words import decoded
+from groupmilter.mail.words import decoded, encoded
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,15 @@ def test_decoded(text: str, read: str | None) -> None:
 def test_never_raises(text: str) -> None:
     read = decoded(text)
     assert read is None or isinstance(read, str)
+
+
+@pytest.mark.parametrize(
+    "text", ["plain text", "Très important", "é" * 300, "日本語 " * 40 + "日", "a" * 500]
+)
+def test_encoded_is_ascii_and_reads_as_it_was(text: str) -> None:
+    value = encoded(text)
+    assert value.isascii()
+    assert not text.isascii() or value == text
+    assert all(len(line) <= 76 for line in value.split("\n")) or text.isascii()
+    assert all(line.startswith(" ") for line in value.split("\n")[1:])
+    assert decoded(value.replace("\n", "")) == text

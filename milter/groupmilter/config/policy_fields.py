@@ -20,6 +20,14 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _RULE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
+# A second one would change the author, the text or a proof, or be taken for a trace of ours.
+_OTHERS_FIELDS = frozenset(
+    {
+        "authentication-results", "bcc", "cc", "date", "delivered-to", "dkim-signature", "from", "in-reply-to",
+        "message-id", "mime-version", "received", "received-spf", "references", "reply-to", "return-path", "sender",
+        "subject", "to", "x-groupmilter-loop",
+    }
+)  # fmt: skip
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _ENHANCED = re.compile(r"5\.[0-9]{1,3}\.[0-9]{1,3}")
 
@@ -85,6 +93,15 @@ def _field_name(name: str) -> str:
     return name
 
 
+def _tag_name(name: str) -> str:
+    lower = name.lower()
+    if lower in _OTHERS_FIELDS or lower.startswith(("arc-", "content-", "resent-")):
+        raise ValueError(
+            f"wants the name of a field of your own: {name} is the sender's or another program's"
+        )
+    return name
+
+
 def _chain_name(name: str) -> str:
     if name not in RULES:
         raise ValueError(f"no such rule; the chain knows {', '.join(RULES)}")
@@ -146,6 +163,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 SenderClasses = Annotated[tuple[Annotated[SenderClass, BeforeValidator(_sender_class)], ...], Listing]
 Strengths = Annotated[tuple[Annotated[Strength, BeforeValidator(_strength)], ...], Listing]
 FieldName = Annotated[str, AfterValidator(_field_name)]
+TagName = Annotated[FieldName, AfterValidator(_tag_name)]
 RuleName = Annotated[str, AfterValidator(_rule_name)]
 Chain = Annotated[tuple[Annotated[str, AfterValidator(_chain_name)], ...], Listing]
 Contact = Annotated[Line, AfterValidator(_contact)]

@@ -29,6 +29,7 @@ from groupmilter.config.policy_fields import (
     SenderClasses,
     Situation,
     Strengths,
+    TagName,
     Texts,
     Zone,
 )
@@ -121,7 +122,7 @@ class AcceptAction(_Section):
 class TagAction(_Section):
     """Add a header field and go on with the next rule."""
 
-    name: FieldName
+    name: TagName
     value: Line
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 from email.errors import HeaderParseError
-from email.header import decode_header
+from email.header import Header, decode_header
 
 # Codecs that are no charset of a mail, or take their time.
 _NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
@@ -22,6 +22,11 @@ def in_charset(octets: bytes, charset: str | None) -> str:
         return octets.decode(codec.name, "replace")
     except (LookupError, ValueError):
         return octets.decode("utf-8", "replace")
+
+
+def encoded(text: str) -> str:
+    """Return one line of text as the value of a header field: beyond ASCII as encoded words, folded."""
+    return text if text.isascii() else Header(text, "utf-8", maxlinelen=75).encode(linesep="\n")
 
 
 def decoded(text: str) -> str | None:

@@ -7,6 +7,7 @@ import hashlib
 from groupmilter.groups.group import Group
 from groupmilter.mail.action import AddHeader
 from groupmilter.mail.reply import Reply
+from groupmilter.mail.words import encoded
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, miss, pending
 from groupmilter.policy.conditions import any_glob
 from groupmilter.policy.facts import Count, Facts
@@ -32,7 +33,7 @@ def site_rules(case: Case) -> Ruling:
         if not holds:
             continue
         if isinstance(rule.then, TagThen):
-            tags.append(AddHeader(rule.then.name, rule.then.value))
+            tags.append(AddHeader(rule.then.name, encoded(rule.then.value)))
             continue
         if isinstance(rule.then, AcceptThen):
             return Ruling(Answer.HIT, f"{rule.name} accepts", None, tuple(tags))
