@@ -19,7 +19,7 @@ from typing import Self
 from tests.support.dns import Dns
 
 from groupmilter.authentication.alignment import Alignment, alignment
-from groupmilter.authentication.evidence import Evidence, Field
+from groupmilter.authentication.evidence import Evidence, parted
 from groupmilter.authentication.identity import Connection, Proofs
 from groupmilter.authentication.proof import Bounds, Prover, Relay
 from groupmilter.authentication.resolver import Resolver, resolver
@@ -44,20 +44,11 @@ def evidence(
     message: bytes, *, sender: str = SENDER, client: str = CLIENT, helo: str = "mx.outside.example"
 ) -> Evidence:
     """A message as the collector hands it on: the author is who its one From field names alone."""
-    head, _, body = message.partition(b"\r\n\r\n")
-    fields: list[Field] = []
-    for line in (head + b"\r\n").splitlines(keepends=True):
-        if line[:1] in b" \t" and fields:
-            name, value = fields[-1]
-            fields[-1] = (name, value + line)
-        else:
-            name, _, value = line.partition(b":")
-            fields.append((name, value))
-    folded = tuple((name, value.removesuffix(b"\r\n").replace(b"\r\n", b"\n")) for name, value in fields)
-    froms = [value.decode("utf-8", "surrogateescape") for name, value in folded if name.lower() == b"from"]
+    fields, body = parted(message)
+    froms = [value.decode("utf-8", "surrogateescape") for name, value in fields if name.lower() == b"from"]
     named = mailboxes(froms[0]) if len(froms) == 1 else None
     author = named[0] if named is not None and len(named) == 1 else ""
-    return Evidence(Connection(client, helo=helo), sender, author, folded, lambda: body)
+    return Evidence(Connection(client, helo=helo), sender, author, fields, lambda: body)
 
 
 @dataclass(slots=True)

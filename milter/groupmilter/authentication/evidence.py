@@ -35,6 +35,22 @@ class Evidence:
         return tuple(value for written, value in self.fields if written.strip().lower() == name)
 
 
+def parted(message: bytes) -> tuple[tuple[Field, ...], bytes]:
+    """Return the header fields of a message and its body, as an MTA hands them on.
+
+    :param message: octets with CRLF line ends; what stands in the header without a colon is left out.
+    """
+    head, _, body = message.partition(b"\r\n\r\n")
+    fields: list[Field] = []
+    for line in head.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if line[:1] in (b" ", b"\t") and fields:
+            fields[-1] = (fields[-1][0], fields[-1][1] + b"\n" + line)
+        elif colon:
+            fields.append((name.rstrip(), value))
+    return tuple(fields), body
+
+
 def supposed(evidence: Evidence, suppose: Proofs) -> Proofs:
     """Return what would be proven of a message, were this so: for rehearsals, which ask no DNS.
 

@@ -172,7 +172,7 @@ class _Case:
             if (targets := tuple(d for d in self.wanted if self.prover.alignment.related(one.domain, d)))
         ]
         if not candidates:
-            self.because.append("no DKIM signature of a domain of the author's or sender's")
+            self.because.append("no DKIM signature of the author's or sender's domain")
             return
         hashed = _Hashes(self.evidence.body() if self.evidence.body is not None else None)
         if hashed.body is None or len(hashed.body) > self.prover.bounds.octets:

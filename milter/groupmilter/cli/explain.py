@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from groupmilter.authentication.identity import Proofs
+    from groupmilter.config.reload import Configuration
     from groupmilter.rehearsal.case import Message
+    from groupmilter.rehearsal.run import Prove
 
 SOMEWHERE = "203.0.113.1"
 """The client where none is named: an address of nobody's (RFC 5737), so somebody on the Internet."""
@@ -49,7 +52,10 @@ SizeOption = Annotated[int | None, typer.Option(metavar="OCTETS", min=1, help="T
 MessageOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", exists=True, dir_okay=False, help="A message whose header and size are used."
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A message: its header and size are used, and what DKIM and SPF prove of it is looked up in DNS.",
     ),
 ]
 DkimOption = Annotated[
@@ -88,9 +94,25 @@ def explain(
     headed = header(sender.strip("<>"), tuple(to), tuple(author or ()), message)
     proofs = Proofs(frozenset(dkim or ()), frozenset(spf or ()))
     made = sent("" if local else client, login, sender.strip("<>"), tuple(to), size, headed, proofs)
-    with opened(call.configuration()) as view:
-        explanation = explained(made, view.site)
+    # An author of one's own would break every signature of the file.
+    live = message is not None and not (dkim or spf or author)
+    made = replace(made, content=with_crlf(message)) if live and message is not None else made
+    configuration = call.configuration()
+    with opened(configuration) as view:
+        explanation = explained(made, view.site, proving(configuration) if live else None)
     call.terminal.show(shape(explanation), lambda console: draw(console, explanation))
+
+
+def proving(configuration: Configuration) -> Prove:
+    """Return what looks proofs up, as the milter does."""
+    from groupmilter.bootstrap.proving import prover
+
+    return prover(configuration).prove
+
+
+def with_crlf(file: Path) -> bytes:
+    """Return a message's octets with the line ends of SMTP."""
+    return file.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _require_address(client: str) -> None:

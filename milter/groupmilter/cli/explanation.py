@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from groupmilter.mail.reply import Reply
     from groupmilter.mta.site import Site
     from groupmilter.rehearsal.case import Message, Observed
+    from groupmilter.rehearsal.run import Prove
 
 _STYLES = {
     "expand": "green",
@@ -57,15 +58,16 @@ class Explanation:
     chain: tuple[str, ...]
 
 
-def explained(message: Message, site: Site) -> Explanation:
+def explained(message: Message, site: Site, prove: Prove | None = None) -> Explanation:
     """Play a message; nothing is counted, and the storm guard finds no earlier mail.
 
+    :param prove: what is proven of it; None for what it supposes itself.
     :raises DirectoryUnknown: where there is no usable mirror.
     """
     from groupmilter.mta.counters import Counters
     from groupmilter.rehearsal.run import play
 
-    transcript = play(message, site, Counters(1 << 8))
+    transcript = play(message, site, Counters(1 << 8), prove)
     identity = transcript.facts.identity if transcript.facts is not None else _at_rcpt(message, site)
     answer = transcript.decision.answer if transcript.decision is not None else None
     return Explanation(message, identity, transcript.observed, answer, site.settings.chain)
@@ -101,6 +103,13 @@ def who(identity: Identity) -> str:
             return f"nobody: neither login nor proof{claim}"
 
 
+def _whence(identity: Identity) -> str:
+    """Return where the strength comes from, as far as DKIM and SPF have to do with it."""
+    if identity.unasked:
+        return "; nothing hangs on a proof by DKIM or SPF, so none was looked for"
+    return f": {identity.because}" if identity.because else ""
+
+
 def word(disposition: Disposition) -> str:
     """Return a disposition in one word, as JSON has it."""
     words: dict[type, str] = {
@@ -130,6 +139,7 @@ def shape(explanation: Explanation) -> dict[str, object]:
             "person": identity.person.dn if identity.person is not None else None,
             "addresses": identity.addresses,
             "authenticated": identity.authenticated,
+            "because": identity.because,
             "text": who(identity),
         },
         "answer": None if explanation.answer is None else str(explanation.answer),
@@ -176,7 +186,9 @@ def draw(console: Console, explanation: Explanation) -> None:
     console.print(plain(f"From    {message.sender or '<> (the null sender)'}"))
     console.print(plain(f"Client  {message.client or 'none: local submission'}"))
     console.print(plain(f"Sender  {who(identity)}"))
-    console.print(plain(f"        strength {identity.strength}"), style="dim")
+    console.print(
+        plain(f"        strength {identity.strength}{_whence(identity)}"), style="dim", soft_wrap=True
+    )
     for observed in explanation.observed:
         _draw_recipient(console, observed, explanation)
     if explanation.answer is not None and len(explanation.observed) > 1:

@@ -46,6 +46,7 @@ class Message:
     :param size: octets of header fields and body, None where it doesn't matter.
     :param declared: whether SIZE= says so.
     :param fields: the header, in order.
+    :param content: the whole message, where there is one: its octets with CRLF line ends. ``fields`` is its header.
     :param expected: by recipient; those not named may become anything.
     :param line: where the message stands in its file.
     """
@@ -59,6 +60,7 @@ class Message:
     fields: tuple[tuple[str, str], ...]
     proofs: Proofs = Proofs()
     time: datetime = NOON
+    content: bytes | None = None
     expected: tuple[tuple[str, Outcome], ...] = ()
     line: int = 0
 

@@ -6,11 +6,11 @@ guard and rate limits count within one case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from groupmilter.authentication.evidence import supposed
-from groupmilter.authentication.identity import Connection
+from groupmilter.authentication.evidence import Evidence, parted, supposed
+from groupmilter.authentication.identity import Connection, Proofs
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
@@ -33,6 +33,8 @@ from groupmilter.policy.facts import Facts
 from groupmilter.policy.replies import reply_for
 from groupmilter.rehearsal.case import Case, Difference, Message, Observed, Outcome, Result
 from groupmilter.rehearsal.cases import plain
+
+Prove = Callable[[Evidence], Proofs]
 
 
 def rehearse(case: Case, site: Site) -> Result:
@@ -63,15 +65,16 @@ class Transcript:
     decision: Decision | None = None
 
 
-def play(message: Message, site: Site, counters: Counters) -> Transcript:
+def play(message: Message, site: Site, counters: Counters, prove: Prove | None = None) -> Transcript:
     """Send one message.
 
     :param counters: what the storm guard has counted so far; an accepted message counts.
+    :param prove: what is proven of it; None for what the message itself supposes.
     """
     now = message.time.timestamp()
     pinned = replace(
         site,
-        prove=lambda evidence: supposed(evidence, message.proofs),
+        prove=prove or (lambda evidence: supposed(evidence, message.proofs)),
         counts=lambda: CountsNow(counters, now),
         clock=lambda: message.time,
     )
@@ -105,9 +108,7 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
         return Transcript(
             tuple(_one(Verdict(r, Passed()), Outcome(passed=True)) for r in collector.recipients)
         )
-    for name, value in message.fields:
-        collector.header(name, b" " + value.encode("utf-8", "surrogateescape"))
-    collector.octets += len(message.body()) if collector.groups else 0
+    _hand_over(message, collector)
     try:
         facts, decision = collector.end()
     except DirectoryUnknown:
@@ -117,6 +118,19 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
     proven = facts.may_be_told
     seen = (_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts)
     return Transcript(tuple(seen), facts, decision)
+
+
+def _hand_over(message: Message, collector: Collector) -> None:
+    """Give the collector header and body: octet for octet where there are octets, else lines that make up the size."""
+    if message.content is not None:
+        fields, body = parted(message.content)
+        for written, octets in fields:
+            collector.header(written.decode("utf-8", "surrogateescape"), octets)
+        collector.body(body)
+        return
+    for name, value in message.fields:
+        collector.header(name, b" " + value.encode("utf-8", "surrogateescape"))
+    collector.octets += len(message.body()) if collector.groups else 0
 
 
 def _unknown(collector: Collector) -> Transcript:
