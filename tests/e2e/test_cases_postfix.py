@@ -36,7 +36,7 @@ from tests.support.smtp_client import SmtpReply
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Kind, digest
-from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender
+from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender, InsertHeader
 from groupmilter.mail.address import domain_of
 from groupmilter.policy.disposition import Deferred, Refused
 from groupmilter.policy.plan import LOOP_HEADER
@@ -216,7 +216,7 @@ class Delivery:
         changed = [one for one in actions if isinstance(one, ChangeSender)]
         for sunk in self.sunk:
             self.sender_is(sunk.sender, changed=bool(changed))
-            for header in (one for one in actions if isinstance(one, AddHeader)):
+            for header in (one for one in actions if isinstance(one, AddHeader | InsertHeader)):
                 self.header_is(sunk, header)
         for held in self.site.held():
             self.sender_is(return_path(held), changed=bool(changed))
@@ -231,7 +231,7 @@ class Delivery:
         assert ticket is not None
         assert ticket.kind is Kind.BOUNCE
 
-    def header_is(self, sunk: SunkMessage, header: AddHeader) -> None:
+    def header_is(self, sunk: SunkMessage, header: AddHeader | InsertHeader) -> None:
         """One header of the plan is there; the digests in the loop trace are of slapd's own UUIDs."""
         text = sunk.content.partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ").decode("utf-8", "replace")
         lines = [line for line in text.split("\r\n") if line.startswith(f"{header.name}: ")]

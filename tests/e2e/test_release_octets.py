@@ -20,7 +20,6 @@ from groupmilter.moderation.mailbox import Folder, Maildir
 CLIENT = "client@outside.example"
 MEMBERS = [BOB, PIERRE]
 OURS = (
-    b"X-Groupmilter-Loop",
     b"List-Id",
     b"List-Post",
     b"List-Owner",
@@ -238,9 +237,9 @@ def copies(site: Moderated, mark: str) -> tuple[SunkMessage, SunkMessage]:
 
 
 def untraced(octets: bytes) -> bytes:
-    """The message without the Received fields that MTAs put on top."""
-    while octets.startswith(b"Received:"):
-        octets = re.sub(rb"\AReceived:[^\n]*\n(?:[ \t][^\n]*\n)*", b"", octets)
+    """The message without the fields that MTAs, and we with them, put on top."""
+    while octets.startswith((b"Received:", b"X-Groupmilter-Loop:")):
+        octets = re.sub(rb"\A[\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*", b"", octets)
     return octets
 
 
@@ -249,7 +248,7 @@ def body(copy: SunkMessage) -> bytes:
 
 
 def unchanged(direct: SunkMessage, released: SunkMessage) -> bool:
-    """Whether a released copy is the direct one, with our own fields between the sender's header and the body."""
+    """Whether a released copy is the direct one, with our own fields above and below the sender's header."""
     head, _, text = untraced(direct.content).partition(b"\r\n\r\n")
     ours, _, rest = untraced(released.content).partition(b"\r\n\r\n")
     if text != rest or not ours.startswith(head):

@@ -152,7 +152,7 @@ def as_action(one: Modification) -> action.Action:
             return action.DeleteRecipient(address)
         case AddHeader(name, value):
             return action.AddHeader(name, value)
-        case InsertHeader(0, name, value):
+        case InsertHeader(1, name, value):
             return action.InsertHeader(name, value)
         case ChangeSender(address):
             return action.ChangeSender(address)

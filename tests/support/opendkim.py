@@ -91,7 +91,7 @@ def sign(address: str, message: bytes) -> bytes:
     """Return a message with the signature on top that the signer at this address makes."""
     for change in _changes(address, message):
         if isinstance(change, InsertHeader) and change.name == "DKIM-Signature":
-            made = f"{change.name}:{change.value}\n".encode("utf-8", "surrogateescape")
+            made = f"{change.name}: {change.value}\n".encode("utf-8", "surrogateescape")
             return made.replace(b"\n", b"\r\n") + message
     raise OpenDkimFailed("it signs nothing")
 

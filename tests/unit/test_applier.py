@@ -73,7 +73,7 @@ def test_each_action_in_its_order() -> None:
         ("addrcpt", "<a@x.example>", None),
         ("addrcpt", "<b@x.example>", "NOTIFY=NEVER"),
         ("addheader", "X-A", "1", -1),
-        ("addheader", "X-B", "2", 0),
+        ("addheader", "X-B", "2", 1),
         ("chgheader", "X-C", 3, None),
         ("chgfrom", "<s@x.example>", None),
         ("delrcpt", '<"g"@x.example>'),

@@ -97,6 +97,22 @@ def test_an_option_of_the_release_listener(name: str, value: str, level: Level, 
     assert part in found.text
 
 
+OURS = str(RELEASE.overrides["smtpd_milters"])
+
+
+@pytest.mark.parametrize("before", ["inet:localhost:8891", "{ inet:localhost:8891, default_action=accept }"])
+def test_a_signer_before_ours_on_the_release_listener_would_have_every_release_refused(before: str) -> None:
+    found = altered(smtpd_milters=f"{before}, {OURS}")
+    assert found.level is Level.ERROR
+    assert "inet:localhost:8891 stands before groupmilter" in found.text
+    assert found.fix.endswith(f"smtpd_milters={OURS},inet:localhost:8891")
+
+
+def test_a_signer_behind_ours_there_signs_the_letters() -> None:
+    options = {**RELEASE.overrides, "smtpd_milters": f"{OURS}, inet:localhost:8891"}
+    assert advice(HOLD, replace(RELEASE, overrides=options)) == {}
+
+
 def test_a_cleanup_service_that_is_not_there() -> None:
     [found] = advice(HOLD, RELEASE, cleanup=False).values()
     assert found.level is Level.ERROR

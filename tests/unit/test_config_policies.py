@@ -177,6 +177,7 @@ def test_each_condition(tmp_path: Path, when: str, condition: object) -> None:
             RefuseThen(reply("554 5.6.0"), {"en": "No", "fr": "Non"}),
         ),
         ("{tag: {name: X-Tag, value: 'a b'}}", TagThen("X-Tag", "a b")),
+        ("{tag: {name: X-Tag, value: a, over_signature: true}}", TagThen("X-Tag", "a", over_signature=True)),
         ("{rate_limit: {messages: 5, per: 1m}}", RateLimitThen(Rate(5, 60))),
         (
             "{rate_limit: {messages: 5, per: 1m, by: sender, then: refuse}}",

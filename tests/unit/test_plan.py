@@ -17,6 +17,7 @@ from groupmilter.mail.action import (
     ChangeSender,
     DeleteHeader,
     DeleteRecipient,
+    InsertHeader,
 )
 from groupmilter.policy.plan import LOOP_HEADER
 from groupmilter.policy.settings import SiteRule, TagThen
@@ -211,7 +212,7 @@ def test_a_recipient_is_deleted_as_received_and_as_canonical() -> None:
 
 
 def fields_of(actions: tuple[Action, ...]) -> dict[str, str]:
-    return {action.name: action.value for action in actions if isinstance(action, AddHeader)}
+    return {action.name: action.value for action in actions if isinstance(action, AddHeader | InsertHeader)}
 
 
 def test_list_fields_for_one_group_alone() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.support.letters import SERVICE, Office, added, receivers, status
 
 from groupmilter.groups.group import BouncesTo
-from groupmilter.mail.action import AddHeader, AddRecipient, ChangeSender, DeleteRecipient
+from groupmilter.mail.action import AddRecipient, ChangeSender, DeleteRecipient, InsertHeader
 from groupmilter.policy.counting import counted
 from groupmilter.policy.disposition import Held, Split
 from groupmilter.policy.facts import Count
@@ -76,7 +76,7 @@ def test_the_loop_trace_of_many_groups_fits_the_milter_protocol() -> None:
     nested = [office.group(f"g{number}", f"m{number}@out.example") for number in range(5_000)]
     office.group("all", *nested)
     actions = office.letter("x@out.example").to("all@own.example").planned()
-    traces = [a.value for a in actions if isinstance(a, AddHeader) and a.name == LOOP_HEADER]
+    traces = [a.value for a in actions if isinstance(a, InsertHeader) and a.name == LOOP_HEADER]
     assert sum(len(trace.split()) for trace in traces) == 5_001
     assert max(map(len, traces)) < 60_000
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from groupmilter.cli.advice import Advice, Level
+from groupmilter.cli.postfix_moderation import brings_back
 from groupmilter.cli.postfix_wanted import addresses, described, main_lines, milter_address, milters, split
 from groupmilter.config.model import Mode
 
@@ -93,7 +94,7 @@ def _doors(site: Site, postfix: Installed) -> Iterator[Advice]:
         if override is not None and ours.isdisjoint(listed):
             text = "this listener has milters of its own without groupmilter: a door past the groups' rules."
             yield _bad(label, text, f"    -o smtpd_milters={','.join((*listed, spelt))}")
-        elif override is not None and listed[-1] not in ours:
+        elif override is not None and listed[-1] not in ours and not brings_back(site, service):
             yield _bad(label, "groupmilter isn't the last of this listener's milters.")
         action = service.overrides.get("milter_default_action")
         if action is not None and action not in _SHUTS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from groupmilter.cli.advice import Advice, Level
-from groupmilter.cli.postfix_wanted import HOLD_SERVICE, below, split
+from groupmilter.cli.postfix_wanted import HOLD_SERVICE, addresses, below, milters, split
 
 if TYPE_CHECKING:
     from groupmilter.cli.postfix_installed import Installed, Service
@@ -28,20 +28,23 @@ def advise_moderation(site: Site, postfix: Installed, owner: Owner | None) -> It
     :param owner: whom the desk runs as; None where it is root, who may move anybody's files.
     """
     yield from _hold_service(postfix, owner)
-    release = site.service.release
-    named = [
-        s for s in postfix.listeners if s.overrides.get("milter_macro_daemon_name") == release.daemon_name
-    ]
+    named = [service for service in postfix.listeners if brings_back(site, service)]
     if not named:
         text = (
-            f"no listener has milter_macro_daemon_name={release.daemon_name}: no letter reaches a moderator,"
-            " and approved mail can't come back."
+            f"no listener has milter_macro_daemon_name={site.service.release.daemon_name}:"
+            " no letter reaches a moderator, and approved mail can't come back."
         )
         yield _bad("release listener", text, _PRINTED)
     for service in named:
         yield from _place(site, service)
         yield from _login(site, service, postfix)
         yield from _content(service, postfix)
+        yield from _signers(site, service, postfix)
+
+
+def brings_back(site: Site, service: Service) -> bool:
+    """Tell whether a service is the release listener: what comes by it has passed the rules."""
+    return service.overrides.get("milter_macro_daemon_name") == site.service.release.daemon_name
 
 
 def _bad(subject: str, text: str, fix: str = "") -> Advice:
@@ -120,6 +123,19 @@ def _content(service: Service, postfix: Installed) -> Iterator[Advice]:
     if postfix.effective(service, "content_filter"):
         text = "released mail, which has passed it, goes through content_filter a second time."
         yield _warn(label, text, "    -o content_filter=")
+
+
+def _signers(site: Site, service: Service, postfix: Installed) -> Iterator[Advice]:
+    """Name a milter that changes what comes back before we compare it with what was approved."""
+    ours = addresses(site.listen, postfix.main["queue_directory"])
+    listed = milters(postfix.effective(service, "smtpd_milters"))
+    if not ours.isdisjoint(listed) and listed[0] not in ours:
+        text = (
+            f"{listed[0]} stands before groupmilter on the release listener: what it adds to an approved message"
+            " makes that another one, which is refused. Put a signer behind groupmilter there."
+        )
+        order = (*(one for one in listed if one in ours), *(one for one in listed if one not in ours))
+        yield _bad(_label(service), text, f"    -o smtpd_milters={','.join(order)}")
 
 
 def _label(service: Service) -> str:

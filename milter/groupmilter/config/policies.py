@@ -246,7 +246,7 @@ def action(then: Then) -> Action:
     if then.hold is not None:
         return HoldThen(then.hold.moderators, then.hold.hours, then.hold.approvals)
     if then.tag is not None:
-        return TagThen(then.tag.name, then.tag.value)
+        return TagThen(then.tag.name, then.tag.value, then.tag.over_signature)
     if then.rate_limit is not None:
         limit = then.rate_limit
         return RateLimitThen(Rate(limit.messages, limit.per), limit.by == "sender", str(limit.then))

@@ -23,9 +23,9 @@ _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 # A second one would change the author, the text or a proof, or be taken for a trace of ours.
 _OTHERS_FIELDS = frozenset(
     {
-        "authentication-results", "bcc", "cc", "date", "delivered-to", "dkim-signature", "from", "in-reply-to",
-        "message-id", "mime-version", "received", "received-spf", "references", "reply-to", "return-path", "sender",
-        "subject", "to", "x-groupmilter-loop",
+        "authentication-results", "bcc", "cc", "date", "delivered-to", "dkim-signature", "domainkey-signature",
+        "from", "in-reply-to", "message-id", "mime-version", "received", "received-spf", "references", "reply-to",
+        "return-path", "sender", "subject", "to", "x-groupmilter-loop", "x-original-to",
     }
 )  # fmt: skip
 _LANGUAGE = re.compile(r"[a-z]{2,3}")

@@ -124,6 +124,7 @@ class TagAction(_Section):
 
     name: TagName
     value: Line
+    over_signature: bool = False
 
 
 class RateLimitAction(_Section):

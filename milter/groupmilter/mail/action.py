@@ -35,7 +35,11 @@ class AddHeader:
 
 @dataclass(frozen=True, slots=True)
 class InsertHeader:
-    """Put one header field on top."""
+    """Put one header field on top, below the MTA's own Received.
+
+    So a signature over fields of that name that are there already still holds: it is read from the bottom up
+    (RFC 6376 section 5.4.2).
+    """
 
     name: str
     value: str

@@ -184,9 +184,18 @@ def _uncommented(value: str) -> str:
 
 def signed_fields(signatures: Iterable[str]) -> frozenset[str]:
     """Return the lower-case names of all fields that DKIM or ARC signatures cover (``h=``, RFC 6376 3.5)."""
-    names: set[str] = set()
-    for signature in signatures:
-        for tag in "".join(signature.split()).split(";"):
-            if tag.startswith("h="):
-                names.update(name.lower() for name in tag[2:].split(":"))
-    return frozenset(names)
+    return frozenset(name for signature in signatures for name in _named(signature))
+
+
+def most_named(signatures: Iterable[str], name: str) -> int:
+    """Return how often the signature names a lower-case field that names it most.
+
+    As often as the field is there, from the bottom up, it is signed; once more, and nobody may add one (RFC 6376
+    section 5.4.2).
+    """
+    return max((_named(signature).count(name) for signature in signatures), default=0)
+
+
+def _named(signature: str) -> list[str]:
+    tags = "".join(signature.split()).split(";")
+    return [name.lower() for tag in tags if tag.startswith("h=") for name in tag[2:].split(":")]

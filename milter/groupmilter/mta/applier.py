@@ -23,6 +23,9 @@ from groupmilter.mail.action import (
 from groupmilter.mail.reply import Reply
 
 _CHECK_EVERY = 256
+_BELOW_RECEIVED = 1
+"""Where smfi_insheader puts a field below the MTA's own Received, which is number 0 and no milter sees."""
+
 _MAX_TEXT = 980
 """Octets that libmilter takes for one line of a reply."""
 
@@ -117,7 +120,7 @@ def _perform(action: Action, edits: Edits, remember: Remember) -> None:
         case AddHeader(name, value):
             edits.addheader(name, value)
         case InsertHeader(name, value):
-            edits.addheader(name, value, 0)
+            edits.addheader(name, value, _BELOW_RECEIVED)
         case DeleteHeader(name, index):
             edits.chgheader(name, index, None)
         case ChangeSender(address):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from groupmilter.groups.group import Group
-from groupmilter.mail.action import AddHeader
+from groupmilter.mail.action import InsertHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.settings import HoldThen, Settings
@@ -51,13 +51,14 @@ Outcome = Refuse | Defer | Hold
 class Ruling(NamedTuple):
     """A rule's answer, the fact or attribute value that decided, and (on a hit) what follows.
 
-    A hit without an outcome is a site rule that accepts or tags.
+    A hit without an outcome is a site rule that accepts or tags. ``left_out``: tags that were not to be added, and why.
     """
 
     answer: Answer
     because: str
     outcome: Outcome | None = None
-    tags: tuple[AddHeader, ...] = ()
+    tags: tuple[InsertHeader, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Step(NamedTuple):

@@ -13,7 +13,7 @@ from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnk
 from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Refusal, Taken, expand
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
-from groupmilter.mail.action import AddHeader
+from groupmilter.mail.action import InsertHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.answering import answered
 from groupmilter.policy.batching import brought, sizes
@@ -204,7 +204,7 @@ def _reason(trace: list[Step]) -> str:
 
 
 def _walked(
-    case: Case, directory: Directory, taken: Taken, trace: list[Step], tags: tuple[AddHeader, ...]
+    case: Case, directory: Directory, taken: Taken, trace: list[Step], tags: tuple[InsertHeader, ...]
 ) -> Disposition:
     try:
         expansion = _expansion(case, directory, taken, trace)
@@ -253,18 +253,19 @@ def _nobody_for(case: Case, directory: Directory, trace: list[Step]) -> Refused 
         return None
 
 
-def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[AddHeader, ...]]:
+def judge(case: Case, trace: list[Step]) -> tuple[Outcome | None, tuple[InsertHeader, ...]]:
     """Walk the chain for one group: the first rule with an outcome decides.
 
     Before the end of the message too: a refusal behind a rule that holds would not be reached at the end either.
     """
-    tags: tuple[AddHeader, ...] = ()
+    tags: tuple[InsertHeader, ...] = ()
     group = case.group.address or case.group.dn
     proven = case.proven
     for name in case.settings.chain:
         ruling = RULES[name](case)
         if proven is not None and not _same(ruling, RULES[name](proven)):
             ruling = pending("a proof by DKIM or SPF would change the answer")
+        trace += (Step(group, name, Answer.MISS, words) for words in ruling.left_out)
         trace.append(Step(group, name, ruling.answer, ruling.because))
         if ruling.answer is not Answer.HIT:
             continue

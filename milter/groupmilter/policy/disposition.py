@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from groupmilter.groups.expansion import Expansion
 from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Token
-from groupmilter.mail.action import AddHeader
+from groupmilter.mail.action import InsertHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Step
 from groupmilter.policy.facts import Recipient, Strength
@@ -30,7 +30,7 @@ class Expanded:
 
     group: Group
     expansion: Expansion
-    tags: tuple[AddHeader, ...] = ()
+    tags: tuple[InsertHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Held:
     group: Group
     why: str
     terms: HoldThen = HoldThen()
-    tags: tuple[AddHeader, ...] = ()
+    tags: tuple[InsertHeader, ...] = ()
     reason: str = "moderation"
 
 
@@ -88,7 +88,7 @@ class Split:
     group: Group
     why: str
     expansion: Expansion
-    tags: tuple[AddHeader, ...] = ()
+    tags: tuple[InsertHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import LoopTrace, Token
 from groupmilter.mail.address import Address
-from groupmilter.mail.header import mentioned, signed_fields
+from groupmilter.mail.header import mentioned, most_named, signed_fields
 
 _NOBODY: Nodes = frozenset()
 _SIGNATURES = ("dkim-signature", "arc-message-signature")
@@ -122,6 +122,11 @@ class Content:
     def signed(self) -> frozenset[str]:
         """The lower-case names of the fields that some signature covers."""
         return signed_fields(value for name in _SIGNATURES for value in self.values(name))
+
+    def closed(self, name: str) -> bool:
+        """Tell whether one more field of a lower-case name, above those that are there, breaks a signature."""
+        signatures = (value for one in _SIGNATURES for value in self.values(one))
+        return most_named(signatures, name) > len(self.values(name))
 
     @property
     def addressed(self) -> frozenset[str]:

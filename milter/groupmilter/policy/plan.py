@@ -19,6 +19,7 @@ from groupmilter.mail.action import (
     ChangeSender,
     DeleteHeader,
     DeleteRecipient,
+    InsertHeader,
     LeaveOut,
 )
 from groupmilter.mail.address import domain_of, xtext
@@ -239,7 +240,7 @@ class _Plan:
         key = self.mint.keys.keys[self.mint.keys.current]
         digests = list(dict.fromkeys(loop_digest(group.uuid, key) for group in walked))
         for part in _cut(digests, _DIGESTS_A_FIELD):
-            yield AddHeader(LOOP_HEADER, "\n\t".join(map(" ".join, _cut(part, _DIGESTS_A_LINE))))
+            yield InsertHeader(LOOP_HEADER, "\n\t".join(map(" ".join, _cut(part, _DIGESTS_A_LINE))))
         for verdict in self.decision.verdicts:
             if isinstance(verdict.disposition, Expanded | Split | Held):
                 yield from verdict.disposition.tags

@@ -166,10 +166,11 @@ class AcceptThen:
 
 @dataclass(frozen=True, slots=True)
 class TagThen:
-    """Add a header field and go on."""
+    """Add a header field and go on; where a signature forbids it only with ``over_signature``, which breaks that."""
 
     name: str
     value: str
+    over_signature: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from groupmilter.groups.group import Group
-from groupmilter.mail.action import AddHeader
+from groupmilter.mail.action import InsertHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.mail.words import encoded
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Outcome, Refuse, Ruling, miss, pending
@@ -25,7 +25,8 @@ from groupmilter.policy.settings import (
 
 def site_rules(case: Case) -> Ruling:
     """Apply the rules that concern the group; pending where one can't be told yet."""
-    tags: list[AddHeader] = []
+    tags: list[InsertHeader] = []
+    left_out: list[str] = []
     for rule in case.settings.rules:
         holds = _holds_yet(rule, case) if _concerns(rule, case) else False
         if holds is None:
@@ -33,14 +34,23 @@ def site_rules(case: Case) -> Ruling:
         if not holds:
             continue
         if isinstance(rule.then, TagThen):
-            tags.append(AddHeader(rule.then.name, encoded(rule.then.value)))
+            if _breaks(rule.then, case.facts):
+                left_out.append(f"{rule.name}: a signature forbids another {rule.then.name}")
+            else:
+                tags.append(InsertHeader(rule.then.name, encoded(rule.then.value)))
             continue
         if isinstance(rule.then, AcceptThen):
-            return Ruling(Answer.HIT, f"{rule.name} accepts", None, tuple(tags))
+            return Ruling(Answer.HIT, f"{rule.name} accepts", None, tuple(tags), tuple(left_out))
         outcome = _outcome(rule, case)
         if outcome is not None:
-            return Ruling(Answer.HIT, rule.name, outcome, tuple(tags))
-    return Ruling(Answer.HIT, "tagged", None, tuple(tags)) if tags else miss("no rule of the site applies")
+            return Ruling(Answer.HIT, rule.name, outcome, tuple(tags), tuple(left_out))
+    if tags:
+        return Ruling(Answer.HIT, "tagged", None, tuple(tags), tuple(left_out))
+    return miss("no rule of the site applies")._replace(left_out=tuple(left_out))
+
+
+def _breaks(tag: TagThen, facts: Facts) -> bool:
+    return not tag.over_signature and facts.content is not None and facts.content.closed(tag.name.lower())
 
 
 def _concerns(rule: SiteRule, case: Case) -> bool:
