@@ -202,3 +202,18 @@ def test_what_claims_to_be_a_relays_is_taken_out(site: Installation, domain: str
     assert copies == {5, 20}
     kept = next(copy for copy in site.delivered(mark) if copy.content.count(b"Authentication-Results:") == 5)
     assert b"masociete.example; dkim" not in kept.content.lower()
+
+
+def test_no_spelling_of_the_field_saves_a_forgery(site: Installation, domain: str) -> None:
+    """Of 50, in every spelling, none is left (CVE-2022-48521), and the others stay as they were."""
+    mark, unsigned = letter(domain)
+    spelt = (b"authentication-RESULTS:", b"Authentication-Results :", b"Authentication-Results\t:",
+             b"Authentication-Results:\r\n\t", b"Authentication-Results:")  # fmt: skip
+    forged = b"".join(name + b" mx.masociete.example; dkim=pass\r\n" for name in spelt)
+    foreign = b"Authentication-Results: else.example; spf=pass\r\n"
+    assert site.send(f"paul@{domain}", [OPEN], (forged + foreign) * 10 + unsigned).accepted
+    site.settle()
+    head = site.delivered(mark)[0].content.partition(b"\r\n\r\n")[0].lower()
+    assert b"mx.masociete.example; dkim" not in head
+    assert head.count(b"authentication-results: else.example; spf=pass") == 10
+    assert head.count(b"authentication-results") == 10
