@@ -38,6 +38,7 @@ from groupmilter.policy.reasons import number
 from groupmilter.policy.replies import contact_for
 from groupmilter.policy.returning import bounces, told
 from groupmilter.policy.settings import Settings
+from groupmilter.policy.veiling import veil, veiled
 
 LOOP_HEADER = "X-Groupmilter-Loop"
 RESULTS_HEADER = "Authentication-Results"
@@ -244,13 +245,22 @@ class _Plan:
         for verdict in self.decision.verdicts:
             if isinstance(verdict.disposition, Expanded | Split | Held):
                 yield from verdict.disposition.tags
-        if self._alone and self.settings.list_headers:
-            yield from self._list_headers(self._expanded()[0].group)
+        if self._alone:
+            yield from self._of_the_group(self._expanded()[0])
 
     def _expanded(self) -> list[Expanded]:
         return [v.disposition for v in self.decision.verdicts if isinstance(v.disposition, Expanded)]
 
-    def _list_headers(self, group: Group) -> Iterator[Action]:
+    def _of_the_group(self, expanded: Expanded) -> Iterator[Action]:
+        hidden = veiled(expanded.expansion)
+        if hidden and self.facts.content is not None:
+            yield from veil(self.facts.content)
+        if self.settings.list_headers:
+            yield from self._list_headers(
+                expanded.group, quiet=not hidden and not expanded.group.auto_replies
+            )
+
+    def _list_headers(self, group: Group, *, quiet: bool) -> Iterator[Action]:
         """Yield RFC 2919 and RFC 2369 fields where no signature names them and no other list wrote them."""
         content = self.facts.content
         if content is None or content.values("list-id"):
@@ -261,7 +271,7 @@ class _Plan:
             "List-Post": f"<mailto:{group.address}>",
             "List-Owner": f"<mailto:{contact}>",
         }
-        if not group.auto_replies:
+        if quiet:
             fields |= {"Precedence": "list", "X-Auto-Response-Suppress": "OOF, AutoReply"}
         signed = content.signed
         for name, value in fields.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from groupmilter.groups.expansion import Expansion, Refusal
 from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.policy.facts import Facts
+from groupmilter.policy.veiling import veiled
 
 
 def bounces(group: Group, expansion: Expansion, facts: Facts) -> BouncesTo:
@@ -26,5 +27,4 @@ def wants_own_path(group: Group, expansion: Expansion) -> bool:
 
     With ``auto`` members merely report to nobody where the message goes to others as well.
     """
-    hidden = any(walked.hidden_members for walked in expansion.walked)
-    return hidden or group.bounces_to is BouncesTo.OWNER
+    return veiled(expansion) or group.bounces_to is BouncesTo.OWNER
