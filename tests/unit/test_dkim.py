@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.dns import Trouble
-from tests.support.proving import MESSAGE, Court
+from tests.support.proving import MESSAGE, Court, evidence
 from tests.support.signing import Signer, made_key
 
 from groupmilter.authentication.identity import Proofs
@@ -332,6 +334,34 @@ def test_a_body_that_is_too_large_or_was_not_kept_is_not_verified(court: Court, 
     assert nothing(court.prove(signed), "too large")
     court.bounds = Bounds(seconds=20.0)
     assert court.prove(signed).dkim == PROVEN
+
+
+def test_one_body_at_a_time_is_in_memory_and_none_while_dns_is_asked(court: Court, signer: Signer) -> None:
+    prover, signed = court.prover, evidence(signer.craft(MESSAGE))
+    inside: list[int] = []
+    most: list[int] = []
+
+    def body() -> bytes:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)
+        inside.pop()
+        return MESSAGE.partition(b"\r\n\r\n")[2]
+
+    court.dns.trouble(signer.name, Trouble(delay=0.2))
+    with ThreadPoolExecutor(8) as pool:
+        proofs = list(pool.map(prover.prove, [replace(signed, body=body)] * 16))
+    assert {found.dkim for found in proofs} == {PROVEN}
+    assert max(most) == 1
+    assert not prover.turn.locked()
+
+
+def test_who_waits_too_long_for_his_turn_is_in_doubt(court: Court, signer: Signer) -> None:
+    court.bounds = Bounds(seconds=0.2)
+    prover = court.prover
+    with prover.turn:
+        proofs = prover.prove(evidence(signer.craft(MESSAGE), client=""))
+    assert (set(proofs.dkim), set(proofs.dkim_doubt)) == (set(), set(PROVEN))
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

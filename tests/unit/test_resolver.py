@@ -68,6 +68,13 @@ def test_an_error_is_unknown(server: Dns, rcode: str) -> None:
         asker(server).texts("a.example", patience())
 
 
+def test_what_is_said_of_a_name_is_printable(server: Dns) -> None:
+    server.fails()
+    with pytest.raises(DnsUnknown) as caught:
+        asker(server).texts("a\n\x1b[31m.example", patience())
+    assert str(caught.value).isprintable()
+
+
 def test_silence_is_unknown_and_ends_in_time(server: Dns) -> None:
     server.trouble("", Trouble(silent=True))
     began = time.monotonic()

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import dkim
 
 from groupmilter.authentication.evidence import Field
 from groupmilter.authentication.resolver import Resolver
-from groupmilter.authentication.signature import Signature, flaw, tag_list
+from groupmilter.authentication.signature import Signature, tag_list
 
 _SHORTEST, _LONGEST = 1_024, 8_192
 _LONGEST_EXPONENT = 64
@@ -29,27 +29,20 @@ _MOST_KEYS = 4
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What tells whether signatures hold.
-
-    :param clock: seconds since 1970.
-    """
+    """What tells whether signatures hold."""
 
     resolver: Resolver
-    clock: Callable[[], float]
 
     def fault(
-        self, signature: Signature, fields: Sequence[Field], hashed: Callable[[bool], bytes], until: float
+        self, signature: Signature, fields: Sequence[Field], hashes: Mapping[bool, bytes], until: float
     ) -> str:
-        """Return why a signature doesn't hold; empty where it does.
+        """Return why a signature without a `flaw` doesn't hold; empty where it does.
 
-        :param hashed: gives the body's hash, in relaxed form or in simple; asked only where that matters.
+        :param hashes: the body's, in relaxed form or in simple, whichever the signature wants.
         :param until: by `time.monotonic`.
         :raises DnsUnknown: where DNS can't tell.
         """
-        why = flaw(signature, self.clock())
-        if why:
-            return why
-        if b64decode(b"".join(signature.tags[b"bh"].split())) != hashed(signature.relaxed_body):
+        if b64decode(b"".join(signature.tags[b"bh"].split())) != hashes[signature.relaxed_body]:
             return "the body was changed"
         name = f"{signature.selector}._domainkey.{signature.domain}"
         records = self.resolver.texts(name, until)

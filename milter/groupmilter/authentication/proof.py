@@ -9,9 +9,10 @@ sender's. All of it ends at one deadline; what DNS didn't tell until then is dou
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from threading import Lock
 
 from groupmilter.authentication.alignment import Alignment
 from groupmilter.authentication.body import body_hash
@@ -56,6 +57,7 @@ class Prover:
     """What computes proofs, for all threads of a process.
 
     :param clock: seconds since 1970.
+    :param turn: held by who has a whole body in memory.
     """
 
     resolver: Resolver
@@ -63,6 +65,7 @@ class Prover:
     relays: tuple[Relay, ...] = ()
     bounds: Bounds = Bounds()
     clock: Callable[[], float] = time.time
+    turn: Lock = field(default_factory=Lock)
 
     def prove(self, evidence: Evidence) -> Proofs:
         """Return what is proven of a message."""
@@ -174,20 +177,50 @@ class _Case:
         if not candidates:
             self.because.append("no DKIM signature of the author's or sender's domain")
             return
-        hashed = _Hashes(self.evidence.body() if self.evidence.body is not None else None)
-        if hashed.body is None or len(hashed.body) > self.prover.bounds.octets:
-            self.because.append("DKIM: not verified, too large")
-            return
-        verifier = Verifier(self.prover.resolver, self.prover.clock)
+        tried = []
         for signature, targets in candidates[: self.prover.bounds.signatures]:
+            why = flaw(signature, self.prover.clock())
+            if why:
+                self.because.append(f"{signature}: {why}")
+            else:
+                tried.append((signature, targets))
+        hashes = self._hashes(tried)
+        verifier = Verifier(self.prover.resolver)
+        for signature, targets in tried if hashes else ():
             if not self.dkim.issuperset(targets):
-                self._verify(verifier, signature, targets, hashed)
+                self._verify(verifier, signature, targets, hashes)
+
+    def _hashes(self, tried: Sequence[tuple[Signature, tuple[str, ...]]]) -> Mapping[bool, bytes]:
+        """Return the body's hash in the forms that signatures want, relaxed or not; none where that can't be had.
+
+        One body at a time is in memory, and none while DNS is asked.
+        """
+        forms = {signature.relaxed_body for signature, _ in tried}
+        if not forms or self.evidence.body is None:
+            self.because += ["DKIM: not verified, too large"] if forms else []
+            return {}
+        if not self.prover.turn.acquire(timeout=max(self.until - time.monotonic(), 0)):
+            self.dkim_doubt.update(*(targets for _, targets in tried))
+            self.because.append("DKIM: not known, too many large messages at a time")
+            return {}
+        try:
+            octets = self.evidence.body()
+            if len(octets) <= self.prover.bounds.octets:
+                return {form: body_hash(octets, relaxed=form) for form in forms}
+        finally:
+            self.prover.turn.release()
+        self.because.append("DKIM: not verified, too large")
+        return {}
 
     def _verify(
-        self, verifier: Verifier, signature: Signature, targets: tuple[str, ...], hashed: _Hashes
+        self,
+        verifier: Verifier,
+        signature: Signature,
+        targets: tuple[str, ...],
+        hashes: Mapping[bool, bytes],
     ) -> None:
         try:
-            why = verifier.fault(signature, self.evidence.fields, hashed, self.until)
+            why = verifier.fault(signature, self.evidence.fields, hashes, self.until)
         except DnsUnknown as error:
             self.dkim_doubt.update(targets)
             self.because.append(f"{signature}: not known, {error}")
@@ -251,17 +284,3 @@ class _Case:
 def _named(value: str) -> str:
     """Return the canonical domain of a property's value, an address or a domain; empty where it is none."""
     return canonical_domain(value.rpartition("@")[2]) or ""
-
-
-@dataclass(slots=True)
-class _Hashes:
-    """The hashes of one body, each made once and only when asked for."""
-
-    body: bytes | None
-    _made: dict[bool, bytes] = field(default_factory=dict)
-
-    def __call__(self, relaxed: bool) -> bytes:
-        """Return the body's hash in relaxed form or in simple."""
-        if relaxed not in self._made:
-            self._made[relaxed] = body_hash(self.body or b"", relaxed=relaxed)
-        return self._made[relaxed]

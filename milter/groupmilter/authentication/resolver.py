@@ -65,17 +65,19 @@ class Resolver:
         absolute = _absolute(name)
         if absolute is None:
             return ()
+        # In DNS's own text form, since a stranger may have put control characters into a name.
+        what = f"{kind} of {absolute.to_text(omit_final_dot=True)}"
         left = min(self.timeout, until - time.monotonic())
         if left <= 0:
-            raise DnsUnknown(f"{kind} of {name}: no time left")
+            raise DnsUnknown(f"{what}: no time left")
         try:
             answer = self.asker.resolve(absolute, kind, search=False, lifetime=left)
         except (NXDOMAIN, NoAnswer):
             return ()
         except dns.exception.Timeout as error:
-            raise DnsUnknown(f"{kind} of {name}: no answer in time") from error
+            raise DnsUnknown(f"{what}: no answer in time") from error
         except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise DnsUnknown(f"{kind} of {name}: {type(error).__name__}") from error
+            raise DnsUnknown(f"{what}: {type(error).__name__}") from error
         return tuple(found for record in answer if (found := _plain(record)) is not None)
 
     def texts(self, name: str, until: float) -> tuple[bytes, ...]:
