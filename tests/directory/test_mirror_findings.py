@@ -6,7 +6,18 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from tests.directory.mirrors import NOW, entry, group, group_dn, kinds, opened, person, person_dn, settings
+from tests.directory.mirrors import (
+    NOW,
+    entry,
+    group,
+    group_dn,
+    kinds,
+    looking,
+    opened,
+    person,
+    person_dn,
+    settings,
+)
 
 from groupmilter.directory import mirror_rows
 from groupmilter.directory.entry import Put, Remove
@@ -118,6 +129,20 @@ def test_duplicate_addresses(path: Path) -> None:
         mirror.apply([Remove("person-anna"), Put(person("anna", uuid="new"))], now=NOW)
         assert only(mirror, Kind.DUPLICATE_ADDRESS).details["count"] == "2"
         mirror.apply([Put(group("twin", "anna"))], now=NOW)
+        assert mirror.findings() == ()
+
+
+def test_a_login_of_several_persons_is_nobodys(path: Path) -> None:
+    twin = Put(person("twin", uid=["twin", "ANNA"]))
+    with opened(path, OWNER, ANNA, Put(group("team", "anna"))) as mirror:
+        assert mirror.findings() == ()
+        mirror.apply([twin], now=NOW)
+        found = only(mirror, Kind.DUPLICATE_LOGIN)
+        assert found.details["address"] == "anna"
+        assert person_dn("twin") in found.text
+        with looking(path) as snapshot:
+            assert snapshot.person_by_login("anna") is None
+        mirror.apply([Put(person("twin"))], now=NOW)
         assert mirror.findings() == ()
 
 

@@ -74,6 +74,16 @@ def test_locked_people(attributes: dict[str, str | list[str]], disabled: bool) -
     assert read(native(), person("anna", "", **attributes)).fields["disabled"] is disabled
 
 
+def test_other_attributes_may_hold_logins() -> None:
+    anna = person("anna", userPrincipalName="anna@corp.example")
+    content = yaml.safe_load(NATIVE.read_text("utf-8"))
+    made = Profile.from_mapping(content, ("userPrincipalName", "mail"))
+    assert read(native(), anna).texts("logins") == ("anna",)
+    assert read(made, anna).texts("logins") == ("anna@corp.example", "anna@example.org")
+    assert "userprincipalname" in made.attributes()
+    assert made.fingerprint != native().fingerprint, "a mirror that was made with others is of no use"
+
+
 def test_a_changed_profile_is_another_one() -> None:
     text = NATIVE.read_text()
     other = Profile.from_mapping(yaml.safe_load(text.replace("absent: closed", "absent: open")))

@@ -8,12 +8,14 @@ client is submitted by sendmail(1), and its refusal is a report to its sender.
 
 from __future__ import annotations
 
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
+from tests.support.certificates import Authority, client_context
 from tests.support.corpus import (
     Pure,
     Services,
@@ -80,7 +82,14 @@ class Sites:
     def _around(self, service: Service, wanted: Setting, stack: ExitStack) -> None:
         domains = {domain_of(plain(to)) for case in CASES for m in case.messages for to in m.recipients}
         local = sorted((domains | wanted.own_domains) - {wanted.service_domain, ""})
-        self.current = stack.enter_context(installation(service, local))
+        authority = Authority(service.folder / "authority").create()
+        server = authority.issue("mx.masociete.example")
+        tls = {
+            "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes",
+            "smtpd_tls_cert_file": str(server.certificate), "smtpd_tls_key_file": str(server.key),
+            "smtpd_tls_CAfile": str(authority.certificate),
+        }  # fmt: skip
+        self.current = stack.enter_context(installation(service, local, main=tls))
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +162,22 @@ class Delivery:
         """Send it, and keep the replies."""
         sent = self.site.send(
             self.message.sender, self.message.recipients, self.content, *parameters(self.message),
-            client=self.message.client, login=self.message.login,
+            client=self.message.client, login=self.message.login, tls=self.tls(),
         )  # fmt: skip
         assert sent.mail.code == 250, sent.mail
         self.replies, self.end = sent.recipients, sent.end
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The client's side of TLS, with the certificate that the case says."""
+        if not self.message.certificate:
+            return None
+        return client_context(self.site_authority().issue(self.message.certificate))
+
+    def site_authority(self) -> Authority:
+        """Who issues what Postfix trusts: a case that says another issuer can't be played here."""
+        authority = Authority(self.site.service.folder / "authority")
+        assert self.message.issuer in ("", authority.name)
+        return authority
 
     def refused_with(self, answer: str) -> None:
         """Postfix itself refused every recipient, and nobody got anything."""

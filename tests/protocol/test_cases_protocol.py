@@ -75,6 +75,8 @@ def send(service: Service, message: Message) -> Outcome:
     with MilterClient(service.milter) as client:
         client.connect(ip=message.client) if message.client else client.connect_local()
         client.helo()
+        if message.certificate:
+            client.helo(tls={"{cert_subject}": message.certificate, "{cert_issuer}": message.issuer})
         return client.send_message(
             message.sender, message.recipients, octets(message), *parameters(message),
             login=message.login or None,

@@ -5,6 +5,7 @@ for two days.
 Fails with subprocess.CalledProcessError, whose stderr holds openssl's words.
 """
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,10 @@ class Authority:
         )
         return self
 
-    def issue(self, name: str, alternatives: str = "IP:127.0.0.1,DNS:localhost") -> Certificate:
-        """Issue a server certificate; `alternatives` is a subjectAltName as openssl writes it."""
+    def issue(
+        self, name: str, alternatives: str = "IP:127.0.0.1,DNS:localhost", days: int = 2
+    ) -> Certificate:
+        """Issue a certificate; `alternatives` is a subjectAltName as openssl writes it, `days` below 0: it is over."""
         issued = Certificate(self.directory / f"{name}.pem", self.directory / f"{name}.key")
         request, extensions = self.directory / f"{name}.csr", self.directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName={alternatives}\n", encoding="ascii")
@@ -64,7 +67,7 @@ class Authority:
             "-in",
             str(request),
             "-days",
-            "2",
+            str(days),
             "-extfile",
             str(extensions),
             "-CA",
@@ -80,6 +83,16 @@ class Authority:
     @property
     def _key(self) -> Path:
         return self.directory / "ca.key"
+
+
+def client_context(certificate: Certificate | None = None) -> ssl.SSLContext:
+    """The client's side of TLS, with its own certificate if one is given; the server's is not looked at."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate.certificate, certificate.key)
+    return context
 
 
 def _openssl(*arguments: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from tests.support.service import Service
 
-from groupmilter.authentication.identity import Network
+from groupmilter.authentication.trust import Certificate, Network
 from groupmilter.groups.ticket import Keys, Ticket, unseal
 from groupmilter.mail import action
 from groupmilter.mta.counters import Counters
@@ -44,7 +44,13 @@ def corpus() -> tuple[Case, ...]:
 
 def _wants(case: Case) -> tuple[str, ...]:
     foundation = (str(case.directory), str(sorted(case.own_domains)), case.service_domain)
-    return (*foundation, str(case.policies), str(case.group_policies), str(case.networks))
+    return (
+        *foundation,
+        str(case.policies),
+        str(case.group_policies),
+        str(case.networks),
+        str(case.certificates),
+    )
 
 
 def name_of(case: Case) -> str:
@@ -62,6 +68,7 @@ class Setting:
     policies: tuple[str, ...]
     group_policies: tuple[Path, ...]
     networks: tuple[Network, ...]
+    certificates: tuple[Certificate, ...]
 
     @property
     def foundation(self) -> tuple[Path, frozenset[str], str]:
@@ -81,6 +88,7 @@ class Setting:
         options["policies"] = [*self.policies]
         options["group_policies"] = [str(path) for path in self.group_policies]
         options["networks"] = [_network(network) for network in self.networks]
+        options["certificates"] = [_certificate(one) for one in self.certificates]
         return options
 
     def service(self, url: str) -> Service:
@@ -94,6 +102,15 @@ def _network(network: Network) -> dict[str, Any]:
     return {"net": net, "speaks_for": sorted(network.speaks_for), "rights": rights}
 
 
+def _certificate(certificate: Certificate) -> dict[str, Any]:
+    names = ("subject", "issuer", "login", "address")
+    said: dict[str, Any] = {name: getattr(certificate, name) for name in names if getattr(certificate, name)}
+    if certificate.speaks_for:
+        rights = "person" if certificate.person else "authenticated"
+        said |= {"speaks_for": sorted(certificate.speaks_for), "rights": rights}
+    return said
+
+
 def setting(case: Case, site: Site) -> Setting:
     """What a case asks for; `site` is what the pure core decides it with."""
     if case.directory is None:
@@ -101,7 +118,7 @@ def setting(case: Case, site: Site) -> Setting:
     settings = site.settings
     return Setting(
         case.directory.resolve(), settings.own_domains, settings.service_domain, case.policies or (),
-        case.group_policies, site.trust.networks,
+        case.group_policies, site.trust.networks, site.trust.certificates,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ settings are otherwise what the command prints. Fails with what its parts fail w
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -39,8 +40,10 @@ class Installation:
     sink: Sink
 
     @contextmanager
-    def session(self, client: str = OUTSIDER, login: str = "") -> Iterator[SmtpClient]:
-        """An SMTP session on the MX that Postfix takes for this client's, after EHLO."""
+    def session(
+        self, client: str = OUTSIDER, login: str = "", tls: ssl.SSLContext | None = None
+    ) -> Iterator[SmtpClient]:
+        """An SMTP session on the MX that Postfix takes for this client's, after EHLO and, if wanted, STARTTLS."""
         with SmtpClient(self.postfix.ports.mx) as session:
             session.ehlo()
             who = {
@@ -52,6 +55,10 @@ class Installation:
             if reply.code != 220:
                 raise ConnectionError(f"XCLIENT: {reply}")
             session.ehlo()
+            if tls is not None:
+                if session.starttls(tls).code != 220:
+                    raise ConnectionError("no STARTTLS")
+                session.ehlo()
             yield session
 
     def send(
@@ -62,9 +69,10 @@ class Installation:
         *parameters: str,
         client: str = OUTSIDER,
         login: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> Transaction:
         """One message in a session of its own."""
-        with self.session(client, login) as session:
+        with self.session(client, login, tls) as session:
             replies = session.transaction(sender, recipients, message, parameters)
             session.quit()
             return replies

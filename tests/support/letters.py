@@ -19,7 +19,8 @@ from typing import Any
 from tests.support.paper import Paper
 
 from groupmilter.authentication.evidence import Evidence, supposed
-from groupmilter.authentication.identity import Connection, Network, Proofs, Trust
+from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.authentication.trust import Certificate, Network, Trust
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node, Person
@@ -46,6 +47,7 @@ class Office:
 
     settings: Settings = Settings(own_domains=frozenset({OWN}), service_domain=SERVICE)
     networks: tuple[Network, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
     paper: Paper = field(default_factory=Paper)
     failing: list[Exception] = field(default_factory=list)
     counts: Mapping[Count, int] | None = field(default_factory=dict)
@@ -77,12 +79,24 @@ class Office:
         return self.paper.groups[group.node]
 
     def letter(
-        self, sender: str, *, login: str = "", client: str = "192.0.2.1", size: int | None = None
+        self,
+        sender: str,
+        *,
+        login: str = "",
+        client: str = "192.0.2.1",
+        size: int | None = None,
+        certificate: str = "",
+        issuer: str = "",
     ) -> Letter:
         """Begin a message; ``client`` empty is local submission."""
         argument = f"<{sender}>"
         address = path(argument, self.settings.own_domains) or Address(argument, sender)
-        return Letter(self, Collector(self.site, Connection(client, login), address, size))
+        return Letter(
+            self,
+            Collector(
+                self.site, Connection(client, login, certificate=certificate, issuer=issuer), address, size
+            ),
+        )
 
     @property
     def site(self) -> Site:
@@ -90,7 +104,14 @@ class Office:
             self.settings,
             self,
             KEYS,
-            Trust(self.networks, self.settings.dmarc_is_internal),
+            Trust(
+                self.networks,
+                self.settings.dmarc_is_internal,
+                self.certificates,
+                frozenset({OWN}),
+                self.settings.own_domains,
+                self.settings.recipient_delimiter,
+            ),
             prove=self.prove,
             forged=lambda *_: self.forged,
             may_be_group=lambda address: address in self.may_be_group,

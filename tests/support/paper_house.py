@@ -28,7 +28,7 @@ from structlog.typing import FilteringBoundLogger
 from tests.support.letters import KEYS, OWN, SERVICE, Office
 from tests.support.paper_mta import Letterhead, PaperMta, Wire
 
-from groupmilter.authentication.identity import Trust
+from groupmilter.authentication.trust import Trust
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.state import State as WorkersState
 from groupmilter.groups.directory import DirectoryUnknown

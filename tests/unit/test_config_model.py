@@ -42,6 +42,7 @@ directory:
   page_size: 100
   placeholder: cn=nobody
   login_attributes: [uid, mail]
+  login_realms: [example.org]
 service:
   domain: GROUPS.Example.org
   key_file: keys/ticket.key
@@ -53,7 +54,7 @@ mirror: /srv/mirror.db
 map: {type: lmdb, path: /srv/map}
 control: /srv/control
 networks: [{net: 10.1.0.0/16, speaks_for: example.org, rights: person}]
-certificates: null
+certificates: [{subject: mx.partner.example, issuer: Partner CA, speaks_for: partner.example, rights: person}]
 trusted_relays:
   - {net: 192.0.2.1, authserv_id: MX.example.org}
   - {net: "2001:db8::/32", authserv_id: inner}
@@ -228,7 +229,12 @@ def test_only_true_and_false_are_booleans(word: str) -> None:
         ("panel: {url: 'https://example.org/groups'}", "without a path"),
         ("panel: {url: 'ftp://example.org'}", "https://host"),
         ("policies: {a: b}", "wants a list"),
-        ("certificates: [{subject: CN=x}]", "not yet available"),
+        ("certificates: [{subject: CN=x}]", "exactly one of login, address or speaks_for"),
+        ("certificates: [{subject: x, login: a, address: a@b.example}]", "exactly one of"),
+        ("certificates: [{subject: x, login: a, rights: person}]", "belongs to speaks_for"),
+        ("certificates: [{subject: x, address: a}]", "wants an address"),
+        ("certificates: [{login: a}]", "required"),
+        ("certificates: [{subject: x, login: a}, {subject: X, login: b}]", "stands there twice"),
         ("group_policies: [1]", "path of a file"),
     ],
 )

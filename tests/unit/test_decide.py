@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.support.letters import OWN, Office, receivers, replied, status
 from tests.support.paper import Paper
 
-from groupmilter.authentication.identity import Network, Proofs
+from groupmilter.authentication.identity import Proofs
+from groupmilter.authentication.trust import Network
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown, Members
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node

@@ -8,7 +8,8 @@ from ipaddress import ip_network
 import pytest
 from tests.support.letters import KEYS, Letter, Office, added, receivers
 
-from groupmilter.authentication.identity import Network, Proofs, restored
+from groupmilter.authentication.identity import Proofs, restored
+from groupmilter.authentication.trust import Network, Trust
 from groupmilter.groups.group import BouncesTo
 from groupmilter.groups.ticket import Kind, Ticket, digest, unseal
 from groupmilter.mail.action import Action, AddRecipient, ChangeSender, DeleteRecipient, LeaveOut
@@ -94,7 +95,7 @@ def test_a_network_vouches_for_return_paths_of_its_domains_alone(
     assert (decision.answer is None) is proven
     content = facts.content
     assert content is not None
-    back = restored(Strength.NETWORK, None, content, sender, office.paper)
+    back = restored(Strength.NETWORK, None, content, sender, Trust(), office.paper)
     assert back.path_proven is proven, "known from the ticket as well"
 
 

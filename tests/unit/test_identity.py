@@ -7,7 +7,8 @@ import pytest
 from tests.support.letters import OWN, Office
 
 from groupmilter.authentication.evidence import Evidence, supposed
-from groupmilter.authentication.identity import Connection, Network, Proofs, Trust, identify
+from groupmilter.authentication.identity import Connection, Proofs, identify
+from groupmilter.authentication.trust import Network, Trust
 from groupmilter.groups.person import Person
 from groupmilter.policy.facts import Author, Content, Identity, Strength
 

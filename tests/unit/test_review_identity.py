@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import pytest
 from tests.support.letters import OWN, Office, status
 
-from groupmilter.authentication.identity import Network
+from groupmilter.authentication.trust import Network
 from groupmilter.mail.address import pattern
 from groupmilter.policy.facts import Count, Strength
 from groupmilter.policy.settings import Rate, StormGuard

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.authentication.identity import Trust, trusted_networks
+from groupmilter.authentication.trust import Trust, trusted_certificates, trusted_networks
 from groupmilter.config.keys import KeyRing, create_keys, create_secret
 from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
 from groupmilter.config.model import Format, MapType
@@ -62,16 +62,24 @@ def log_of(configuration: Configuration) -> FilteringBoundLogger:
 
 def trust(configuration: Configuration) -> Trust:
     """Return whom the configuration trusts for what."""
-    networks = trusted_networks(configuration.site.networks)
-    return Trust(networks, configuration.settings.dmarc_is_internal)
+    site, settings = configuration.site, configuration.settings
+    return Trust(
+        trusted_networks(site.networks),
+        settings.dmarc_is_internal,
+        trusted_certificates(site.certificates),
+        site.login_realms(),
+        settings.own_domains,
+        settings.recipient_delimiter,
+    )
 
 
 def profile(configuration: Configuration) -> Profile:
     """Return the directory profile: a shipped one by name, another by its path."""
-    name = configuration.site.directory.profile
+    directory = configuration.site.directory
+    name = directory.profile
     path = Path(name) if "/" in name else resource(Kind.PROFILES, f"{name}.yaml")
     try:
-        return Profile.from_mapping(parse_yaml(read_text(path), str(path)))
+        return Profile.from_mapping(parse_yaml(read_text(path), str(path)), directory.login_attributes)
     except ProfileError as error:
         raise ConfigurationError((Problem(str(path), 0, "", str(error)),)) from error
 
@@ -86,6 +94,7 @@ def mirror_settings(configuration: Configuration) -> MirrorSettings:
         settings.own_domains,
         directory.placeholder,
         Limits(bounds.members, bounds.depth, settings.max_size, bounds.message_size_limit),
+        configuration.site.login_realms(),
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
 
 _STYLES = {Level.OK: "green", Level.HINT: "cyan", Level.WARNING: "yellow", Level.ERROR: "bold red"}
-SERIOUS = {"bad-value", "bad-url", "duplicate-address", "digest-collision", "over-limit"}
+SERIOUS = {"bad-value", "bad-url", "duplicate-address", "duplicate-login", "digest-collision", "over-limit"}
 
 
 def check(

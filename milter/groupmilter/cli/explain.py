@@ -13,7 +13,7 @@ from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from groupmilter.authentication.identity import Proofs
+    from groupmilter.authentication.identity import Connection, Proofs
     from groupmilter.config.reload import Configuration
     from groupmilter.rehearsal.case import Message
     from groupmilter.rehearsal.run import Prove
@@ -35,6 +35,11 @@ FromOption = Annotated[
 LoginOption = Annotated[
     str, typer.Option(metavar="NAME", help="The SASL login of the client, if it has one.")
 ]
+CertificateOption = Annotated[
+    str,
+    typer.Option(metavar="SUBJECT", help="The subject of its TLS certificate, which the MTA has verified."),
+]
+IssuerOption = Annotated[str, typer.Option(metavar="ISSUER", help="Who has issued that certificate.")]
 ClientOption = Annotated[
     str,
     typer.Option(metavar="IP", show_default=False, help=f"The client's address; {SOMEWHERE} unless given."),
@@ -69,6 +74,8 @@ def explain(
     to: ToOption,
     sender: FromOption,
     login: LoginOption = "",
+    certificate: CertificateOption = "",
+    issuer: IssuerOption = "",
     client: ClientOption = SOMEWHERE,
     local: LocalOption = False,
     author: AuthorOption = None,
@@ -85,7 +92,7 @@ def explain(
 
         groupmilter explain --from jean@example.org --login jean --to staff@example.org
     """
-    from groupmilter.authentication.identity import Proofs
+    from groupmilter.authentication.identity import Connection, Proofs
     from groupmilter.cli.explanation import draw, explained, shape
     from groupmilter.cli.looking import opened
 
@@ -93,7 +100,8 @@ def explain(
     _require_address(client)
     headed = header(sender.strip("<>"), tuple(to), tuple(author or ()), message)
     proofs = Proofs(frozenset(dkim or ()), frozenset(spf or ()))
-    made = sent("" if local else client, login, sender.strip("<>"), tuple(to), size, headed, proofs)
+    shown = Connection("" if local else client, login, certificate=certificate, issuer=issuer)
+    made = sent(shown, sender.strip("<>"), tuple(to), size, headed, proofs)
     # An author of one's own would break every signature of the file.
     live = message is not None and not (dkim or spf or author)
     made = replace(made, content=with_crlf(message)) if live and message is not None else made
@@ -125,8 +133,7 @@ def _require_address(client: str) -> None:
 
 
 def sent(
-    client: str,
-    login: str,
+    connection: Connection,
     sender: str,
     recipients: tuple[str, ...],
     size: int | None,
@@ -141,7 +148,19 @@ def sent(
 
     fields, octets = headed
     said = size or octets
-    return Message(client, login, sender, recipients, said, said is not None, fields, proofs, _now())
+    return Message(
+        connection.client,
+        connection.login,
+        sender,
+        recipients,
+        said,
+        said is not None,
+        fields,
+        proofs,
+        _now(),
+        certificate=connection.certificate,
+        issuer=connection.issuer,
+    )
 
 
 def _now() -> datetime:

@@ -91,10 +91,8 @@ def who(identity: Identity) -> str:
             return f"{person}, proven by the login {identity.name}"
         case Strength.LOGIN:
             return f"the login {identity.name}, which is no person of the directory"
-        case Strength.CERTIFICATE:
-            return f"{person or identity.name}, proven by a client certificate"
-        case Strength.NETWORK:
-            return f"{person or identity.name}, vouched for by the client's network"
+        case Strength.CERTIFICATE | Strength.NETWORK:
+            return f"{person or identity.name}, vouched for by {identity.because}"
         case Strength.DMARC:
             way = "an aligned DKIM signature" if identity.dkim else "SPF"
             return f"{person or identity.name}, an outsider's address proven by {way}"
@@ -132,6 +130,7 @@ def shape(explanation: Explanation) -> dict[str, object]:
     return {
         "client": message.client or "local",
         "login": message.login,
+        "certificate": message.certificate,
         "sender": message.sender,
         "identity": {
             "strength": str(identity.strength),

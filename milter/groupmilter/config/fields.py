@@ -72,6 +72,13 @@ def _domain(value: object) -> str:
     return host
 
 
+def _mailbox(value: object) -> str:
+    mailbox = address.canonical(value) if isinstance(value, str) else None
+    if mailbox is None:
+        raise ValueError("wants an address such as jean@example.org")
+    return mailbox
+
+
 def _place(value: object) -> Network | None:
     """Read a network, or ``local`` for local submission, which has no client address."""
     return None if value == "local" else _network(value)
@@ -138,6 +145,7 @@ FilePath = Annotated[Path, BeforeValidator(_file)]
 Domain = Annotated[str, BeforeValidator(_domain)]
 Net = Annotated[Network, BeforeValidator(_network)]
 Place = Annotated[Network | None, BeforeValidator(_place)]
+Mailbox = Annotated[str, BeforeValidator(_mailbox)]
 Glob = Annotated[str, BeforeValidator(_glob)]
 Line = Annotated[str, BeforeValidator(_text)]
 Files = Annotated[tuple[FilePath, ...], BeforeValidator(_listing)]

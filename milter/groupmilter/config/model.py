@@ -21,10 +21,10 @@ from groupmilter.config.fields import (
     Domains,
     FilePath,
     Files,
-    Later,
     Line,
     Lines,
     Listing,
+    Mailbox,
     Octets,
     Place,
     Seconds,
@@ -161,6 +161,7 @@ class Directory(_Section):
     :param url: one or several, tried in order.
     :param start_tls: None: yes, except on loopback, over ``ldaps`` or a local socket.
     :param login_attributes: instead of the profile's.
+    :param login_realms: domains behind a login that make no difference; None: the own domain, where there is one.
     :param max_age, poll, reload, timeout: seconds.
     """
 
@@ -181,6 +182,7 @@ class Directory(_Section):
     placeholder: Line = "cn=placeholder"
     login_attributes: Lines = ()
     write: Write = Write()
+    login_realms: Domains | None = None
 
     @model_validator(mode="after")
     def _alike(self) -> Directory:
@@ -230,6 +232,31 @@ class TrustedNetwork(_Section):
     rights: Annotated[Rights, Field(strict=False)] = Rights.AUTHENTICATED
 
 
+class TrustedCertificate(_Section):
+    """A TLS client certificate, and who its holder is: somebody, or a host that speaks for domains.
+
+    :param subject, issuer: as the MTA names them: Postfix by their common names, Sendmail by their whole names too.
+    :param login, address: of a person, whose rights the holder has.
+    :param speaks_for, rights: see `TrustedNetwork`.
+    """
+
+    subject: Line
+    issuer: Line | None = None
+    login: Line | None = None
+    address: Mailbox | None = None
+    speaks_for: Domains = ()
+    rights: Annotated[Rights, Field(strict=False)] = Rights.AUTHENTICATED
+
+    @model_validator(mode="after")
+    def _one(self) -> TrustedCertificate:
+        said = [name for name in ("login", "address", "speaks_for") if getattr(self, name)]
+        if len(said) != 1:
+            raise ValueError("wants exactly one of login, address or speaks_for")
+        if "rights" in self.model_fields_set and not self.speaks_for:
+            raise ValueError("rights: belongs to speaks_for; a person has them all")
+        return self
+
+
 class Mta(_Section):
     """What the MTA is set to, so that an expansion stays within it."""
 
@@ -272,7 +299,7 @@ class Site(_Section):
     :param workers: number of processes; 0 stands for ``auto`` (`worker_count`).
     :param own_domains: see `domains`.
     :param policies: policy files over the shipped default, in order; a bare name is one that is shipped.
-    :param certificates: TLS clients by subject, in a later version; refused until then.
+    :param certificates: TLS clients that are known by the subject of their certificate.
     :param group_policies: policy files that only groups naming them (``dgPolicy``) obey.
     """
 
@@ -289,7 +316,7 @@ class Site(_Section):
     map: GeneratedMap = GeneratedMap()
     control: FilePath = Path("/run/groupmilter/control.sock")
     networks: Annotated[tuple[TrustedNetwork, ...], Listing] = ()
-    certificates: Later = None
+    certificates: Annotated[tuple[TrustedCertificate, ...], Listing] = ()
     trusted_relays: Annotated[tuple[TrustedRelay, ...], Listing] = ()
     authentication: Authentication = Authentication()
     policies: Lines = ()
@@ -302,6 +329,9 @@ class Site(_Section):
     def _apart(self) -> Site:
         if self.service.domain in self.own_domains:
             raise ValueError("own_domains: holds service.domain, which is for tickets only")
+        known = [(one.subject.casefold(), (one.issuer or "").casefold()) for one in self.certificates]
+        if len(set(known)) != len(known):
+            raise ValueError("certificates: one subject of one issuer stands there twice")
         return self
 
     @property
@@ -328,3 +358,13 @@ class Site(_Section):
         spelt = canonical_domain(".".join(part.strip() for part in _COMPONENT.findall(self.directory.base)))
         above = self.service.domain.partition(".")[2]
         return frozenset(domain for domain in (spelt, above) if domain and "." in domain)
+
+    def login_realms(self) -> frozenset[str]:
+        """Return the realms that make no difference: ``jean@example.org`` is ``jean``.
+
+        Not guessed where the organisation has several domains: a name may be another person's in each of them.
+        """
+        if self.directory.login_realms is not None:
+            return frozenset(self.directory.login_realms)
+        own = self.domains()
+        return own if len(own) == 1 else frozenset()

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     CYCLE = "cycle"
     DANGLING = "dangling"
     DUPLICATE_ADDRESS = "duplicate-address"
+    DUPLICATE_LOGIN = "duplicate-login"
     OWNERLESS = "ownerless"
     OPEN_TO_INTERNET = "open-to-internet"
     BAD_URL = "bad-url"
@@ -34,6 +35,7 @@ _SENTENCES: Mapping[Kind, str] = {
     Kind.CYCLE: "{subject} contains itself through {groups}",
     Kind.DANGLING: "{subject} names {count} that are neither person nor group with mail: {names}",
     Kind.DUPLICATE_ADDRESS: "{address} belongs to {count} entries: {names}",
+    Kind.DUPLICATE_LOGIN: "{count} persons log in as {address}, so that nobody does: {names}",
     Kind.OWNERLESS: "{subject} has no owner",
     Kind.OPEN_TO_INTERNET: "{subject} takes mail from anybody, unmoderated",
     Kind.BAD_URL: "{subject}: member URL {value!r} is not used: {expected}",

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from groupmilter.directory.entry import Change
@@ -21,6 +22,7 @@ from groupmilter.directory.findings import Finding
 from groupmilter.directory.mirror_dynamic import DynamicMembers, Search
 from groupmilter.directory.mirror_findings import Findings
 from groupmilter.directory.mirror_refusals import Limits
+from groupmilter.directory.mirror_rows import row
 from groupmilter.directory.mirror_schema import MEMBERSHIP, SCHEMA, SEARCHED, open_for_writing
 from groupmilter.directory.mirror_writer import Changed, Writer
 from groupmilter.directory.profile import Profile
@@ -40,6 +42,7 @@ class MirrorSettings:
     :param own_domains: canonical domains in which local parts are case-folded.
     :param placeholder: DN (or its first RDNs) of the member that a groupOfNames keeps when it is empty.
     :param limits: past what something is a finding.
+    :param login_realms: canonical domains behind a login that make no difference.
     """
 
     profile: Profile
@@ -47,11 +50,13 @@ class MirrorSettings:
     own_domains: frozenset[str] = frozenset()
     placeholder: str = "cn=placeholder"
     limits: Limits = Limits()
+    login_realms: frozenset[str] = frozenset()
 
     @property
     def fingerprint(self) -> str:
         """A digest of the mirror's layout and of what its content depends on; limits are for findings only."""
-        parts = (SCHEMA, self.profile.fingerprint, self.base, sorted(self.own_domains), self.placeholder)
+        domains = (sorted(self.own_domains), sorted(self.login_realms))
+        parts = (SCHEMA, self.profile.fingerprint, self.base, *domains, self.placeholder)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
@@ -142,9 +147,8 @@ class Mirror:
 
     def _writer(self, generation: int) -> Writer:
         settings = self._settings
-        return Writer(
-            self._connection, settings.profile, settings.own_domains, settings.placeholder, generation
-        )
+        rows = partial(row, own_domains=settings.own_domains, realms=settings.login_realms)
+        return Writer(self._connection, settings.profile, rows, settings.placeholder, generation)
 
     def _settle(self, changed: Changed, generation: int) -> int:
         """Let everything follow that depends on the changed entries."""

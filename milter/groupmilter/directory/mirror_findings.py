@@ -120,6 +120,11 @@ _SHARED_ADDRESSES = _Shared(
     "SELECT canonical FROM address GROUP BY canonical HAVING count(*) > 1",
     "SELECT d.dn FROM address t JOIN detail d ON d.node = t.node WHERE t.canonical = ? ORDER BY d.dn",
 )
+_SHARED_LOGINS = _Shared(
+    Kind.DUPLICATE_LOGIN,
+    "SELECT login FROM login GROUP BY login HAVING count(*) > 1",
+    "SELECT d.dn FROM login t JOIN detail d ON d.node = t.node WHERE t.login = ? ORDER BY d.dn",
+)
 _SHARED_DIGESTS = _Shared(
     Kind.DIGEST_COLLISION,
     "SELECT short FROM detail GROUP BY short HAVING count(*) > 1",
@@ -155,6 +160,7 @@ class Findings:
         for statement in (*_FORGET_LINKS, *_WRONG_LINKS):
             self._connection.execute(statement, _NUMBERS)
         self._shared(_SHARED_ADDRESSES, None if everything else changed.addresses)
+        self._shared(_SHARED_LOGINS, None if everything else changed.logins)
         self._shared(_SHARED_DIGESTS, None if everything else changed.shorts)
         if changed.groups or moved or everything:
             self._nesting()

@@ -19,6 +19,7 @@ from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN
 from groupmilter.directory.profile import Problem, Record
 from groupmilter.directory.profile_fields import GROUP, Form
 from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
+from groupmilter.groups.login import login_name
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import digest as short_digest
 from groupmilter.mail.address import canonical, pattern, strict
@@ -40,13 +41,14 @@ _STORED = tuple(
     if field.form not in (Form.NAMES, Form.URLS, Form.ADDRESSES) and name != "name"
 )
 _PATTERNS = frozenset(name for name, field in GROUP.items() if field.form is Form.PATTERNS)
+_NO_REALMS: frozenset[str] = frozenset()
 
 
 class Row(NamedTuple):
     """One entry as the mirror keeps it.
 
     :param address: where its mail goes (a person: strict; a group: canonical), or empty.
-    :param addresses: canonical, primary first; ``logins`` case-folded.
+    :param addresses: canonical, primary first; ``logins`` as they are compared.
     :param outside: JSON list of strict member addresses; ``urls`` of member URLs; None for none.
     :param names: link field number to DNs as written; ``member_of`` the groups that the entry itself names.
     """
@@ -81,9 +83,12 @@ class Row(NamedTuple):
         return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def row(record: Record, own_domains: frozenset[str]) -> Row:
-    """Return the row of a record."""
-    return _group_row(record, own_domains) if record.group else _person_row(record, own_domains)
+def row(record: Record, own_domains: frozenset[str], realms: frozenset[str] = _NO_REALMS) -> Row:
+    """Return the row of a record.
+
+    :param realms: of logins, that make no difference (`login_name`).
+    """
+    return _group_row(record, own_domains) if record.group else _person_row(record, own_domains, realms)
 
 
 def _canonical(
@@ -111,7 +116,7 @@ def deliverable(text: str, own: frozenset[str]) -> str | None:
     return None if checked is None else canonical(checked, own)
 
 
-def _person_row(record: Record, own: frozenset[str]) -> Row:
+def _person_row(record: Record, own: frozenset[str], realms: frozenset[str]) -> Row:
     problems = list(record.problems)
     written = (*record.texts("target"), *record.texts("addresses"))
     addresses = _canonical(written, own, "mail", problems)
@@ -120,7 +125,7 @@ def _person_row(record: Record, own: frozenset[str]) -> Row:
     goes_to = written[0] if first else next(filter(None, (deliverable(text, own) for text in written)), "")
     if addresses and not goes_to:
         problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))
-    logins = tuple({login.casefold(): None for login in record.texts("logins")})
+    logins = tuple({login_name(login, realms): None for login in record.texts("logins")})
     body = _json([record.fields["name"], record.fields["language"], addresses, logins])
     flags = DISABLED if record.fields["disabled"] is True else 0
     return Row(

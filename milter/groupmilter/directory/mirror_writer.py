@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
-from groupmilter.directory.mirror_rows import Row, listed, row
+from groupmilter.directory.mirror_rows import Row, listed
 from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, INDEXES, REVERSE, RIGHTS, SEARCHED
-from groupmilter.directory.profile import Profile
+from groupmilter.directory.profile import Profile, Record
 
 _EXCLUDED = RIGHTS["excluded"]
 _ENTRY = "INSERT INTO entry VALUES(?, ?, ?, ?, ?)"
@@ -45,7 +45,7 @@ class Changed:
     :param delivery: of these, the ones whose mail address, lock, kind or existence changed.
     :param groups: nodes whose group is new, changed or gone.
     :param urls: of these, the ones whose dynamic members must be found anew.
-    :param addresses: canonical addresses that came or went; ``shorts`` 56-bit digests likewise.
+    :param addresses: canonical addresses that came or went; ``logins``, ``shorts`` (56-bit digests) likewise.
     """
 
     any: bool = False
@@ -55,6 +55,7 @@ class Changed:
     groups: set[int] = field(default_factory=set)
     urls: set[int] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
+    logins: set[str] = field(default_factory=set)
     shorts: set[int] = field(default_factory=set)
 
     def note(self, node: int, *, group: bool, delivery: bool) -> None:
@@ -69,13 +70,14 @@ class Changed:
             self.delivery.add(node)
         if len(self.entries) > _CHANGES_NOTED:
             self.everything = True
-            for noted in (self.entries, self.delivery, self.addresses, self.shorts):
+            for noted in (self.entries, self.delivery, self.addresses, self.logins, self.shorts):
                 noted.clear()
 
-    def claim(self, addresses: Iterable[str], short: int) -> None:
-        """Note addresses and digest that came or went."""
+    def claim(self, addresses: Iterable[str], logins: Iterable[str], short: int) -> None:
+        """Note addresses, logins and digest that came or went."""
         if not self.everything:
             self.addresses.update(addresses)
+            self.logins.update(logins)
             self.shorts.add(short)
 
 
@@ -152,6 +154,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 class Writer:
     """Writes entries, one batch long.
 
+    :param rows: makes the row of a record.
     :param generation: the number that changed rows get.
     """
 
@@ -159,14 +162,14 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         profile: Profile,
-        own_domains: frozenset[str],
+        rows: Callable[[Record], Row],
         placeholder: str,
         generation: int,
     ) -> None:
         self.changed = Changed()
         self._connection = connection
         self._profile = profile
-        self._own_domains = own_domains
+        self._rows = rows
         self._placeholder = normalise(placeholder) or ""
         self._generation = generation
         self._nodes: dict[str, int] = {}
@@ -215,7 +218,7 @@ class Writer:
             self._remove(entry.uuid)
             self._clear(self.node(_name(entry.dn)))
             return
-        new = row(record, self._own_domains)
+        new = self._rows(record)
         digest = new.digest()
         old = None if self._bulk.lacks(new.uuid) else self._held(_BY_UUID, new.uuid)
         if old is not None and old.digest == digest:
@@ -247,7 +250,7 @@ class Writer:
         locked = old is not None and (old.flags ^ new.flags) & DISABLED
         group = new.group or (old is not None and old.group)
         self.changed.note(node, group=group, delivery=not same or bool(locked))
-        self.changed.claim(new.addresses, short)
+        self.changed.claim(new.addresses, new.logins, short)
         if group and (old is None or old.urls != new.urls):
             self.changed.urls.add(node)
 
@@ -277,7 +280,7 @@ class Writer:
 
     def _unclaim(self, old: _Held) -> None:
         addresses, logins = listed(old.body, group=old.group)
-        self.changed.claim(addresses, old.short)
+        self.changed.claim(addresses, logins, old.short)
         for address in addresses:
             self._connection.execute(
                 "DELETE FROM address WHERE canonical = ? AND node = ?", (address, old.node)

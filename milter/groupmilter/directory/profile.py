@@ -79,8 +79,13 @@ class Profile:
         self._group = _Compiled(content.group)
 
     @classmethod
-    def from_mapping(cls, mapping: object) -> Profile:
-        """Compile a parsed profile file (``ldap_schema/profiles/``); raise `ProfileError`."""
+    def from_mapping(cls, mapping: object, logins: tuple[str, ...] = ()) -> Profile:
+        """Compile a parsed profile file (``ldap_schema/profiles/``); raise `ProfileError`.
+
+        :param logins: attributes that hold a person's login, instead of those that the profile names.
+        """
+        if logins:
+            mapping = _with_logins(mapping, logins)
         content = checked(mapping)
         text = json.dumps(mapping, sort_keys=True, default=str)
         return cls(content, hashlib.sha256(text.encode()).hexdigest()[:32])
@@ -160,6 +165,15 @@ class Profile:
         if "objectclass" in kept:
             kept["objectclass"] = _with_superiors(entry.attributes["objectclass"])
         return kept
+
+
+def _with_logins(mapping: object, logins: tuple[str, ...]) -> object:
+    """Return the file's content with other attributes of logins; one that is no profile as it is."""
+    person = mapping.get("person") if isinstance(mapping, dict) else None
+    fields = person.get("fields") if isinstance(person, dict) else None
+    if not isinstance(mapping, dict) or not isinstance(person, dict) or not isinstance(fields, dict):
+        return mapping
+    return {**mapping, "person": {**person, "fields": {**fields, "logins": list(logins)}}}
 
 
 class _Compiled:

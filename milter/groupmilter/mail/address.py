@@ -262,6 +262,18 @@ def first_match(patterns: Iterable[Pattern], addresses: Iterable[str]) -> Patter
     return next((p for p in patterns if any(p.matches(address) for address in known)), None)
 
 
+def extended(address: str, delimiters: str) -> tuple[str, str]:
+    """Return an address without its extension, and that; both empty where it has none.
+
+    :param delimiters: any one of them begins an extension (postconf(5), ``recipient_delimiter``).
+    """
+    local, _, domain = address.rpartition("@")
+    marks = [place for mark in delimiters if (place := local.find(mark, 1)) > 0]
+    if not marks:
+        return "", ""
+    return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]
+
+
 def xtext(text: str) -> str:
     """Encode for ORCPT (RFC 3461 section 4): ``+``, ``=`` and what is not printable ASCII become ``+XX``."""
     return "".join(

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from groupmilter.authentication.evidence import Evidence, Field
 from groupmilter.authentication.identity import Connection, Proofs, identify, one_author, restored
+from groupmilter.authentication.ownership import owner_of
+from groupmilter.authentication.trust import Certificate
 from groupmilter.groups.directory import Directory, DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
@@ -28,10 +30,10 @@ from groupmilter.groups.ticket import (
     unseal,
     unseal_token,
 )
-from groupmilter.mail.address import Address, domain_of, path
+from groupmilter.mail.address import Address, domain_of, extended, path
 from groupmilter.mail.content import ContentDigest
 from groupmilter.mta.kept import KeptBody
-from groupmilter.mta.reading import authors, entry, extended, single
+from groupmilter.mta.reading import authors, entry, single
 from groupmilter.mta.site import Site
 from groupmilter.policy.case import Answer as RuleAnswer
 from groupmilter.policy.case import Step
@@ -104,8 +106,8 @@ class Collector:
 
     @property
     def wants_header(self) -> bool:
-        """Whether anybody will read the header: with a group addressed, or a login that may bear a group's name."""
-        return self.groups or bool(self.connection.login)
+        """Whether anybody will read the header: with a group addressed, or a name that may bear a group's address."""
+        return self.groups or bool(self.connection.login or self._certificate)
 
     def recipient(
         self, argument: str, resolved: str | None = None, notify: str = "", orcpt: str = ""
@@ -233,7 +235,7 @@ class Collector:
         sender = directory.by_digest(ticket.sender) if ticket.sender else None
         person = sender if isinstance(sender, Person) else None
         strength = Strength(ticket.strength) if ticket.strength in set(Strength) else Strength.CLAIMED
-        identity = restored(strength, person, content, self.sender.canonical, directory)
+        identity = restored(strength, person, content, self.sender.canonical, self.site.trust, directory)
         recipient = replace(self.recipients[0], entry=group, release="")
         # What is counted was counted when it came; groups inside are asked for their approval alone.
         facts = replace(self._facts((recipient,), identity, content), batch=batch, taken=taken, counts={})
@@ -306,6 +308,11 @@ class Collector:
     def _fresh(self, ticket: Ticket, seconds: int) -> bool:
         return 0 <= self.site.clock().timestamp() - ticket.time + _SKEW < seconds + _SKEW
 
+    @property
+    def _certificate(self) -> Certificate | None:
+        connection = self.connection
+        return self.site.trust.certificate(connection.certificate, connection.issuer)
+
     def _early(self, recipient: Recipient, directory: Directory) -> Facts:
         identity = self._identity(None, directory, Proofs())
         return self._facts((*self.recipients, recipient), identity, None)
@@ -336,9 +343,11 @@ class Collector:
         own = self.site.settings.own_domains
         fields = self._fields()
         named, readable = authors(fields.get("from", ()), own)
+        sender = single(fields.get("sender", ()), own)
         return Content(
-            authors=tuple(Author(address, directory.find(address)) for address in named),
-            sender=single(fields.get("sender", ()), own),
+            authors=tuple(Author(a, owner_of(a, self.site.trust, directory)) for a in named),
+            sender=sender,
+            sender_owner=owner_of(sender, self.site.trust, directory) if sender else None,
             readable=readable,
             headers=fields,
             trace=self._trace(fields.get(_LOOP, ())),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
-from groupmilter.mail.address import canonical
+from groupmilter.mail.address import canonical, extended
 from groupmilter.mail.header import mailboxes
 
 EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
@@ -38,15 +38,3 @@ def entry(address: str, delimiter: str, directory: Directory) -> tuple[Group | P
     entry = directory.find(base)
     reserved = extension.lower() if isinstance(entry, Group) and extension.lower() in EXTENSIONS else ""
     return entry, reserved
-
-
-def extended(address: str, delimiters: str) -> tuple[str, str]:
-    """Return an address without its extension, and that; both empty where it has none.
-
-    :param delimiters: any one of them begins an extension (postconf(5), ``recipient_delimiter``).
-    """
-    local, _, domain = address.rpartition("@")
-    marks = [place for mark in delimiters if (place := local.find(mark, 1)) > 0]
-    if not marks:
-        return "", ""
-    return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]

@@ -11,7 +11,7 @@ Sources: libmilter's xxfi_* and smfi_* pages, Postfix MILTER_README, pymilter's 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import cast
@@ -21,12 +21,14 @@ import structlog
 
 from groupmilter.authentication.identity import Connection
 from groupmilter.groups.directory import DirectoryUnknown
-from groupmilter.mail.address import Address, path
+from groupmilter.mail.address import path
 from groupmilter.mail.reply import Reply, Severity
+from groupmilter.mta import certificate
 from groupmilter.mta.applier import OutOfTime, answer, apply, escaped, spaced
 from groupmilter.mta.collector import Collector
 from groupmilter.mta.counters import Counters
 from groupmilter.mta.journal import message_line, recipient_line, untold
+from groupmilter.mta.parameters import declared, original, parameter, unreadable
 from groupmilter.mta.site import Site
 from groupmilter.policy.counting import counted
 from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
@@ -49,8 +51,6 @@ _MACROS = {
     milter.M_EOM: "i",
 }
 _MESSAGE_SECONDS = 240.0
-_SIZE_DIGITS = 20
-"""RFC 1870 section 3; Python refuses to read thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,16 @@ class Front:
             return milter.REJECT
         wanted = _AS_RECEIVED | _NO_REPLY | _NOT_ASKED | milter.P_SKIP | (0 if self.tcp else milter.P_NODATA)
         if actions & milter.SETSYMLIST:
-            for stage, names in _MACROS.items():
+            for stage, names in self._macros().items():
                 ctx.setsymlist(stage, names)
         offered[:] = [_ACTIONS | actions & milter.SETSYMLIST, protocol & wanted, 0, 0]
-        ctx.setpriv(Session(self, protocol & wanted))
+        certified = bool(actions & milter.SETSYMLIST and self.site.trust.certificates)
+        ctx.setpriv(Session(self, protocol & wanted, certified=certified))
         return milter.CONTINUE
+
+    def _macros(self) -> dict[int, str]:
+        """Return what is asked for at each stage; of certificates only where some are known."""
+        return _MACROS | ({milter.M_HELO: certificate.MACROS} if self.site.trust.certificates else {})
 
     def _connect(self, ctx: milter.milterContext, _hostname: str, _family: int, address: object) -> int:
         session = cast(Session, ctx.getpriv())
@@ -112,7 +117,7 @@ class Front:
 
     def _helo(self, ctx: milter.milterContext, name: str) -> int:
         session = cast(Session, ctx.getpriv())
-        session.helo = name
+        session.greeted(ctx, name)
         return session.silent(milter.P_NR_HELO)
 
     def _close(self, ctx: milter.milterContext) -> int:
@@ -137,6 +142,8 @@ class Session:
     __slots__ = (
         "_agreed",
         "_broken",
+        "_certificate",
+        "_certified",
         "_client",
         "_daemon",
         "_front",
@@ -151,10 +158,15 @@ class Session:
         "spaced",
     )
 
-    def __init__(self, front: Front, agreed: int) -> None:
-        """Begin with what was negotiated."""
+    def __init__(self, front: Front, agreed: int, *, certified: bool = False) -> None:
+        """Begin with what was negotiated.
+
+        :param certified: whether the MTA says all that must be known before a certificate is believed.
+        """
         self._front = front
         self._agreed = agreed
+        self._certified = certified
+        self._certificate = ("", "")
         self._client = "unknown"
         self._daemon = ""
         self.helo = ""
@@ -178,6 +190,14 @@ class Session:
         self._client = host
         self._simulated = port == 0 and host == "127.0.0.1"
         self._daemon = _macro(ctx, "{daemon_name}")
+        self._certificate = ("", "")
+
+    def greeted(self, ctx: milter.milterContext, name: str) -> None:
+        """Note what the client calls itself, and its certificate: it greets anew after STARTTLS (RFC 3207)."""
+        self.helo = name
+        known = tuple(one.subject for one in self._front.site.trust.certificates)
+        shown = certificate.verified(lambda macro: _macro(ctx, macro), known) if self._certified else ("", "")
+        self._certificate = shown
 
     def mail_from(self, ctx: milter.milterContext, sender: bytes, *parameters: bytes) -> int:
         """Begin a message."""
@@ -194,9 +214,11 @@ class Session:
         self._smtp = not self._simulated or bool(_macro(ctx, "{mail_mailer}"))
         self.collector = Collector(
             site,
-            Connection(self._client if self._smtp else "", login, self._daemon, self.helo),
-            path(argument, own, _macro(ctx, "{mail_addr}")) or _unreadable(argument),
-            _declared(texts),
+            Connection(
+                self._client if self._smtp else "", login, self._daemon, self.helo, *self._certificate
+            ),
+            path(argument, own, _macro(ctx, "{mail_addr}")) or unreadable(argument),
+            declared(texts),
             any(text.upper() == "SMTPUTF8" for text in texts),
         )
         return self.silent(milter.P_NR_MAIL)
@@ -207,7 +229,7 @@ class Session:
         ours = self._front.site.of_service_domain(resolved or text)
         self._ours = self._ours and ours
         collector = self._message()
-        notify, orcpt = _parameter(parameters, b"NOTIFY="), _original(_parameter(parameters, b"ORCPT="))
+        notify, orcpt = parameter(parameters, b"NOTIFY="), original(parameter(parameters, b"ORCPT="))
         verdict = collector.recipient(text, resolved, notify, orcpt)
         disposition = verdict.disposition
         if self._smtp and isinstance(disposition, Refused | Deferred):
@@ -365,31 +387,5 @@ def _macro(ctx: milter.milterContext, name: str) -> str:
         return ""
 
 
-def _unreadable(argument: str) -> Address:
-    """Return a sender that is no mailbox as a claim that can be compared, never as the null sender."""
-    return Address(argument, argument.strip("<>").encode("utf-8", "replace").decode() or argument)
-
-
 def _code(reply: Reply) -> int:
     return milter.TEMPFAIL if reply.severity is Severity.TRANSIENT else milter.REJECT
-
-
-def _declared(parameters: Sequence[str]) -> int | None:
-    """Return the value of SIZE= (RFC 1870), None where it is absent or no number."""
-    for parameter in parameters:
-        if parameter.upper().startswith("SIZE=") and parameter[5:].isascii() and parameter[5:].isdigit():
-            return int(parameter[5:][:_SIZE_DIGITS])
-    return None
-
-
-def _parameter(parameters: Sequence[bytes], name: bytes) -> str:
-    for parameter in parameters:
-        if parameter.upper().startswith(name):
-            return parameter[len(name) :].decode("ascii", "replace")
-    return ""
-
-
-def _original(parameter: str) -> str:
-    """Return the address of an ORCPT parameter of type rfc822 (RFC 3461 section 4.2); a ticket needs no decoding."""
-    kind, _, address = parameter.partition(";")
-    return address if kind.lower() == "rfc822" else ""

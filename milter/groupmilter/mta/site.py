@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from groupmilter.authentication.evidence import Evidence, Field
-from groupmilter.authentication.identity import Connection, Proofs, Trust
+from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.authentication.trust import Trust
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.ticket import Keys
 from groupmilter.mail.address import canonical_domain

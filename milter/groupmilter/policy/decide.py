@@ -33,9 +33,10 @@ from groupmilter.policy.disposition import (
 from groupmilter.policy.ending import answer, conceals, settled
 from groupmilter.policy.facts import Facts, Recipient
 from groupmilter.policy.holding import no_room
+from groupmilter.policy.naming import bears
 from groupmilter.policy.proving import certain
 from groupmilter.policy.replies import reply_for
-from groupmilter.policy.rules import RULES, foreign, may_authenticate
+from groupmilter.policy.rules import RULES, may_authenticate
 from groupmilter.policy.settings import Settings
 
 _MAY_HOLD = frozenset({"storm", "site-rules", "moderation"})
@@ -166,11 +167,10 @@ def _bears_group(facts: Facts, settings: Settings) -> Refused | None:
     content, identity = facts.content, facts.identity
     if content is None or not identity.authenticated:
         return None
-    for author in content.authors:
-        if isinstance(author.owner, Group) and foreign(author, content, identity, settings.own_domains):
-            reply = reply_for("send-as", author.owner.address, settings)
-            return Refused(reply, author.owner, concerns_all=True)
-    return None
+    group = bears(content, identity, settings.own_domains)
+    if group is None:
+        return None
+    return Refused(reply_for("send-as", group.address, settings), group, concerns_all=True)
 
 
 def _group(

@@ -80,10 +80,10 @@ class Identity:
 
     @property
     def bypasses(self) -> bool:
-        """Whether an address right may spare approval: not by SPF, nor for a network without persons' rights."""
+        """Whether an address right may spare approval: not by SPF, nor by what vouches without persons' rights."""
         if self.strength is Strength.DMARC:
             return self.dkim
-        return self.strength > Strength.NETWORK or bool(self.nodes)
+        return self.strength is Strength.LOGIN or bool(self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Content:
     """What the header says: values as received, folded or not, by lower-case field name.
 
     :param authors: of the From fields; empty where they can't be read without doubt.
-    :param sender: canonical address of Sender, or empty.
+    :param sender: canonical address of Sender, or empty where none can be read without doubt; ``sender_owner``: whose.
     :param readable: exactly one From field that the strict grammar reads.
     :param trace: the groups that have handled this message before.
     :param forged: places of the Authentication-Results fields that only claim to be of a relay of ours, the last first.
@@ -108,6 +108,7 @@ class Content:
 
     authors: tuple[Author, ...] = ()
     sender: str = ""
+    sender_owner: Person | Group | None = None
     readable: bool = True
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trace: LoopTrace = LoopTrace()

@@ -14,7 +14,8 @@ def bounces(group: Group, expansion: Expansion, facts: Facts) -> BouncesTo:
         return BouncesTo.OWNER
     if group.bounces_to is not BouncesTo.AUTO:
         return group.bounces_to
-    return BouncesTo.SENDER if facts.identity.authenticated else BouncesTo.OWNER
+    own = facts.identity.authenticated and facts.identity.path_proven
+    return BouncesTo.SENDER if own else BouncesTo.OWNER
 
 
 def told(expansion: Expansion, facts: Facts) -> tuple[Refusal, ...]:

@@ -11,7 +11,8 @@ from groupmilter.groups.group import Group, Nodes
 from groupmilter.mail.address import first_match
 from groupmilter.mail.header import keyword
 from groupmilter.policy.case import Answer, Case, Defer, Hold, Refuse, Ruling, hit, miss, pending
-from groupmilter.policy.facts import Author, Content, Count, Facts, Identity, Strength
+from groupmilter.policy.facts import Content, Count, Facts, Identity, Strength
+from groupmilter.policy.naming import misused
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Rate, StormGuard
 from groupmilter.policy.site import site_rules
@@ -160,44 +161,10 @@ def send_as(case: Case) -> Ruling:
         return pending("needs the header")
     if not identity.authenticated or identity.strength < Strength.NETWORK:
         return miss("the sender is not authenticated")
-    for author in content.authors:
-        because = foreign(author, content, identity, case.settings.own_domains)
-        if because:
-            return _refuse(case, "send-as", because, concerns_all=True)
-    if not content.readable and identity.strength >= Strength.CERTIFICATE:
-        return _refuse(case, "send-as", "From can't be read without doubt", concerns_all=True)
+    because = misused(content, identity, case.settings.own_domains)
+    if because:
+        return _refuse(case, "send-as", because, concerns_all=True)
     return miss("the author is the sender, or may be used")
-
-
-def foreign(author: Author, content: Content, identity: Identity, own_domains: frozenset[str]) -> str:
-    """Return why an author is not the authenticated sender's to use, empty where it is."""
-    person = identity.person
-    group = isinstance(author.owner, Group)
-    if author.address in identity.addresses and (person is not None or not group):
-        return ""
-    if isinstance(author.owner, Group):
-        return _group_as_author(author.owner, content, identity)
-    if identity.strength is Strength.NETWORK:
-        return ""
-    if person is None and author.owner is None and _is_login(author.address, identity.name, own_domains):
-        return ""
-    return f"the login {identity.name} doesn't own the author {author.address}"
-
-
-def _is_login(address: str, login: str, own_domains: frozenset[str]) -> bool:
-    folded = login.casefold()
-    local, _, domain = address.rpartition("@")
-    return address.casefold() == folded or (domain in own_domains and local == folded)
-
-
-def _group_as_author(group: Group, content: Content, identity: Identity) -> str:
-    if _named(group.send_as, identity.nodes):
-        return ""
-    if not _named(group.on_behalf, identity.nodes):
-        return f"{identity.name} has neither dgSendAs nor dgSendOnBehalf of {group.address}"
-    if content.sender in identity.addresses:
-        return ""
-    return f"dgSendOnBehalf of {group.address} needs the login's own address in Sender"
 
 
 def size(case: Case) -> Ruling:
@@ -310,4 +277,4 @@ RULES: Mapping[str, Rule] = {
 }
 """The rules by the names that a policy's ``chain`` uses."""
 
-__all__ = ["RULES", "Answer", "Rule", "exemption", "foreign", "is_reply", "may_authenticate"]
+__all__ = ["RULES", "Answer", "Rule", "exemption", "is_reply", "may_authenticate"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from groupmilter.authentication.identity import Network, Proofs
+from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.authentication.trust import Certificate, Network
 from groupmilter.policy.disposition import Verdict
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -49,6 +50,7 @@ class Message:
     :param content: the whole message, where there is one: its octets with CRLF line ends. ``fields`` is its header.
     :param expected: by recipient; those not named may become anything.
     :param line: where the message stands in its file.
+    :param certificate, issuer: of the TLS client certificate, verified; empty for none.
     """
 
     client: str
@@ -63,6 +65,13 @@ class Message:
     content: bytes | None = None
     expected: tuple[tuple[str, Outcome], ...] = ()
     line: int = 0
+    certificate: str = ""
+    issuer: str = ""
+
+    @property
+    def connection(self) -> Connection:
+        """What the MTA says of the client."""
+        return Connection(self.client, self.login, certificate=self.certificate, issuer=self.issuer)
 
     @property
     def declared_size(self) -> int | None:
@@ -93,7 +102,7 @@ class Case:
     :param directory: an LDIF file; None for the configuration's own directory.
     :param policies: names or files over the shipped default; None for the configuration's own.
     :param group_policies: policy files that only groups naming them obey.
-    :param networks: trusted ones; None for the configuration's own.
+    :param networks, certificates: trusted ones; None for the configuration's own.
     :param own_domains, service_domain: empty for those that follow from the groups' addresses.
     """
 
@@ -105,6 +114,7 @@ class Case:
     policies: tuple[str, ...] | None = None
     group_policies: tuple[Path, ...] = ()
     networks: tuple[Network, ...] | None = None
+    certificates: tuple[Certificate, ...] | None = None
     own_domains: frozenset[str] = frozenset()
     service_domain: str = ""
 

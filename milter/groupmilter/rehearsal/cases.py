@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from email.utils import format_datetime
 from pathlib import Path
 
-from groupmilter.authentication.identity import Proofs, trusted_networks
+from groupmilter.authentication.identity import Proofs
+from groupmilter.authentication.trust import trusted_certificates, trusted_networks
 from groupmilter.config.load import ConfigurationError, Document, Keys, Problem, read_documents, read_text
 from groupmilter.config.validation import validate
 from groupmilter.mail.address import path
@@ -92,6 +93,7 @@ def _case(document: Document, file: Path) -> Case:
         policies=None if entry.policy is None else tuple(_located(n, file.parent) for n in entry.policy),
         group_policies=entry.group_policies,
         networks=None if entry.networks is None else trusted_networks(entry.networks),
+        certificates=None if entry.certificates is None else trusted_certificates(entry.certificates),
         own_domains=frozenset(entry.own_domains),
         service_domain=entry.service_domain or "",
     )
@@ -116,6 +118,8 @@ def _message(
     return Message(
         client=entry.client or "",
         login=entry.login or "",
+        certificate=entry.certificate or "",
+        issuer=entry.issuer or "",
         sender=entry.mail_from,
         recipients=entry.to,
         size=entry.size,

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from groupmilter.config.fields import Domain, Domains, FilePath, Files, Line, Lines, Listing, Octets
-from groupmilter.config.model import TrustedNetwork
+from groupmilter.config.model import TrustedCertificate, TrustedNetwork
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.reply import reply
 
@@ -96,6 +96,8 @@ class MessageEntry(_Section):
 
     client: Annotated[str, BeforeValidator(_client)] | None = None
     login: Line | None = None
+    certificate: Line | None = None
+    issuer: Line | None = None
     dmarc_pass: Domains = ()
     spf_pass: Domains = ()
     dns_fails: Domains = ()
@@ -122,6 +124,7 @@ class CaseEntry(_Section):
     policy: Lines | None = None
     group_policies: Files = ()
     networks: Annotated[tuple[TrustedNetwork, ...], Listing] | None = None
+    certificates: Annotated[tuple[TrustedCertificate, ...], Listing] | None = None
     own_domains: Domains = ()
     service_domain: Domain | None = None
     message: MessageEntry | None = None

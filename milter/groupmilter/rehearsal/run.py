@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from groupmilter.authentication.evidence import Evidence, parted, supposed
-from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.authentication.identity import Proofs
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.mail.address import Address, path
 from groupmilter.mail.reply import Reply, Severity
@@ -91,7 +91,7 @@ def begin(message: Message, site: Site) -> Collector:
     argument = f"<{message.sender}>"
     sender = path(argument, site.settings.own_domains) or Address(argument, message.sender)
     utf8 = not all(text.isascii() for text in (message.sender, *message.recipients))
-    return Collector(site, Connection(message.client, message.login), sender, message.declared_size, utf8)
+    return Collector(site, message.connection, sender, message.declared_size, utf8)
 
 
 def _at_rcpt(collector: Collector, recipient: str) -> tuple[str, Observed | None]:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from groupmilter.authentication.identity import Network, Trust
+from groupmilter.authentication.trust import Certificate, Network, Trust
 from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
 from groupmilter.config.policies import read_policies
 from groupmilter.config.resources import Kind, resource
@@ -114,8 +114,24 @@ class Stage:
             played = self._played(case.directory, case.own_domains)
             domains, snapshots = played.domains, played.snapshots
         settings = self._settings_of(case, domains)
-        trust = Trust(self._networks(case), settings.dmarc_is_internal)
-        return Site(settings, snapshots, KEYS, trust)
+        return Site(settings, snapshots, KEYS, self._trust(case, settings))
+
+    def _trust(self, case: Case, settings: Settings) -> Trust:
+        configured = self.base.site.trust if self.base.site else Trust()
+        given = case.directory is not None
+        return Trust(
+            self._networks(case),
+            settings.dmarc_is_internal,
+            self._certificates(case),
+            _realms(settings.own_domains) if given else configured.login_realms,
+            settings.own_domains,
+            settings.recipient_delimiter,
+        )
+
+    def _certificates(self, case: Case) -> tuple[Certificate, ...]:
+        if case.certificates is not None:
+            return case.certificates
+        return self.base.site.trust.certificates if self.base.site else ()
 
     def _networks(self, case: Case) -> tuple[Network, ...]:
         if case.networks is not None:
@@ -143,7 +159,7 @@ class Stage:
     def _load(self, file: Path, domains: frozenset[str]) -> Played:
         with _as_configuration(file):
             own = domains or frozenset(self._group_domains(file))
-        return self.loaded(file, MirrorSettings(self._profile, "", own))
+        return self.loaded(file, MirrorSettings(self._profile, "", own, login_realms=_realms(own)))
 
     def loaded(self, file: Path, settings: MirrorSettings) -> Played:
         """Return a directory file's mirror, made from these settings.
@@ -167,6 +183,11 @@ class Stage:
             record = self._profile.read(entry)
             written = record.texts("address")[:1] if record is not None and record.group else ()
             yield from (domain_of(address) for text in written if (address := canonical(text)) is not None)
+
+
+def _realms(own: frozenset[str]) -> frozenset[str]:
+    """Return the realms of logins that make no difference where nothing is configured (`config.model.Site`)."""
+    return own if len(own) == 1 else frozenset()
 
 
 def _service_domain(domains: frozenset[str]) -> str:
