@@ -100,6 +100,15 @@ def test_the_header_comes_back(message: bytes, header: str | None) -> None:
     assert max(map(len, report(message=message).split(b"\n"))) <= 998
 
 
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_a_line_end_ends_a_line_of_the_header_that_comes_back(odd: str) -> None:
+    """Else a signature over that field no longer holds, and what stood behind it is a field of its own."""
+    returned = delivered_parts(report(message=f"Subject: a{odd}X-Own: b\nFrom: {SENDER}\n\nx\n".encode()))[-1]
+    header = returned.get_payload(decode=True)
+    assert isinstance(header, bytes)
+    assert header.decode().rstrip("\n") == f"Subject: a{odd}X-Own: b\nFrom: {SENDER}"
+
+
 def test_a_group_beyond_ascii_has_the_form_for_it() -> None:
     octets = report(group="größe+a=b@köln.example")
     typed = rb"utf-8; gr\x{F6}\x{DF}e\x{2B}a\x{3D}b@k\x{F6}ln.example"

@@ -109,9 +109,9 @@ def enclose_original(letter: EmailMessage, message: bytes) -> None:
 def enclose_header(letter: EmailMessage, message: bytes) -> None:
     """Enclose the header of a message, for its sender to know it again (RFC 6522 section 4)."""
     head = b"" if message.startswith((b"\n", b"\r\n")) else message.partition(b"\n\n")[0]
-    lines = (
-        head[:_MOST_HEADER].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}").splitlines()
-    )
+    text = head[:_MOST_HEADER].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    # Not `splitlines`, to which a form feed is a line end, too.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     kept = "".join(f"{line}\n" for line in lines if line.strip())
     letter.add_attachment(kept, subtype="rfc822-headers", cte="quoted-printable")
 
