@@ -257,17 +257,17 @@ def test_nobody_is_asked_where_nobody_runs(run: Run) -> None:
 
 
 def test_check(run: Run, tmp_path: Path) -> None:
-    before = shape(run, "check", "--no-postfix", code=Exit.FINDING)
+    before = shape(run, "check", "--no-dns", "--no-postfix", code=Exit.FINDING)
     assert before["ok"] is False
     assert [c["area"] for c in before["checks"] if c["level"] == "error"] == ["mirror"]
     run("directory", "sync")
-    after = run("check", "--no-postfix").stdout
+    after = run("check", "--no-dns", "--no-postfix").stdout
     assert "Nothing serious" in after
     assert "open@masociete.example takes mail from anybody" in after
-    quiet = run("check", "--no-postfix", "--quiet").stdout
+    quiet = run("check", "--no-dns", "--no-postfix", "--quiet").stdout
     assert "read without error" not in quiet
     tmp_path.chmod(0o777)
-    assert "everybody may write" in run("check", "--no-postfix").stdout
+    assert "everybody may write" in run("check", "--no-dns", "--no-postfix").stdout
 
 
 def test_every_error_of_a_configuration_at_once(config: Path) -> None:

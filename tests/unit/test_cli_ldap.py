@@ -41,7 +41,7 @@ def call(config: Path, *arguments: str) -> Result:
 
 
 def checks(config: Path) -> dict[str, dict[str, Any]]:
-    found = json.loads(call(config, "check", "--no-postfix").stdout)["checks"]
+    found = json.loads(call(config, "check", "--no-dns", "--no-postfix").stdout)["checks"]
     return {check["subject"]: check for check in found if check["area"] == "directory"}
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.advice import Advice, Level
+from groupmilter.cli.check_dns import dns
 from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
@@ -35,13 +36,14 @@ def check(
     no_directory: Annotated[
         bool, typer.Option("--no-directory", metavar=FLAG, help="Don't connect to the directory.")
     ] = False,
+    no_dns: Annotated[bool, typer.Option("--no-dns", metavar=FLAG, help="Don't ask DNS.")] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", metavar=FLAG, help="Say only what is to be mended.")
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Check configuration, policies, keys, directory, mirror, groups, and the Postfix beside it.
+    """Check configuration, policies, keys, directory, DNS, mirror, groups, and the Postfix beside it.
 
     Changes nothing. Ends with exit code 1 if anything has to be mended before mail is entrusted to it.
     """
@@ -50,6 +52,8 @@ def check(
     found = list(_configured(configuration))
     if not no_directory:
         found += _directory(configuration)
+    if not no_dns:
+        found += dns(configuration)
     found += _mirror(configuration)
     found += approvals(configuration)
     if not no_postfix:
