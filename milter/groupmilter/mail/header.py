@@ -30,6 +30,8 @@ _COMMENT_DEPTH = 5
 _CONTROL = re.compile(rf"[{_CONTROLS}]")
 _LINE_END = re.compile(_FOLD)
 _ANGLES = re.compile(r"<([^<>]*)>")
+_WORD = re.compile(r"=\?[^?]*\?[bq]\?(.*?)\?=", re.IGNORECASE | re.DOTALL)
+_NO_WORD = frozenset(' \t\r\n"<>@\\')
 _MARKS = re.compile(r'\\(.)|"')
 _ADDRESS = re.compile(r"[^\s<>,;:\"()]{1,64}@[^\s<>,;:\"()]{1,255}")
 
@@ -131,6 +133,9 @@ def _seen_otherwise(field: str, found: Sequence[str]) -> bool:
     if field.count("@") == len(found) and "=?" not in field:
         return False
     if any("\ud800" <= character <= "\udfff" for character in field):
+        return True
+    if "=?" in _WORD.sub("", field) or any(not _NO_WORD.isdisjoint(word) for word in _WORD.findall(field)):
+        # To some a word without end reaches to the end, and one with blanks, quotes and brackets in it is one word.
         return True
     words = decoded(field)
     if words is None or (words != field and _CONTROL.search(_LINE_END.sub("", words))):
