@@ -139,6 +139,14 @@ def test_without_an_address_there_is_no_spf(court: Court, client: str) -> None:
     assert not court.prove(MESSAGE, client=client).spf
 
 
+@pytest.mark.parametrize("client", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"])
+def test_a_filter_on_this_host_that_hands_mail_back_proves_nothing(court: Court, client: str) -> None:
+    court.dns.txt(DOMAIN, "v=spf1 +all")
+    proofs = court.prove(MESSAGE, client=client)
+    assert not proofs.spf | proofs.spf_doubt
+    assert "the client is this host itself" in proofs.because
+
+
 def test_a_local_part_with_meaning_for_dns_asks_for_nothing_else(court: Court) -> None:
     court.dns.txt(DOMAIN, "v=spf1 exists:%{l}.ok.outside.example -all")
     court.dns.address("ok.outside.example", "127.0.0.2")

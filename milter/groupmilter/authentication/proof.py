@@ -2,8 +2,9 @@
 
 A relay's own results come first where the client is one. What they leave open, signatures may prove: only those whose
 domain is aligned with the author's or the envelope sender's are looked at, body before DNS, and no more once everything
-is proven. What signatures leave open, SPF may prove, but never for a relay's address, which stands in the way of the
-sender's. All of it ends at one deadline; what DNS didn't tell until then is doubt. Never fails.
+is proven. What signatures leave open, SPF may prove, but never for the address of a relay or of this host itself (a
+content filter that hands mail back), which says nothing of where the mail is from. All of it ends at one deadline; what
+DNS didn't tell until then is doubt. Never fails.
 """
 
 from __future__ import annotations
@@ -241,6 +242,9 @@ class _Case:
     def admit(self) -> None:
         """Ask SPF about the envelope sender, or about the HELO name for the null sender (RFC 7208 section 2.4)."""
         connection = self.evidence.connection
+        if _loopback(connection.client):
+            self.because.append("SPF: not asked, the client is this host itself")
+            return
         domain = self.sender or canonical_domain(connection.helo) or ""
         targets = {one for one in self.wanted if self.prover.alignment.related(domain, one)}
         if targets <= self.dkim:
@@ -284,3 +288,11 @@ class _Case:
 def _named(value: str) -> str:
     """Return the canonical domain of a property's value, an address or a domain; empty where it is none."""
     return canonical_domain(value.rpartition("@")[2]) or ""
+
+
+def _loopback(client: str) -> bool:
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

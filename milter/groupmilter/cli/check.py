@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
 
 _STYLES = {Level.OK: "green", Level.HINT: "cyan", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+_TITLES = {"dns": "DNS"}
 SERIOUS = {"bad-value", "bad-url", "duplicate-address", "duplicate-login", "digest-collision", "over-limit"}
 
 
@@ -211,7 +212,7 @@ def _draw(console: Console, found: Sequence[Advice]) -> None:
     for advice in found:
         if advice.area != area:
             area = advice.area
-            console.print(f"\n[bold]{area.capitalize()}[/]")
+            console.print(f"\n[bold]{_TITLES.get(area, area.capitalize())}[/]")
         mark = f"[{_STYLES[advice.level]}]{advice.level.value:>7}[/]"
         console.print(f"  {mark}  [bold]", end="")
         console.print(plain(advice.subject), style="bold", end=": ", soft_wrap=True)

@@ -69,8 +69,8 @@ def _relays(domain: str, site: Site, asked: Resolver, until: float) -> Iterator[
         ]
         if strange:
             text = (
-                f"mail for {domain} comes through {host} too, which is no trusted relay. If it is another host"
-                " of yours, whatever it hands on here may pass as proven by SPF."
+                f"{host} takes mail for {domain} and is no trusted relay. If it is another host of yours, whatever"
+                " it hands on here may pass as proven by SPF."
             )
             fix = f"trusted_relays: [{{net: {strange[0]}, authserv_id: {host}}}]"
             yield Advice(Level.HINT, "dns", ", ".join(strange), text, fix)
