@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import acceptance, directory, moderation, ours, plot, raw, throughput
+from tests.benchmarks import acceptance, directory, moderation, ours, plot, proof, raw, throughput
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.programs import build
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Outcome]] = {
     "acceptance": acceptance.run,
     "directory": directory.run,
     "moderation": moderation.run,
+    "proof": proof.run,
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 
