@@ -43,8 +43,10 @@ def foreseen(error: Exception) -> Failure | None:
         return Failure(Exit.CONFIGURATION, tuple(errors))
     if isinstance(error, CommandFailed):
         return Failure(error.code, tuple({"text": text} for text in error.sentences))
+    if (wishes := _bad_wishes(error)) is not None:
+        return wishes
     kinds: tuple[tuple[type[Exception], Exit], ...] = (
-        *_of_moderation(),
+        *_of_others(),
         (ReadFailed, Exit.DIRECTORY),
         (LdifError, Exit.DIRECTORY),
         (LostTooMuch, Exit.DIRECTORY),
@@ -67,12 +69,23 @@ def _text(error: Exception) -> str:
     return str(error)
 
 
-def _of_moderation() -> Iterator[tuple[type[Exception], Exit]]:
-    """Yield the failures of moderation; what was never imported can't have failed, and is slow to import."""
+def _bad_wishes(error: Exception) -> Failure | None:
+    """Return everything that can't be had of what was wanted in a group."""
+    service = sys.modules.get("groupmilter.membership.service")
+    if service is None or not isinstance(error, service.BadWishes):
+        return None
+    return Failure(Exit.FINDING, tuple({"field": e.field, "text": str(e)} for e in error.problems))
+
+
+def _of_others() -> Iterator[tuple[type[Exception], Exit]]:
+    """Yield the failures of what is slow to import; what was never imported can't have failed."""
     for module, name, code in (
         ("moderation.database", "LedgerUnavailable", Exit.STATE),
         ("moderation.archive", "BadArchive", Exit.STATE),
         ("moderation.restoring", "InTheWay", Exit.IN_THE_WAY),
+        ("membership.service", "NoSuchGroup", Exit.FINDING),
+        ("directory.change", "WriteRefused", Exit.DIRECTORY),
+        ("directory.writer", "DirectoryUnavailable", Exit.DIRECTORY),
         ("config.rotation", "KeysFull", Exit.IN_THE_WAY),
         ("config.rotation", "KeysBusy", Exit.IN_THE_WAY),
     ):

@@ -1,4 +1,4 @@
-"""``group list`` and ``group show``: the groups as the mirror has them."""
+"""``group``: the groups as the mirror has them (``list``, ``show``), and the commands that change them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli import group_change, group_files
 from groupmilter.cli.options import Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from groupmilter.groups.directory import Directory
     from groupmilter.groups.group import Group, Nodes
 
-app = typer.Typer(help="The groups, as the directory has them.", no_args_is_help=True)
+app = typer.Typer(help="The groups: see them, make them, change them.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -56,6 +57,17 @@ def show(
         asked = group_named(directory, view, group)
         fields = dict(_fields(asked, directory))
     call.terminal.show(fields, lambda console: _draw_group(console, asked, fields))
+
+
+for _name, _command in (
+    ("create", group_change.create),
+    ("edit", group_change.edit),
+    ("add", group_change.add),
+    ("remove", group_change.remove),
+    ("export", group_files.export),
+    ("import", group_files.import_),
+):
+    app.command(_name)(_command)
 
 
 def _like(group: Group, glob: str) -> bool:

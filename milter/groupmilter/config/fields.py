@@ -32,7 +32,8 @@ def _duration(value: object) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _size(value: object) -> int:
+def size_in_octets(value: object) -> int:
+    """Return a size such as ``10MB`` in octets; ValueError with what is wanted."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     found = _SIZE.fullmatch(text) if isinstance(text, str) else None
     if found is None:
@@ -140,7 +141,7 @@ Later = Annotated[None, BeforeValidator(_later)]
 Seconds = Annotated[int, BeforeValidator(_duration)]
 Hours = Annotated[int, BeforeValidator(_hours)]
 HoursOrNever = Annotated[int, BeforeValidator(_hours_or_never)]
-Octets = Annotated[int, BeforeValidator(_size)]
+Octets = Annotated[int, BeforeValidator(size_in_octets)]
 FilePath = Annotated[Path, BeforeValidator(_file)]
 Domain = Annotated[str, BeforeValidator(_domain)]
 Net = Annotated[Network, BeforeValidator(_network)]

@@ -47,6 +47,14 @@ def normalise(dn: str) -> str | None:
     return None if rdns is None or None in rdns else ",".join(filter(None, rdns))
 
 
+def rdn_value(value: str) -> str:
+    """Return a value as it is written in a name (RFC 4514 section 2.4), its case and spaces kept."""
+    text = "".join(f"\\{c}" if c in '"+,;<>\\=' else "\\00" if c == "\0" else c for c in value)
+    if text[:1] in {" ", "#"}:
+        text = f"\\{text}"
+    return f"{text[:-1]}\\ " if len(text) > 1 and text.endswith(" ") and text[-2] != "\\" else text
+
+
 def parent(normalised: str) -> str:
     """Return the name above a normalised one; empty at the top."""
     return normalised.partition(",")[2]

@@ -20,6 +20,13 @@ _ITEM = re.compile(r"([^()=<>~:]*)(:[^()=]*:=|>=|<=|~=|=)([^()]*)")
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2})")
 
 
+def literal(value: str) -> str:
+    """Return a value as it stands in a filter and means nothing else (RFC 4515 section 3)."""
+    return "".join(
+        f"\\{byte:02x}" if byte in b"*()\\\0" or byte > 126 else chr(byte) for byte in value.encode()
+    )
+
+
 class FilterError(Exception):
     """The text is no filter; the message says where."""
 

@@ -312,12 +312,13 @@ class Ledger:
             return int(connection.execute(_NEWEST).scalar() or 0)
 
     def note(
-        self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", detail: str = ""
-    ) -> None:
-        """Add an audit row about something that changes no item."""
+        self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", before: str = "",
+        after: str = "", detail: str = "",
+    ) -> None:  # fmt: skip
+        """Add an audit row about something that changes no item; ``before`` and ``after`` of what it changes else."""
         with self._database.writing() as connection:
             item = self._one(connection, _BY_ID, item_id) if item_id else None
-            connection.execute(_NEW_ROW, _row(action, who, now, item, detail=detail, group=group))
+            connection.execute(_NEW_ROW, _row(action, who, now, item, before, after, detail, group))
 
     def audit(
         self, *, since: int = 0, item: str = "", group: str = "", action: str = "", after: int = 0,

@@ -1,0 +1,57 @@
+"""What changes groups, wired for one person: the directory's writer, the address book, and the journal in the ledger.
+
+Fails with `ConfigurationError` for what the administrator wrote.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from groupmilter.bootstrap.parts import ldap_settings, profile, write_settings
+from groupmilter.config.reload import Configuration
+from groupmilter.directory.change import WriteRefused
+from groupmilter.directory.reader import Reader
+from groupmilter.directory.writer import Writer
+from groupmilter.membership.address_book import AddressBook
+from groupmilter.membership.service import Groups, Note
+from groupmilter.membership.wishes import Rules
+from groupmilter.moderation.item import Who
+from groupmilter.moderation.ledger import Ledger
+
+
+def journal(ledger: Ledger, who: Who) -> Note:
+    """Return what notes a change of a group in the ledger, on somebody's behalf."""
+
+    def note(action: str, group: str, *, before: str, after: str, detail: str) -> None:
+        ledger.note(action, who, int(time.time()), group=group, before=before, after=after, detail=detail)
+
+    return note
+
+
+def unwritten(action: str, group: str, *, before: str, after: str, detail: str) -> None:
+    """Stand for the journal where nothing is going to be changed."""
+
+
+@contextmanager
+def groups(configuration: Configuration, note: Note) -> Iterator[Groups]:
+    """Give what makes and changes groups for the length of the ``with`` block.
+
+    :raises WriteRefused: where the directory is an LDIF file.
+    """
+    directory = configuration.site.directory
+    if directory.url[0].kind == "ldif":
+        raise WriteRefused(f"{directory.url[0].url}: an LDIF file is read-only; edit it by hand")
+    known, own = profile(configuration), configuration.settings.own_domains
+    rules = Rules(
+        own,
+        configuration.settings.service_domain,
+        directory.write.groups or "",
+        directory.write.group_class.value,
+        directory.placeholder,
+    )
+    reader = Reader(ldap_settings(configuration))
+    writer = Writer(write_settings(configuration), known, directory.placeholder)
+    with AddressBook(reader.connect, known, directory.base, own) as book:
+        yield Groups(book, writer, rules, note)

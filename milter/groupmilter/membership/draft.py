@@ -1,0 +1,45 @@
+"""A group as a file describes it, before anything is known of the directory: frozen values. Nothing here fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Something of a file that has no counterpart here, or can't be read.
+
+    :param group: whose; empty for the file as a whole. ``what``: column, and the value as far as it shows.
+    """
+
+    group: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One group that is wanted.
+
+    :param address: primary address, as written. ``cn``: the name of its entry; empty: from the address.
+    :param singles: field to text; only the fields that the file speaks of. ``lists``: field to values.
+    """
+
+    address: str
+    cn: str = ""
+    singles: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unmapped: tuple[Unmapped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """All groups of a file, and what of it as a whole is not carried over."""
+
+    drafts: tuple[Draft, ...]
+    unmapped: tuple[Unmapped, ...] = ()
+
+
+class BadFile(Exception):
+    """A file can't be read as what it is said to be; the message says why."""

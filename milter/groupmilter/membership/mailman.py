@@ -1,0 +1,70 @@
+"""The roster of a Mailman 3 list: what ``mailman members`` prints, or JSON of its REST interface. Pure.
+
+One address to a line, with or without a name, or entries with ``email`` and ``role``. What a subscription has besides
+(digests, disabled delivery, moderation of its own) has no counterpart here and is named. `BadFile` for anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from email.utils import parseaddr
+
+from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
+
+_ROLES = {"member": "members", "owner": "owners", "moderator": "moderators"}
+_USUAL = {
+    "delivery_mode": {"regular", ""},
+    "delivery_status": {"enabled", ""},
+    "moderation_action": {"", "none", "accept"},
+}
+
+
+def roster(text: str, group: str, role: str = "member") -> Drafts:
+    """Return the group that a roster makes.
+
+    :param group: address of the group. ``role``: of the addresses, where the file doesn't say it.
+    """
+    if role not in _ROLES:
+        raise BadFile(f"{role!r} is none of {', '.join(_ROLES)}")
+    lists: dict[str, dict[str, None]] = {}
+    unmapped: list[Unmapped] = []
+    if text.lstrip()[:1] in {"{", "["}:
+        _entries(text, group, lists, unmapped)
+    else:
+        _lines(text, group, lists.setdefault(_ROLES[role], {}), unmapped)
+    values = {name: tuple(found) for name, found in lists.items()}
+    return Drafts((Draft(group, lists=values, unmapped=tuple(unmapped)),))
+
+
+def _lines(text: str, group: str, found: dict[str, None], unmapped: list[Unmapped]) -> None:
+    for number, line in enumerate(text.splitlines(), 1):
+        written = line.strip()
+        if not written or written.startswith("#"):
+            continue
+        _, address = parseaddr(written)
+        if "@" not in address:
+            unmapped.append(Unmapped(group, f"line {number}: {written[:100]}", "no mail address"))
+        else:
+            found[address] = None
+
+
+def _entries(text: str, group: str, lists: dict[str, dict[str, None]], unmapped: list[Unmapped]) -> None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"no JSON: {error}") from error
+    entries = content.get("entries", []) if isinstance(content, dict) else content
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadFile("no roster: a list of entries with email and role is expected")
+    for number, entry in enumerate(entries, 1):
+        address, role = str(entry.get("email") or ""), str(entry.get("role") or "member")
+        if "@" not in address:
+            unmapped.append(Unmapped(group, f"entry {number}", "it has no email"))
+        elif role not in _ROLES:
+            unmapped.append(Unmapped(group, f"{address}, {role}", "no such role here"))
+        else:
+            lists.setdefault(_ROLES[role], {})[address] = None
+            for name, usual in _USUAL.items():
+                value = str(entry.get(name) or "")
+                if value not in usual:
+                    unmapped.append(Unmapped(group, f"{address}: {name} {value}", "no counterpart here"))

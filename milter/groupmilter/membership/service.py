@@ -1,0 +1,305 @@
+"""Groups made and changed: what panel, command line and mail share.
+
+Each step that reaches the directory gets its row in the journal, with what was there before and what is there after.
+Large lists go in steps of a bounded size; every step may be repeated. Raises `NoSuchGroup`, `BadWishes` (everything
+that can't be had, at once), `WriteRefused`, or a `DirectoryUnknown` where the directory can't be asked or didn't
+answer; what was done until then stays done and is in the journal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, WriteRefused, Written
+from groupmilter.directory.dn import normalise, rdn_value
+from groupmilter.directory.entry import Entry
+from groupmilter.directory.modification import Plan, current, planned
+from groupmilter.directory.spelling import MEMBERS_OF
+from groupmilter.directory.writer import OutcomeUnknown, Writer
+from groupmilter.directory.writer_messages import Operation
+from groupmilter.membership.address_book import AddressBook, Known
+from groupmilter.membership.vocabulary import BadWish, Single, Wish, written
+from groupmilter.membership.wishes import Intent, Rules, Wishes
+
+STEP = 500
+"""Values, at most, in one change: what a server takes in one message, and what a journal's row may hold."""
+
+CLASS = "distributionGroup"
+_LATER = frozenset({"members", "member_addresses", "excluded"})
+Tick = Callable[[int], None]
+
+
+class NoSuchGroup(Exception):
+    """No group of the directory has this address, or the account that writes doesn't see it."""
+
+
+class BadWishes(Exception):
+    """Some of what was wanted can't be had; nothing was written. ``problems`` has all of it."""
+
+    def __init__(self, problems: Sequence[BadWish]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class Note(Protocol):
+    """The journal: adds a row about a group, on behalf of whoever acts."""
+
+    def __call__(self, action: str, group: str, *, before: str, after: str, detail: str) -> None:
+        """Add the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A group as the directory has it now."""
+
+    address: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Changes to one group, looked at and not yet made.
+
+    :param differences: what they change as the group is now. ``new``: the group has still to be made.
+    """
+
+    group: Stored
+    changes: tuple[Change, ...]
+    differences: tuple[Difference, ...]
+    remarks: tuple[str, ...] = ()
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was done, and the field that somebody else had changed meanwhile, where the rest was left undone."""
+
+    differences: tuple[Difference, ...]
+    meanwhile: Meanwhile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Groups of one directory, changed on behalf of one person."""
+
+    book: AddressBook
+    writer: Writer
+    rules: Rules
+    note: Note
+
+    @property
+    def wishes(self) -> Wishes:
+        """What reads wishes for these groups."""
+        return Wishes(self.book, self.writer.profile, self.rules)
+
+    def find(self, address: str) -> Stored | None:
+        """Return the group with an address, as the server that takes changes has it; None for no group."""
+        found = [each for each in self.book.having([address])[address] if each.group]
+        if len(found) > 1:
+            raise WriteRefused(f"{address} is the address of several: {', '.join(each.dn for each in found)}")
+        if not found:
+            return None
+        entry = self.writer.read(found[0].dn)
+        if entry is None:
+            raise NoSuchGroup(f"{found[0].dn} is there, but not for the account that writes")
+        return Stored(found[0].address, entry)
+
+    def stored(self, address: str) -> Stored:
+        """Return the group with an address; `NoSuchGroup`."""
+        found = self.find(address)
+        if found is None:
+            raise NoSuchGroup(f"no group has the address {address}")
+        return found
+
+    def prepare(self, group: Stored, wishes: Sequence[Wish]) -> tuple[Prepared, tuple[BadWish, ...]]:
+        """Return what wishes change in a group, and those that can't be had."""
+        intent = self.wishes.intent(group.entry, wishes)
+        return self._prepared(group, intent), tuple(intent.problems)
+
+    def _prepared(self, group: Stored, intent: Intent, *, new: bool = False) -> Prepared:
+        plan = planned(self.writer.profile, group.entry, intent.changes, self.writer.placeholder)
+        # Made from what the entry holds at this moment, nothing can have come between.
+        differences = plan.differences if isinstance(plan, Plan) else ()
+        return Prepared(group, tuple(intent.changes), differences, tuple(intent.remarks), new)
+
+    def prepare_new(
+        self, address: str, wishes: Sequence[Wish], cn: str = "", parent: str = ""
+    ) -> tuple[Prepared, tuple[BadWish, ...]]:
+        """Return what a new group would be, and what can't be had of it.
+
+        :param cn: the name of its entry; empty: the address left of the ``@``. ``parent``: DN above it; empty: by rule.
+        """
+        parent = parent or self.rules.parent
+        if not normalise(parent):
+            raise WriteRefused("where new groups go isn't known: directory.write.groups says it, or --under")
+        if f"(objectclass={CLASS.lower()})" not in self.writer.profile.filter().lower():
+            raise WriteRefused(f"the profile {self.writer.profile.name} doesn't know how a new group is made")
+        name = cn.strip() or address.strip().rpartition("@")[0]
+        dn = f"cn={rdn_value(name)},{parent}"
+        classes = (self.rules.structural.encode(), CLASS.encode())
+        entry = Entry("", dn, {"objectclass": classes, "cn": (name.encode(),)})
+        intent = self.wishes.intent(entry, [Single("address", address), *wishes])
+        if not name:
+            intent.problems.append(BadWish("address", address, "no name for the entry can be taken from it"))
+        known = self.book.key(address)
+        return self._prepared(Stored(known, entry), intent, new=True), tuple(intent.problems)
+
+    def expect(self, prepared: Prepared) -> None:
+        """Let other groups of the same task name a group that has still to be made."""
+        fields = {each.field: each.after for each in prepared.differences}
+        aliases = fields.get("aliases") or ()
+        addresses = (prepared.group.address, *(aliases if isinstance(aliases, tuple) else ()))
+        known = tuple(map(self.book.key, addresses))
+        self.book.expect(Known(prepared.group.entry.dn, group=True, name="", addresses=known))
+
+    def apply(self, prepared: Prepared, tick: Tick = lambda _: None) -> Result:
+        """Make changes; each step is in the journal as soon as it is in the directory.
+
+        :param tick: is told how many values each step brought.
+        """
+        done: list[Difference] = []
+        if prepared.new:
+            done += self._create(prepared)
+        steps = list(_steps(prepared.changes, new=prepared.new))[1 if prepared.new else 0 :]
+        for step in steps:
+            outcome = self._step(prepared.group, step)
+            if isinstance(outcome, Meanwhile):
+                return Result(tuple(done), outcome)
+            done += outcome.differences
+            tick(sum(len(each.add) + len(each.remove) for each in step if isinstance(each, Values)))
+        self.book.forget()
+        return Result(tuple(_together(done)))
+
+    def _step(self, group: Stored, step: Sequence[Change]) -> Written | Meanwhile:
+        try:
+            outcome = self.writer.change(group.entry.dn, step)
+        except OutcomeUnknown as error:
+            self.note("group-edit", group.address, before="", after="", detail=f"outcome unknown: {error}")
+            raise
+        if isinstance(outcome, Written) and outcome.differences:
+            before, after = journal_texts(outcome.differences)
+            said = summary(outcome.differences)
+            self.note("group-edit", group.address, before=before, after=after, detail=said)
+        return outcome
+
+    def _create(self, prepared: Prepared) -> tuple[Difference, ...]:
+        entry, address = prepared.group.entry, prepared.group.address
+        first = next(_steps(prepared.changes, new=True), ())
+        plan = planned(self.writer.profile, entry, first, self.writer.placeholder)
+        if isinstance(plan, Meanwhile):
+            raise WriteRefused(f"{plan.field} isn't what it was taken for")
+        content = {name: list(raws) for name, raws in entry.attributes.items()}
+        for each in plan.modifications:
+            if each.operation is Operation.ADD:
+                content.setdefault(each.attribute, []).extend(each.values)
+        empty = MEMBERS_OF.get(self.rules.structural.lower().encode(), "")
+        if empty and empty not in content:
+            content[empty] = [self.writer.placeholder.encode()]
+        if not self.writer.create(entry.dn, content):
+            raise WriteRefused(f"there is an entry {entry.dn} already; --cn gives the new one another name")
+        before, after = journal_texts(plan.differences)
+        self.note("group-create", address, before=before, after=after, detail=entry.dn)
+        self._still_alone(prepared)
+        return plan.differences
+
+    def _still_alone(self, prepared: Prepared) -> None:
+        """Take a new group back where somebody else got one of its addresses at the same moment."""
+        entry, wanted = prepared.group.entry, [prepared.group.address]
+        for change in prepared.changes:
+            if isinstance(change, Values) and change.field == "aliases":
+                wanted += change.add
+        self.book.forget()
+        for address, found in self.book.having(wanted).items():
+            others = [each for each in found if normalise(each.dn) != normalise(entry.dn)]
+            if others:
+                self.writer.delete(entry.dn)
+                detail = f"{address} came to {others[0].dn} at the same moment"
+                self.note("group-delete", prepared.group.address, before="", after="", detail=detail)
+                raise WriteRefused(
+                    f"{others[0]} has got the address {address} at the same moment; nothing was made"
+                )
+
+    def value(self, group: Stored, name: str, language: str = "") -> object:
+        """Return what a field of a group is: a tuple for one of several values."""
+        return current(self.writer.profile, group.entry, name, language)
+
+
+def journal_texts(differences: Sequence[Difference]) -> tuple[str, str]:
+    """Return what was before and what is after, as JSON objects of canonical fields.
+
+    Of a list, what left it and what came into it: so a change can be undone without touching anybody else's.
+    """
+    texts = (
+        json.dumps({each.field: getattr(each, side) for each in differences}, ensure_ascii=False)
+        for side in ("before", "after")
+    )
+    before, after = texts
+    return before, after
+
+
+def summary(differences: Sequence[Difference]) -> str:
+    """Return in a few words what has changed, for a journal that people read."""
+    words = []
+    for each in differences:
+        label = each.field.replace("_", " ")
+        if isinstance(each.before, tuple) and isinstance(each.after, tuple):
+            signs = [f"{sign}{len(side)}" for sign, side in (("+", each.after), ("-", each.before)) if side]
+            words.append(f"{label} {' '.join(signs)}")
+        elif not isinstance(each.before, tuple) and not isinstance(each.after, tuple):
+            before, after = (written(value) or "(not set)" for value in (each.before, each.after))
+            words.append(f"{label}: {before} \N{RIGHTWARDS ARROW} {after}")
+    return ", ".join(words)
+
+
+def _steps(changes: Sequence[Change], *, new: bool) -> Iterator[tuple[Change, ...]]:
+    """Yield changes in steps of a bounded number of values; single values and what fits with them come first.
+
+    A new group has all its rules from the beginning, however long the lists are: only members may come later.
+    """
+    first: list[Change] = [change for change in changes if isinstance(change, Setting)]
+    later: list[Values] = []
+    room = STEP
+    for change in changes:
+        if isinstance(change, Values):
+            size = len(change.add) + len(change.remove)
+            if size <= room or (new and change.field not in _LATER):
+                first.append(change)
+                room -= size
+            else:
+                later.append(change)
+    if first or changes:
+        yield tuple(first)
+    for change in later:
+        for begin in range(0, max(len(change.add), len(change.remove)), STEP):
+            some = slice(begin, begin + STEP)
+            yield (Values(change.field, change.add[some], change.remove[some]),)
+
+
+def _together(done: Sequence[Difference]) -> Iterator[Difference]:
+    """Yield one difference for each field that several steps changed."""
+    for field in dict.fromkeys(each.field for each in done):
+        those = [each for each in done if each.field == field]
+        if len(those) == 1:
+            yield those[0]
+            continue
+        before = tuple(v for each in those if isinstance(each.before, tuple) for v in each.before)
+        after = tuple(v for each in those if isinstance(each.after, tuple) for v in each.after)
+        yield Difference(field, before, after)
+
+
+def warned(prepared: Prepared) -> list[str]:
+    """Return what a person should know of a group that is made or changed."""
+    said = list(prepared.remarks)
+    owners = [each for each in prepared.changes if isinstance(each, Values) and each.field == "owners"]
+    if prepared.new and not any(each.add for each in owners):
+        said.append("nobody owns it")
+    return said
+
+
+def moved(prepared: Prepared) -> int:
+    """Return how many values come and go, for whoever shows how far it is."""
+    lists = [each for each in prepared.changes if isinstance(each, Values)]
+    return sum(len(each.add) + len(each.remove) for each in lists)

@@ -1,0 +1,238 @@
+"""From what people want in a group to changes of its entry: addresses become entries, words become values.
+
+Somebody of the directory stands in a list by the name of his entry; an outsider by his address, where the list takes
+such. An address or alias that somebody else has is refused, and so is an address nobody of the own domains has. What
+can't be had is a `BadWish` in the answer, one for each, and never left out silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from groupmilter.directory.change import Change, Setting, Values
+from groupmilter.directory.dn import normalise
+from groupmilter.directory.dynamic import UrlError, parse_url
+from groupmilter.directory.entry import Entry
+from groupmilter.directory.modification import current, is_placeholder
+from groupmilter.directory.profile import Profile
+from groupmilter.directory.profile_fields import GROUP, Form, Scalar
+from groupmilter.directory.spelling import held, key_of
+from groupmilter.mail.address import domain_of, pattern, strict
+from groupmilter.membership.address_book import AddressBook, Known
+from groupmilter.membership.vocabulary import (
+    ADDRESSES_OF,
+    BadWish,
+    Several,
+    Single,
+    Wish,
+    field_of,
+    scalar,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for all groups.
+
+    :param own_domains, service_domain: canonical.
+    :param parent: DN below which new groups are made; empty: has to be said each time.
+    :param structural: structural class of new groups. ``placeholder``: the member of an empty one, a DN.
+    """
+
+    own_domains: frozenset[str]
+    service_domain: str
+    parent: str = ""
+    structural: str = "groupOfNames"
+    placeholder: str = "cn=placeholder"
+
+
+@dataclass(slots=True)
+class Intent:
+    """What wishes come to: changes, what can't be had, and what should be known besides."""
+
+    changes: list[Change] = field(default_factory=list)
+    problems: list[BadWish] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Reads wishes for groups of one directory."""
+
+    book: AddressBook
+    profile: Profile
+    rules: Rules
+
+    def intent(self, entry: Entry, wishes: Sequence[Wish]) -> Intent:
+        """Return what to change in a group.
+
+        :param entry: as it is now; what a single value is there is what the change takes for seen.
+        """
+        found = Intent()
+        self._look_up(wishes)
+        for wish in wishes:
+            try:
+                if isinstance(wish, Single):
+                    self._single(entry, wish, found)
+                else:
+                    self._several(entry, wish, found)
+            except BadWish as problem:
+                found.problems.append(problem)
+        return found
+
+    def _look_up(self, wishes: Iterable[Wish]) -> None:
+        """Ask the directory for all addresses together."""
+        several = [wish for wish in wishes if isinstance(wish, Several)]
+        self.book.having({each for wish in several for each in (*wish.add, *wish.remove) if _mailbox(each)})
+
+    def _single(self, entry: Entry, wish: Single, found: Intent) -> None:
+        name, language = field_of(wish.field)
+        value: Scalar = wish.text.strip() or None
+        if name == "address":
+            value = self.free(name, wish.text, entry.dn, found.remarks)
+        elif name != "mail_tip":
+            value = scalar(name, wish.text)
+        now = current(self.profile, entry, name, language)
+        found.changes.append(Setting(name, value, None if isinstance(now, tuple) else now, language))
+
+    def free(self, name: str, text: str, dn: str, remarks: list[str]) -> str:
+        """Return an address that the group may have; `BadWish` where it is somebody else's or none."""
+        address = text.strip()
+        if strict(address) is None:
+            raise BadWish(name, text, "no mail address that every mail server takes as it is")
+        domain = domain_of(self.book.key(address))
+        if domain == self.rules.service_domain:
+            raise BadWish(name, text, "the service domain is for tickets only")
+        others = [
+            each for each in self.book.having([address])[address] if normalise(each.dn) != normalise(dn)
+        ]
+        if others:
+            raise BadWish(name, text, f"{others[0]} has this address")
+        if domain not in self.rules.own_domains:
+            remarks.append(f"{address}: {domain} is none of own_domains")
+        return address
+
+    def _several(self, entry: Entry, wish: Several, found: Intent) -> None:
+        name, _ = field_of(wish.field)
+        come: dict[str, list[str]] = {}
+        there = self._there(entry, name)
+        for text in wish.add:
+            try:
+                place, spelt = self._as_it_stands(there, name, text) or self._place(
+                    name, text, entry.dn, found.remarks
+                )
+                come.setdefault(place, []).append(spelt)
+            except BadWish as problem:
+                found.problems.append(problem)
+        troubled = any(problem.field == name for problem in found.problems)
+        go = self._others(entry, name, come) if wish.exact and not troubled else {}
+        for text in wish.remove:
+            places = self._places_left(name, text)
+            for place, spelt in places:
+                go.setdefault(place, []).append(spelt)
+            if not any(
+                (place, key_of(self.profile.mapped(place), spelt)) in there for place, spelt in places
+            ):
+                found.remarks.append(f"{text} is not among the {name.replace('_', ' ')}")
+        for each in dict.fromkeys((*come, *go)):
+            found.changes.append(Values(each, tuple(come.get(each, ())), tuple(go.get(each, ()))))
+
+    def _as_it_stands(
+        self, there: frozenset[tuple[str, str]], name: str, text: str
+    ) -> tuple[str, str] | None:
+        """Return where an address stands in a list already, though somebody of the directory has it; else None."""
+        second = ADDRESSES_OF.get(name)
+        if second is None or (second, key_of(self.profile.mapped(second), text)) not in there:
+            return None
+        return second, text
+
+    def _there(self, entry: Entry, name: str) -> frozenset[tuple[str, str]]:
+        """Return what stands in a list, as field and what values are compared by."""
+        fields = filter(None, (name, ADDRESSES_OF.get(name)))
+        return frozenset(
+            (each, held_.key) for each in fields for held_ in held(entry, self.profile.mapped(each))
+        )
+
+    def _others(self, entry: Entry, name: str, come: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Return what stands in a list and isn't wanted, by field; the group's own first address is no alias."""
+        go: dict[str, list[str]] = {}
+        address = key_of(self.profile.mapped("address"), str(current(self.profile, entry, "address")))
+        for each in filter(None, (name, ADDRESSES_OF.get(name))):
+            mapped = self.profile.mapped(each)
+            wanted = {key_of(mapped, value) for value in come.get(each, ())}
+            wanted |= {address} if name == "aliases" else set()
+            there = current(self.profile, entry, each)
+            values = there if isinstance(there, tuple) else ()
+            unwanted = [value for value in values if key_of(mapped, value) not in wanted]
+            placeholder = normalise(self.rules.placeholder) or ""
+            go[each] = [value for value in unwanted if not is_placeholder(value.encode(), placeholder)]
+        return go
+
+    def _place(self, name: str, text: str, dn: str, remarks: list[str]) -> tuple[str, str]:
+        """Return in which field of the directory something wanted stands, and how."""
+        form = GROUP[name].form
+        if name == "aliases":
+            return name, self.free(name, text, dn, remarks)
+        if form is not Form.NAMES:
+            return name, _checked(name, form, text)
+        if (known := self._somebody(name, text)) is not None:
+            return name, known
+        second = ADDRESSES_OF.get(name)
+        if second is None:
+            raise BadWish(name, text, "nobody of the directory has this address")
+        if GROUP[second].form is Form.PATTERNS and pattern(text) is not None and not _mailbox(text):
+            return second, text
+        if strict(text) is None:
+            raise BadWish(name, text, "neither a mail address nor a DN")
+        if domain_of(self.book.key(text)) in self.rules.own_domains:
+            raise BadWish(name, text, "nobody has this address, though its domain is ours")
+        return second, text
+
+    def _somebody(self, name: str, text: str) -> str | None:
+        """Return the DN that an address or a DN leads to; None for an address of nobody."""
+        if _is_name(text):
+            if self.book.named([text])[text] is None:
+                raise BadWish(name, text, "no person or group stands at this DN")
+            return text
+        if not _mailbox(text):
+            return None
+        found = self.book.having([text])[text]
+        groups = [each for each in found if each.group]
+        if len(groups or found) > 1:
+            raise BadWish(name, text, f"several have this address: {', '.join(each.dn for each in found)}")
+        return (groups or list(found))[0].dn if found else None
+
+    def _places_left(self, name: str, text: str) -> list[tuple[str, str]]:
+        """Return everywhere somebody may stand in a list, to be taken out of it; also who is long gone."""
+        second = ADDRESSES_OF.get(name)
+        if GROUP[name].form is not Form.NAMES:
+            return [(name, text)]
+        found: tuple[Known, ...] = () if not _mailbox(text) else self.book.having([text])[text]
+        places = [(name, each.dn) for each in found] or ([(name, text)] if _is_name(text) else [])
+        if second is not None:
+            addresses = dict.fromkeys((text, *(address for each in found for address in each.addresses)))
+            places += [(second, each) for each in addresses if not _is_name(each)]
+        return places
+
+
+def _mailbox(text: str) -> bool:
+    return not _is_name(text) and "@" in text.lstrip("@") and not text.lower().startswith("ldap")
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text is a DN; ``a=b@example.org`` is an address."""
+    return "=" in text and ("," in text or "@" not in text) and bool(normalise(text))
+
+
+def _checked(name: str, form: Form, text: str) -> str:
+    if form is Form.PATTERNS and pattern(text) is None:
+        raise BadWish(name, text, "an address, @domain or @.domain is wanted")
+    if form is Form.ADDRESSES and strict(text) is None:
+        raise BadWish(name, text, "no mail address that every mail server takes as it is")
+    if form is Form.URLS:
+        try:
+            parse_url(text.strip())
+        except UrlError as error:
+            raise BadWish(name, text, str(error)) from error
+    return text.strip()

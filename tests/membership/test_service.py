@@ -1,0 +1,108 @@
+"""The service under all ways in: two who make the same group at once, a directory that falls silent, who is named."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, WHO, ZOE, Office
+from tests.support.fake_ldap import SEARCH, FakeLdap, Request, entry, page_end
+
+from groupmilter.directory.change import Values, WriteRefused, Written
+from groupmilter.directory.writer import OutcomeUnknown
+from groupmilter.membership.vocabulary import Several, Single, Wish
+from groupmilter.membership.wishes import Rules
+
+UUID = b"6b1f4f0a-0d54-4f3e-9a3b-2f6f2f8f3a11"
+
+
+def test_an_address_that_two_take_at_the_same_moment_is_never_had_by_both(office: Office) -> None:
+    address = "twice@masociete.example"
+    start = threading.Barrier(2)
+
+    def make(cn: str) -> bool:
+        with office.service() as groups:
+            prepared, problems = groups.prepare_new(address, [Several("owners", (JEAN,))], cn)
+            assert problems == ()
+            start.wait()
+            with suppress(WriteRefused):
+                groups.apply(prepared)
+                return True
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        made = [done.result() for done in [pool.submit(make, cn) for cn in ("one", "two")]]
+    there = office.slapd.search(GROUPS, f"(mail={address})", "dn").count("dn: ")
+    assert there == sum(made) <= 1
+
+
+def test_a_change_that_nobody_answered_is_in_the_journal_as_such(office: Office) -> None:
+    with office.service() as groups:
+        prepared, _ = groups.prepare(groups.stored(CONTACT), [Several("members", (ZOE,))])
+
+        def script(request: Request) -> list[bytes] | None:
+            if request.tag != SEARCH:
+                return None
+            held = {"objectClass": (b"groupOfNames",), "member": (b"cn=x",), "entryUUID": (UUID,)}
+            return [entry(request.number, request.base, held), page_end(request.number)]
+
+        with FakeLdap(script) as server:
+            office.configure(url=server.uri)
+            with office.service() as silent, pytest.raises(OutcomeUnknown):
+                silent.apply(prepared)
+    [row] = office.journal()
+    assert row.detail.startswith("outcome unknown: ")
+    assert (row.action, row.actor, row.way, row.origin) == ("group-edit", WHO.name, WHO.way.value, WHO.origin)
+
+
+def test_a_change_can_be_undone_from_its_row_without_touching_anybody_elses(office: Office) -> None:
+    with office.service() as groups:
+        group = groups.stored(CONTACT)
+        prepared, _ = groups.prepare(group, [Several("members", (ZOE,), (JEAN,)), Single("hidden", "yes")])
+        groups.apply(prepared)
+        office.slapd.modify(
+            f"dn: cn=contact,{GROUPS}\nchangetype: modify\nadd: member\nmember: uid=jose,{PEOPLE}\n"
+        )
+        [row] = office.journal()
+        before, after = json.loads(row.before), json.loads(row.after)
+        assert (before["hidden"], after["hidden"]) == (False, True)
+        undone = groups.writer.change(
+            group.entry.dn, [Values("members", tuple(before["members"]), tuple(after["members"]))]
+        )
+        assert isinstance(undone, Written)
+    members = office.values("contact", "member")
+    assert set(members) == {f"uid={name},{PEOPLE}" for name in ("jean", "pierre", "jose")}
+
+
+def test_rules_of_a_new_group_are_there_from_the_beginning_however_long(office: Office) -> None:
+    """Nobody may slip in between: only members come in later steps."""
+    many = tuple(f"x{number}@ailleurs.example" for number in range(700))
+    seen: list[tuple[int, int]] = []
+    with office.service() as groups:
+        wishes: list[Wish] = [Several("denied", many), Several("members", many), Single("moderated", "yes")]
+        prepared, problems = groups.prepare_new("long@masociete.example", wishes)
+        assert problems == ()
+        create = groups.writer.create
+
+        def watched(dn: str, attributes: object) -> bool:
+            made = create(dn, attributes)  # type: ignore[arg-type]
+            counts = (
+                len(office.values("long", name)) for name in ("dgDeniedSenderAddress", "dgMemberAddress")
+            )
+            seen.append(tuple(counts))  # type: ignore[arg-type]
+            return made
+
+        groups.writer.create = watched  # type: ignore[method-assign]
+        groups.apply(prepared)
+    assert seen == [(700, 0)]
+    assert len(office.values("long", "dgMemberAddress")) == 700
+
+
+def test_where_new_groups_go_has_to_be_known(office: Office) -> None:
+    with office.service() as groups:
+        bare = type(groups)(groups.book, groups.writer, Rules(frozenset(), "x.example"), groups.note)
+        with pytest.raises(WriteRefused, match=r"directory\.write\.groups"):
+            bare.prepare_new("x@masociete.example", [])
