@@ -237,9 +237,21 @@ def test_a_signed_field_is_never_added_nor_another_lists_replaced() -> None:
     signed = letter_to_contact().planned(dkim_signature="v=1; h=From : List-Post:precedence;\r\n\tb=x")
     assert {"List-Post", "Precedence"}.isdisjoint(fields_of(signed))
     assert "List-Id" in fields_of(signed)
-    assert set(fields_of(letter_to_contact().planned(list_id="<other.example>"))) == {LOOP_HEADER}
-    assert "List-Owner" not in fields_of(letter_to_contact().planned(list_owner="<mailto:x@y.example>"))
     assert set(fields_of(letter_to_contact(list_headers=False).planned())) == {LOOP_HEADER}
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["List-Id", "LIST-POST", "list-owner", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive"],
+)
+def test_another_lists_fields_stay_alone_and_answering_programs_are_kept_quiet(field: str) -> None:
+    fields = fields_of(letter_to_contact().planned(**{field: "<https://lists.other.example/x>"}))
+    assert set(fields) == {LOOP_HEADER, "Precedence", "X-Auto-Response-Suppress"}
+
+
+def test_what_keeps_answering_programs_quiet_is_not_doubled() -> None:
+    there = letter_to_contact().planned(precedence="bulk", x_auto_response_suppress="All")
+    assert set(fields_of(there)) == {LOOP_HEADER, "List-Id", "List-Post", "List-Owner"}
 
 
 def test_the_loop_trace_names_all_that_were_expanded_to_who_has_the_key() -> None:

@@ -22,7 +22,7 @@ from groupmilter.mail.action import (
     InsertHeader,
     LeaveOut,
 )
-from groupmilter.mail.address import domain_of, xtext
+from groupmilter.mail.address import xtext
 from groupmilter.policy.disposition import (
     Answered,
     Decision,
@@ -34,6 +34,7 @@ from groupmilter.policy.disposition import (
     Verdict,
 )
 from groupmilter.policy.facts import Facts
+from groupmilter.policy.listing import QUIET, list_fields, of_another_list
 from groupmilter.policy.reasons import number
 from groupmilter.policy.replies import contact_for
 from groupmilter.policy.returning import bounces, told
@@ -261,21 +262,16 @@ class _Plan:
             )
 
     def _list_headers(self, group: Group, *, quiet: bool) -> Iterator[Action]:
-        """Yield RFC 2919 and RFC 2369 fields where no signature names them and no other list wrote them."""
+        """Yield the fields of a list, each where no signature names it and the message has none."""
         content = self.facts.content
-        if content is None or content.values("list-id"):
+        if content is None:
             return
-        contact = contact_for(group.address, self.settings)
-        fields = {
-            "List-Id": f"<{group.address.rpartition('@')[0]}.{domain_of(group.address)}>",
-            "List-Post": f"<mailto:{group.address}>",
-            "List-Owner": f"<mailto:{contact}>",
-        }
-        if quiet:
-            fields |= {"Precedence": "list", "X-Auto-Response-Suppress": "OOF, AutoReply"}
+        fields = dict(QUIET) if quiet else {}
+        if not of_another_list(content):
+            fields = list_fields(group.address, contact_for(group.address, self.settings)) | fields
         signed = content.signed
         for name, value in fields.items():
-            if name.lower() not in signed and not content.values(name.lower()) and value.isascii():
+            if name.lower() not in signed and not content.values(name.lower()):
                 yield AddHeader(name, value)
 
     def sender(self) -> Iterator[Action]:

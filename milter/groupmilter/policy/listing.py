@@ -1,0 +1,62 @@
+"""Pure. The fields by which mail programs know a group as a list, and by which programs that answer keep quiet.
+
+A message that carries another list's fields keeps them and gets none of ours: mixed, an "unsubscribe" of theirs would
+stand beside a name of ours. Sources: RFC 2369 (section 4 on lists within lists), RFC 2919, RFC 3834 section 2,
+RFC 6068 section 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+from groupmilter.mail.address import canonical_domain, strict
+from groupmilter.policy.facts import Content
+
+QUIET: Mapping[str, str] = {"Precedence": "list", "X-Auto-Response-Suppress": "OOF, AutoReply"}
+"""What keeps the members' automatic answers from the sender."""
+
+_LONGEST_ID = 255
+_UNQUOTED = "!$'*+"
+"""Beside letters, digits and ``-._~``: what a mailto URI may hold as it is."""
+
+
+def of_another_list(content: Content) -> bool:
+    """Tell whether a message has come through another list, or from a sender of mass mail."""
+    return any(name.startswith("list-") for name in content.headers)
+
+
+def list_fields(address: str, contact: str) -> dict[str, str]:
+    """Return the fields of a group; without List-Owner where the contact is neither address nor link.
+
+    :param address: of the group.
+    :param contact: whom its replies name.
+    """
+    fields = {"List-Id": _list_id(address), "List-Post": _uri(address), "List-Owner": _uri(contact)}
+    return {name: f"<{value}>" for name, value in fields.items() if value}
+
+
+def _list_id(address: str) -> str:
+    """Return the address with a dot for its ``@``; a local part beyond ASCII as an A-label would be (RFC 3492)."""
+    local, _, domain = address.rpartition("@")
+    label = local if local.isascii() else f"xn--{local.encode('punycode').decode('ascii')}"
+    whole = f"{label}.{domain}"
+    return whole if len(whole) <= _LONGEST_ID else ""
+
+
+def _uri(contact: str) -> str:
+    address = strict(contact)
+    if address is not None:
+        local, _, domain = address.rpartition("@")
+        return f"mailto:{quote(local, safe=_UNQUOTED)}@{domain}"
+    return contact if _is_link(contact) else ""
+
+
+def _is_link(text: str) -> bool:
+    if not text.isascii() or not text.isprintable() or set(text) & set(' <>"\\'):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and canonical_domain(parts.hostname or "") is not None
