@@ -186,6 +186,12 @@ def test_keys_made_to_keep_us_busy_do_not_count(
     assert not proofs.dkim_doubt
 
 
+def test_a_key_at_which_the_library_stumbles_does_not_count(court: Court, signer: Signer) -> None:
+    algorithm = der(0x30, der(6, bytes.fromhex("2a864886f70d010101")) + der(5, b"x"))
+    signer.publish(court.dns, b"p=" + b64encode(der(0x30, algorithm + der(3, b"\0" + der(0x30, b"")))))
+    assert nothing(court.prove(signer.craft(MESSAGE)), "not readable (AssertionError)")
+
+
 def test_several_strings_and_several_records_at_one_selector(court: Court, signer: Signer) -> None:
     court.dns.remove(signer.name)
     court.dns.strings(signer.name, *(signer.record[at : at + 50] for at in range(0, len(signer.record), 50)))

@@ -99,6 +99,14 @@ def test_the_next_server_is_asked_where_the_first_is_of_no_use(server: Dns) -> N
         assert asker(server, second).texts("a.example", patience()) == (b"here",)
 
 
+def test_the_third_server_is_asked_in_time_where_two_are_silent(server: Dns) -> None:
+    with Dns() as second, Dns() as third:
+        for dead in (server, second):
+            dead.trouble("", Trouble(silent=True))
+        third.txt("a.example", "here")
+        assert asker(server, second, third, timeout=8.0).texts("a.example", patience()) == (b"here",)
+
+
 def test_a_long_answer_comes_over_tcp(server: Dns) -> None:
     server.txt("a.example", "x" * 600)
     server.txt("b.example", "x" * 3_000)

@@ -100,7 +100,8 @@ def resolver(servers: Iterable[tuple[str, int]], timeout: float) -> Resolver:
     if not named:
         with suppress(NoResolverConfiguration):
             asker.read_resolv_conf("/etc/resolv.conf")
-    asker.timeout = timeout / 2
+    # Each has its turn within the time of one question, and the first one a second.
+    asker.timeout = timeout / (len(asker.nameservers) + 1)
     asker.cache = _Cache(_CACHED)
     asker.use_edns(0, 0, _PAYLOAD)
     return Resolver(asker, timeout)
