@@ -11,6 +11,7 @@ Sources: RFC 5321 section 4.1.2 and 4.5.3.1, RFC 6531 section 3.3, RFC 5891 (IDN
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import idna
 _ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
 # Postfix and Sendmail give these a meaning of their own (percent hack, bang path, command, file, option).
 _REWRITTEN = frozenset("%!")
+_COMMENT = re.compile(r"\([^()\"]*\)")
 _LEADING = frozenset("-|/:")
 # Persian and the scripts of India can't be written without; all else that can't be seen is no text of an address.
 _JOINERS = frozenset("\u200c\u200d")
@@ -193,6 +195,23 @@ def path(argument: str, own_domains: frozenset[str], resolved: str | None = None
         return None
     final = _unrouted(whole, own_domains)
     return Address(argument, final, final != whole or _detour(inner, whole))
+
+
+def spelt(argument: str) -> str:
+    """Return an argument of RCPT as Postfix repeats it in a reply: its case, without brackets, route and quotes.
+
+    :param argument: as the milter got it; what can't be read comes back as it is.
+    """
+    inner = _COMMENT.sub("", argument.strip()).strip()
+    if inner.startswith("<") and inner.endswith(">"):
+        inner = inner[1:-1].strip()
+    if inner.startswith("@"):
+        inner = inner.partition(":")[2]
+    local, at, domain = inner.rpartition("@") if not inner.endswith('"') else (inner, "", "")
+    if not at:
+        local, domain = inner, ""
+    local = local.strip()
+    return f"{_unquoted(local) or local}{at}{domain.strip()}"
 
 
 def _detour(inner: str, whole: str) -> bool:

@@ -14,6 +14,7 @@ from groupmilter.groups.expansion import Admission, BoundExceeded, Expansion, Re
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
 from groupmilter.mail.action import InsertHeader
+from groupmilter.mail.address import spelt
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.answering import answered
 from groupmilter.policy.batching import brought, sizes
@@ -121,7 +122,7 @@ def _verdict(
     disposition = verdict.disposition
     if not isinstance(disposition, Refused) or disposition.group is None or not conceals(facts, settings):
         return verdict
-    reply = reply_for("concealed", recipient.address.canonical, settings)
+    reply = reply_for("concealed", spelt(recipient.address.received), settings)
     return replace(verdict, disposition=replace(disposition, reply=reply, reason="concealed"))
 
 
