@@ -245,6 +245,35 @@ def test_a_proxy_names_its_clients(host: Host) -> None:
     assert "names his own address" in serious(host.told({}, listener, more=more))["master.cf 2525"].text
 
 
+CLIENT = "certificates: [{subject: relay.example.org, speaks_for: [example.org]}]"
+ASKED = {"smtpd_tls_ask_ccert": "yes", "smtpd_tls_CAfile": "/etc/postfix/our-authority.pem"}
+
+
+def test_clients_are_asked_for_the_certificates_that_they_are_known_by(host: Host) -> None:
+    assert list(serious(host.told({}, more=CLIENT))) == ["smtpd_tls_ask_ccert"]
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({}, False),
+        ({"smtpd_tls_CAfile": "/etc/ssl/certs/ca-certificates.crt"}, True),
+        ({"smtpd_tls_CApath": "/etc/ssl/certs"}, True),
+        ({"tls_append_default_CA": "yes"}, True),
+    ],
+)
+def test_certificates_of_anybodys_authority_prove_little(
+    host: Host, more: dict[str, str], named: bool
+) -> None:
+    assert list(serious(host.told(ASKED | more, more=CLIENT))) == ["certificates"] * named
+
+
+def test_one_listener_that_asks_is_enough(host: Host) -> None:
+    main = {"smtpd_tls_CAfile": "/etc/postfix/our-authority.pem"}
+    listener = "2525 inet n - n - - smtpd -o smtpd_tls_req_ccert=yes"
+    assert serious(host.told(main, listener, more=CLIENT)) == {}
+
+
 def test_networks_are_read_as_postfix_writes_them() -> None:
     found, tables = networks_of(
         "127.0.0.0/8, [::1]/128 192.0.2.7 !192.0.2.9 hash:/etc/postfix/nets /etc/nets"

@@ -33,6 +33,7 @@ def advise_clients(site: Site, postfix: Installed) -> Iterator[Advice]:
     yield from _loopback(site, postfix)
     yield from _speaking_for_others(site, postfix)
     yield from _networks(site, postfix)
+    yield from _certificates(site, postfix)
 
 
 def _bad(subject: str, text: str, fix: str = "") -> Advice:
@@ -160,3 +161,27 @@ def networks_of(value: str) -> tuple[list[Network], list[str]]:
         except ValueError:
             tables += [] if item.startswith("!") else [item]
     return found, tables
+
+
+def _certificates(site: Site, postfix: Installed) -> Iterator[Advice]:
+    """Tell whether clients are asked for the certificates that they are to be known by, and who signs those."""
+    if not site.certificates:
+        return
+    asking = ("smtpd_tls_ask_ccert", "smtpd_tls_req_ccert")
+    if not any(postfix.effective(one, name) == "yes" for one in postfix.listeners for name in asking):
+        text = "certificates names clients, but no listener asks a client for one: nobody is known by his."
+        yield _warn("smtpd_tls_ask_ccert", text, "smtpd_tls_ask_ccert = yes")
+    if any(not one.issuer for one in site.certificates) and _any_authority(postfix):
+        text = (
+            "certificates are believed from any authority of this host's list (tls_append_default_CA, or"
+            " smtpd_tls_CApath): name the issuer of each, or trust an authority of your own alone."
+        )
+        yield _warn("certificates", text, "smtpd_tls_CAfile = /etc/postfix/our-authority.pem")
+
+
+def _any_authority(postfix: Installed) -> bool:
+    """Tell whether Postfix takes the certificates of authorities that are everybody's (TLS_README)."""
+    return postfix.main.get("tls_append_default_CA") == "yes" or any(
+        postfix.main.get(name, "").startswith(("/etc/ssl/certs", "/usr/share/ca-certificates"))
+        for name in ("smtpd_tls_CApath", "smtpd_tls_CAfile")
+    )
