@@ -7,8 +7,8 @@ RFC 6068 section 2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
 
 from groupmilter.mail.address import canonical_domain, strict
 from groupmilter.policy.facts import Content
@@ -17,8 +17,10 @@ QUIET: Mapping[str, str] = {"Precedence": "list", "X-Auto-Response-Suppress": "O
 """What keeps the members' automatic answers from the sender."""
 
 _LONGEST_ID = 255
-_UNQUOTED = "!$'*+"
-"""Beside letters, digits and ``-._~``: what a mailto URI may hold as it is."""
+_ESCAPED = re.compile(rb"[^A-Za-z0-9._~!$'*+-]")
+"""What a mailto URI holds only as ``%`` and two digits."""
+
+_LINK = re.compile(r"https?://([A-Za-z0-9.-]{1,253})(?::\d{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?")
 
 
 def of_another_list(content: Content) -> bool:
@@ -48,15 +50,7 @@ def _uri(contact: str) -> str:
     address = strict(contact)
     if address is not None:
         local, _, domain = address.rpartition("@")
-        return f"mailto:{quote(local, safe=_UNQUOTED)}@{domain}"
-    return contact if _is_link(contact) else ""
-
-
-def _is_link(text: str) -> bool:
-    if not text.isascii() or not text.isprintable() or set(text) & set(' <>"\\'):
-        return False
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and canonical_domain(parts.hostname or "") is not None
+        escaped = _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], local.encode())
+        return f"mailto:{escaped.decode('ascii')}@{domain}"
+    link = _LINK.fullmatch(contact)
+    return contact if link is not None and canonical_domain(link[1]) is not None else ""
