@@ -47,7 +47,11 @@ PRESENT = {
 def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moderated]:
     folder = tmp_path_factory.mktemp("policy")
     (folder / "policy.yaml").write_text(POLICY, "utf-8")
-    with moderated(MORE, EXTRA, options={"policies": [str(CALM), str(folder / "policy.yaml")]}) as site:
+    options = {
+        "policies": [str(CALM), str(folder / "policy.yaml")],
+        "trusted_relays": [{"net": "198.51.100.25", "authserv_id": "mx.masociete.example"}],
+    }
+    with moderated(MORE, EXTRA, options=options) as site:
         yield site
 
 
@@ -117,6 +121,26 @@ def test_what_is_there_and_signed_stays_as_it_is(
         assert values(copy, "X-Site")[:1] == ["outside mail"] or to != MARKED
         for name in LIST_FIELDS:
             assert len(values(copy, name)) <= 1
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_a_forged_result_of_a_relay_of_ours_goes_whoever_has_signed_it(
+    site: Moderated, signers: Signers, covered: bool
+) -> None:
+    """A mail program would believe it. Who signs something else loses nothing by it."""
+    mark = identity()
+    forged = b"Authentication-Results: mx.masociete.example; dkim=pass header.d=masociete.example\r\n"
+    more = ("authentication-results",) if covered else ()
+    once = signers.sign_over(with_fields(mark, forged), ("from", "subject"))
+    settings = signing(
+        DOMAIN, "opendkim-simple-simple", signers.key_file, SignHeaders=",".join(("From", "Subject", *more))
+    )
+    with opendkim(settings) as address:
+        signed = sign(address, once)
+    assert signers.broken(signed, 2) == []
+    for copy in send(site, OPEN, signed, mark, [JEAN, BOB]):
+        assert values(copy, "Authentication-Results") == []
+        assert signers.broken(copy.content, 2) == (["opendkim-simple-simple: fail"] if covered else [])
 
 
 def test_a_site_may_want_its_tag_at_the_price_of_the_signature(site: Moderated, signers: Signers) -> None:

@@ -46,7 +46,9 @@ def site_rules(case: Case) -> Ruling:
             return Ruling(Answer.HIT, rule.name, outcome, tuple(tags), tuple(left_out))
     if tags:
         return Ruling(Answer.HIT, "tagged", None, tuple(tags), tuple(left_out))
-    return miss("no rule of the site applies")._replace(left_out=tuple(left_out))
+    if left_out:
+        return Ruling(Answer.MISS, "no other rule of the site applies", left_out=tuple(left_out))
+    return miss("no rule of the site applies")
 
 
 def _breaks(tag: TagThen, facts: Facts) -> bool:
