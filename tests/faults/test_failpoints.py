@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.qa.source import PACKAGE
-from tests.support.failpoints import MAY_DELIVER_TWICE, POINTS, Armed, Moment, installed
+from tests.support.failpoints import EVERY, MAY_DELIVER_TWICE, POINTS, Armed, Moment, installed
 
 from groupmilter.moderation.mailbox import Folder, Maildir
 
@@ -19,9 +19,9 @@ def die() -> None:
     raise Died
 
 
-@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_point_is_a_step_of_the_product(name: str) -> None:
-    point = POINTS[name]
+    point = EVERY[name]
     holder = point.holder()
     assert callable(getattr(holder, point.step)), name
     assert holder.__module__ if isinstance(holder, type) else holder.__name__ == point.owner
@@ -79,4 +79,4 @@ def test_an_unknown_point_is_an_error(tmp_path: Path) -> None:
 
 
 def test_both_moments_are_there() -> None:
-    assert {point.moment for point in POINTS.values()} == set(Moment)
+    assert {point.moment for point in EVERY.values()} == set(Moment)

@@ -3,9 +3,10 @@
     with installed(lambda: Armed("record: recorded", kill, marker)):
         ...                             (tests.support.service_program: for a whole service, told by its stage)
 
-`POINTS` names each: a method (or a function of a module), and the moment before or after it. While they are installed,
-those methods are wrapped; a point fires once, the first time that it is passed (its marker file is made then, by one
-process alone), so that the process which is started in place of a dead one goes on.
+`POINTS` (held mail) and `REPORT_POINTS` (reports about members) name each: a method (or a function of a module), and
+the moment before or after it. While they are installed, those methods are wrapped; a point fires once, the first time
+that it is passed (its marker file is made then, by one process alone), so that the process which is started in place of
+a dead one goes on.
 
 It fails with `LookupError` for a name that is in no table, and with AttributeError for a method that the product
 doesn't have any more.
@@ -80,6 +81,7 @@ _MTA, _DESK = "groupmilter.mta", "groupmilter.moderation"
 _COLLECTOR, _APPLIER = f"{_MTA}.collector:Collector", f"{_MTA}.applier"
 _LEDGER, _MAILDIR = f"{_DESK}.ledger:Ledger", f"{_DESK}.mailbox:Maildir"
 _LETTERS, _BOOK = f"{_DESK}.letter_queue:LetterQueue", f"{_DESK}.release_book:ReleaseBook"
+_BOUNCES = f"{_DESK}.bounce_book:BounceBook"
 _SUBMITTER, _SUBMISSION = f"{_DESK}.submission:Submitter", f"{_DESK}.submission"
 
 POINTS: Mapping[str, Point] = {
@@ -133,6 +135,20 @@ POINTS: Mapping[str, Point] = {
     "settle: filed a rejected one": Point(_MAILDIR, "move", _AFTER, _among(Folder.REJECTED)),
 }
 
+REPORT_POINTS: Mapping[str, Point] = {
+    # count: the desk takes in a report about a member
+    "count: before reading": Point(f"{_DESK}.intake", "read_report", _BEFORE),
+    "count: read": Point(f"{_DESK}.intake", "read_report", _AFTER),
+    "count: before the row": Point(_BOUNCES, "count", _BEFORE),
+    "count: counted, not on disk": Point(_BOUNCES, "count", _AFTER),
+    "count: before suspending": Point(_BOUNCES, "suspend", _BEFORE),
+    "count: suspended, not on disk": Point(_BOUNCES, "suspend", _AFTER),
+    "count: on disk, before filing": Point(_MAILDIR, "move", _BEFORE, _among(Folder.REPORTS)),
+    "count: filed": Point(_MAILDIR, "move", _AFTER, _among(Folder.REPORTS)),
+}
+
+EVERY = {**POINTS, **REPORT_POINTS}
+
 MAY_DELIVER_TWICE = frozenset(
     {
         "release: taken by the MTA, not noted",
@@ -154,7 +170,7 @@ class Armed:
     marker: Path
 
     def __post_init__(self) -> None:
-        if self.name not in POINTS:
+        if self.name not in EVERY:
             raise LookupError(f"no fail-point {self.name!r}")
 
     def fire(self) -> None:
@@ -184,9 +200,9 @@ def effect(word: str) -> Effect:
 def installed(armed: Callable[[], Armed | None]) -> Iterator[None]:
     """Wrap every step of the table; each time that one is passed, `armed` tells what is to happen."""
     with ExitStack() as undo:
-        for owner, step in sorted({(point.owner, point.step) for point in POINTS.values()}):
-            names = [name for name, point in POINTS.items() if (point.owner, point.step) == (owner, step)]
-            holder = POINTS[names[0]].holder()
+        for owner, step in sorted({(point.owner, point.step) for point in EVERY.values()}):
+            names = [name for name, point in EVERY.items() if (point.owner, point.step) == (owner, step)]
+            holder = EVERY[names[0]].holder()
             undo.enter_context(
                 patch.object(holder, step, _wrapped(getattr(holder, step), names, holder, armed))
             )
@@ -200,7 +216,7 @@ def _wrapped(step: Call, names: list[str], holder: object, armed: Callable[[], A
         told = armed()
         if told is None or told.name not in names:
             return
-        point = POINTS[told.name]
+        point = EVERY[told.name]
         if point.moment is moment and point.given(*given[bound:], **named):
             told.fire()
 
