@@ -312,7 +312,7 @@ def test_with_the_ledger_down_a_report_waits_and_is_counted_once(
         raise LedgerUnavailable("disk full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("groupmilter.moderation.bounce_book.BounceBook.count", down)
+        broken.setattr("groupmilter.moderation.bounce_book.BounceBook.count_each", down)
         work.desk.turn()
         assert (work.hold.place(name), counted(work)) == ("inbox", 0)
     work.desk.turn()
@@ -323,16 +323,16 @@ def test_a_surprise_with_one_report_keeps_it_for_a_human_and_the_others_go_on(
     work: Deskwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [put(work, failed(ticket(work), GONE)) for _ in range(2)]
-    count = type(work.hold.ledger.bounces).count
+    count_each = type(work.hold.ledger.bounces).count_each
     calls: list[str] = []
 
-    def odd(book: object, one: object) -> str:
+    def odd(book: object, one: object) -> dict[str, str]:
         calls.append("")
         if len(calls) == 1:
             raise RuntimeError("what is this?")
-        return count(book, one)  # type: ignore[arg-type]
+        return count_each(book, one)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("groupmilter.moderation.bounce_book.BounceBook.count", odd)
+    monkeypatch.setattr("groupmilter.moderation.bounce_book.BounceBook.count_each", odd)
     work.desk.turn()
     assert [work.hold.place(name) for name in names] == ["Shunted", "Reports"]
     assert counted(work) == 1

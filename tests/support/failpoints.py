@@ -139,10 +139,10 @@ REPORT_POINTS: Mapping[str, Point] = {
     # count: the desk takes in a report about a member
     "count: before reading": Point(f"{_DESK}.intake", "read_report", _BEFORE),
     "count: read": Point(f"{_DESK}.intake", "read_report", _AFTER),
-    "count: before the row": Point(_BOUNCES, "count", _BEFORE),
-    "count: counted, not on disk": Point(_BOUNCES, "count", _AFTER),
-    "count: before suspending": Point(_BOUNCES, "suspend", _BEFORE),
-    "count: suspended, not on disk": Point(_BOUNCES, "suspend", _AFTER),
+    "count: before the row": Point(_BOUNCES, "count_each", _BEFORE),
+    "count: counted, not on disk": Point(_BOUNCES, "count_each", _AFTER),
+    "count: before suspending": Point(_BOUNCES, "suspend_each", _BEFORE),
+    "count: suspended, not on disk": Point(_BOUNCES, "suspend_each", _AFTER),
     "count: on disk, before filing": Point(_MAILDIR, "move", _BEFORE, _among(Folder.REPORTS)),
     "count: filed": Point(_MAILDIR, "move", _AFTER, _among(Folder.REPORTS)),
 }

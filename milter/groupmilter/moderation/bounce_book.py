@@ -5,9 +5,9 @@ A suspension and the end of one are written in one transaction with their audit 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
@@ -17,16 +17,26 @@ from groupmilter.moderation.item import Who
 from groupmilter.moderation.schema import AUDIT, FAILURE, SUMMED_UP, SUSPENSION
 
 DAY = 86_400
+Part = TypeVar("Part")
 _BLAMED = (Cause.PERMANENT.value, Cause.TEMPORARY.value)
 _NEW_FAILURE, _NEW_SUSPENSION, _NEW_ROW = insert(FAILURE), insert(SUSPENSION), insert(AUDIT)
-_KNOWN = select(FAILURE.c.file).where(
-    FAILURE.c.ticket == bindparam("of_ticket"), FAILURE.c.address == bindparam("of_address")
+_THOSE = FAILURE.c.address.in_(bindparam("of_addresses", expanding=True))
+_KNOWN = select(FAILURE.c.address, FAILURE.c.file).where(FAILURE.c.ticket == bindparam("of_ticket"), _THOSE)
+_AGAINST = (
+    select(FAILURE.c.address)
+    .where(_THOSE, FAILURE.c.day >= bindparam("since"), FAILURE.c.cause.in_(_BLAMED))
+    .group_by(FAILURE.c.address)
+    .having(func.count(FAILURE.c.day.distinct()) >= bindparam("days"))
 )
+_AT_ONCE = 500
 _SUSPENDED = select(SUSPENSION).where(SUSPENSION.c.address == bindparam("wanted"))
 _FORGIVE = (
     update(FAILURE).where(FAILURE.c.address == bindparam("of_address")).values(cause=Cause.FORGIVEN.value)
 )
 _COUNTS = FAILURE.c.cause != Cause.FORGIVEN.value
+_THESE = SUSPENSION.c.address.in_(bindparam("of_addresses", expanding=True))
+_STOPPED = select(SUSPENSION.c.address).where(_THESE, SUSPENSION.c.probing == 0)
+_UNSUSPEND = delete(SUSPENSION).where(_THESE)
 _LEFT_OUT = select(SUSPENSION.c.address).where(SUSPENSION.c.probing == 0)
 
 
@@ -101,22 +111,30 @@ class BounceBook:
         self._database = database
 
     def count(self, failed: Failed) -> str:
-        """Count a failure, once for a message and member; return the file of the report that counts."""
-        with self._database.writing() as connection:
-            this = {"of_ticket": failed.ticket, "of_address": failed.address}
-            known = connection.execute(_KNOWN, this).scalar()
-            if known is not None:
-                return str(known)
-            connection.execute(_NEW_FAILURE, asdict(failed) | {"day": failed.day})
-            return failed.file
+        """Count one failure, as `count_each` does; return the file of the report that counts."""
+        return self.count_each((failed,))[failed.address]
 
-    def days_against(self, address: str, since: int) -> int:
-        """Return on how many days messages were sent since a time whose failure speaks against the address."""
-        wanted = select(func.count(FAILURE.c.day.distinct())).where(
-            FAILURE.c.address == address, FAILURE.c.day >= since // DAY, FAILURE.c.cause.in_(_BLAMED)
-        )
+    def count_each(self, failures: Sequence[Failed]) -> dict[str, str]:
+        """Count failures of one message, each once for a member; return the file of the report that counts for each."""
+        counts: dict[str, str] = {}
+        with self._database.writing() as connection:
+            for some in _parts(failures):
+                this = {"of_ticket": some[0].ticket, "of_addresses": [one.address for one in some]}
+                counts.update((str(address), str(file)) for address, file in connection.execute(_KNOWN, this))
+                new = [one for one in some if one.address not in counts]
+                if new:
+                    connection.execute(_NEW_FAILURE, [asdict(one) | {"day": one.day} for one in new])
+                counts.update((one.address, one.file) for one in new)
+        return counts
+
+    def spoken_against(self, addresses: Sequence[str], since: int, days: int) -> frozenset[str]:
+        """Return the addresses at which messages of so many days failed, sent since a time, by the address's fault."""
+        found: set[str] = set()
         with self._database.reading() as connection:
-            return int(connection.execute(wanted).scalar() or 0)
+            for some in _parts(addresses):
+                asked = {"of_addresses": list(some), "since": since // DAY, "days": days}
+                found.update(connection.execute(_AGAINST, asked).scalars())
+        return frozenset(found)
 
     def suspension(self, address: str) -> Suspension | None:
         """Return the suspension of an address, None where there is none."""
@@ -124,15 +142,24 @@ class BounceBook:
             return _suspension(connection, address)
 
     def suspend(self, made: Suspension, who: Who) -> bool:
-        """Suspend delivery to an address; tell whether that is new. One on trial is suspended again."""
+        """Suspend delivery to an address, as `suspend_each` does; tell whether that is new."""
+        return bool(self.suspend_each((made,), who))
+
+    def suspend_each(self, wanted: Sequence[Suspension], who: Who) -> tuple[Suspension, ...]:
+        """Suspend delivery to addresses; return what is new. One on trial is suspended again."""
+        new: list[Suspension] = []
         with self._database.writing() as connection:
-            before = _suspension(connection, made.address)
-            if before is not None and not before.probing:
-                return False
-            connection.execute(delete(SUSPENSION).where(SUSPENSION.c.address == made.address))
-            connection.execute(_NEW_SUSPENSION, asdict(made))
-            _note(connection, "suspend", who, made.since, made)
-            return True
+            for some in _parts(wanted):
+                these = {"of_addresses": [one.address for one in some]}
+                known = set(connection.execute(_STOPPED, these).scalars())
+                made = [one for one in some if one.address not in known]
+                if not made:
+                    continue
+                connection.execute(_UNSUSPEND, {"of_addresses": [one.address for one in made]})
+                connection.execute(_NEW_SUSPENSION, [asdict(one) for one in made])
+                connection.execute(_NEW_ROW, [_row("suspend", who, one.since, one) for one in made])
+                new += made
+        return tuple(new)
 
     def resume(self, address: str, who: Who, now: int) -> Suspension | None:
         """End a suspension, and forgive what was counted against the address; return it, None where there was none."""
@@ -143,7 +170,7 @@ class BounceBook:
             connection.execute(delete(SUSPENSION).where(SUSPENSION.c.address == address))
             # Not deleted: a second report of the same failure must not count anew.
             connection.execute(_FORGIVE, {"of_address": address})
-            _note(connection, "resume", who, now, before)
+            connection.execute(_NEW_ROW, _row("resume", who, now, before))
             return before
 
     def try_again(self, address: str, who: Who, now: int) -> None:
@@ -153,7 +180,7 @@ class BounceBook:
             if before is None or before.probing:
                 return
             connection.execute(update(SUSPENSION).where(SUSPENSION.c.address == address).values(probing=now))
-            _note(connection, "try-again", who, now, before)
+            connection.execute(_NEW_ROW, _row("try-again", who, now, before))
 
     def suspended(self) -> frozenset[str]:
         """Return the addresses that get no group mail now."""
@@ -245,6 +272,12 @@ class BounceBook:
             connection.execute(delete(FAILURE).where(FAILURE.c.at < before))
 
 
+def _parts(whole: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    """Cut what a statement is asked about: a database takes so many values and no more."""
+    for start in range(0, len(whole), _AT_ONCE):
+        yield whole[start : start + _AT_ONCE]
+
+
 def _suspension(connection: Connection, address: str) -> Suspension | None:
     row = connection.execute(_SUSPENDED, {"wanted": address}).mappings().first()
     return None if row is None else Suspension(**row)
@@ -270,10 +303,9 @@ def _groups(
     return found
 
 
-def _note(connection: Connection, action: str, who: Who, now: int, of: Suspension) -> None:
+def _row(action: str, who: Who, now: int, of: Suspension) -> dict[str, Any]:
     detail = f"{of.address}: {of.why}" if of.why and action == "suspend" else of.address
-    row = {
+    return {
         "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin, "item": "",
         "group": of.group_address, "before": "", "after": "", "detail": detail,
     }  # fmt: skip
-    connection.execute(_NEW_ROW, row)

@@ -10,7 +10,7 @@ Raises `LedgerUnavailable` and `DirectoryUnknown`: the report then stays in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
@@ -79,15 +79,15 @@ class Bouncing:
         if not failed:
             self._say("delivery report not counted: it names no member", arrival, group=group.address)
             return Folder.REPORTS
-        files = {self._book.count(one) for one in failed.values()}
-        for one in failed.values():
-            self._say(
-                "failure counted", arrival, member=one.address, group=one.group_address, status=one.status
-            )
-            if one.address in outside and one.cause != Cause.MESSAGE:
-                self._judge(one)
+        files = self._book.count_each(tuple(failed.values()))
+        first = next(iter(failed.values()))
+        more = {"member": first.address, "group": first.group_address, "status": first.status}
+        self._say("failure counted", arrival, **more, members=str(len(failed)))
+        blamed = [one for one in failed.values() if one.address in outside and one.cause != Cause.MESSAGE]
+        if blamed and self.settings.bounces.suspend:
+            self._judge(blamed)
         # Only the report that counts is kept: a server that repeats itself must not fill the mailbox.
-        return Folder.REPORTS if arrival.file in files else None
+        return Folder.REPORTS if arrival.file in files.values() else None
 
     def _failed(
         self, arrival: Arrival, report: Report, members: Mapping[str, Told], directory: Lookup
@@ -118,22 +118,20 @@ class Bouncing:
         found = directory.find(canonical(address, own) or address)
         return outside(address, found if isinstance(found, Person) else None, own)
 
-    def _judge(self, failed: Failed) -> None:
-        """Suspend an address against which enough speaks; repeated, it does nothing twice."""
+    def _judge(self, failed: Sequence[Failed]) -> None:
+        """Suspend those against whom enough speaks; repeated, it does nothing twice."""
         bounces, now = self.settings.bounces, int(self.clock())
-        before = self._book.suspension(failed.address)
-        if not bounces.suspend or (before is not None and not before.probing):
-            return
-        on_trial = before is not None and failed.sent >= before.probing
-        days = self._book.days_against(failed.address, now - bounces.window)
-        if not on_trial and days < bounces.suspend_after:
-            return
+        known = {one.address: one for one in self._book.suspensions()}
+        addresses = [one.address for one in failed]
+        against = self._book.spoken_against(addresses, now - bounces.window, bounces.suspend_after)
         until = now + bounces.retry if bounces.retry else 0
-        made = Suspension(failed.address, now, until, 0, DESK.name, failed.group_address, failed.why)
-        if self._book.suspend(made, DESK):
-            self.log.warning(
-                "delivery suspended", member=failed.address, group=failed.group_address, days=days
-            )
+        due = [
+            Suspension(one.address, now, until, 0, DESK.name, one.group_address, one.why)
+            for one in failed
+            if one.address in against or _on_trial(one, known.get(one.address))
+        ]
+        for made in self._book.suspend_each(due, DESK):
+            self.log.warning("delivery suspended", member=made.address, group=made.group_address)
 
     def retry(self) -> bool:
         """Let suspended addresses whose time is over get mail again, on trial; end the trials that went well."""
@@ -153,6 +151,11 @@ class Bouncing:
 
     def _say(self, event: str, arrival: Arrival, **more: str) -> None:
         self.log.info(event, file=arrival.file, subject=arrival.subject, **more)
+
+
+def _on_trial(failed: Failed, suspension: Suspension | None) -> bool:
+    """Tell whether a message that was sent to an address on trial has failed there."""
+    return suspension is not None and 0 < suspension.probing <= failed.sent
 
 
 def outside(address: str, person: Person | None, own_domains: frozenset[str]) -> bool:
