@@ -18,7 +18,7 @@ EXCHANGE = [
         "DisplayName": "Comptabilité Paris",
         "PrimarySmtpAddress": "compta@masociete.example",
         "EmailAddresses": "SMTP:compta@masociete.example;smtp:facturation@masociete.example;X500:/o=x",
-        "ManagedBy": "masociete.example/Users/Jean Dupont",
+        "ManagedBy": "masociete.example/Staff/Jean Dupont",
         "Members": f"{JEAN};tresor@masociete.example;x@ailleurs.example",
         "AcceptMessagesOnlyFromSendersOrMembers": "direction@masociete.example",
         "ModerationEnabled": "True",
@@ -28,7 +28,7 @@ EXCHANGE = [
     {
         "Name": "Trésorerie",
         "PrimarySmtpAddress": "tresor@masociete.example",
-        "ManagedBy": "masociete.example/Users/Nobody Here",
+        "ManagedBy": "masociete.example/Staff/Nobody Here",
         "Members": "compta@masociete.example",
         "RequireSenderAuthenticationEnabled": "False",
     },
@@ -88,7 +88,7 @@ def test_groups_of_exchange_that_name_each_other(office: Office, tmp_path: Path)
     made = office.asked("group", "import", "-F", "exchange", file, code=Exit.FINDING)
     assert made["unmapped"] == shown["unmapped"]
     assert [each["what"] for each in made["unmapped"]] == [
-        "column CustomAttribute1", "EmailAddresses X500:/o=x", "owners masociete.example/Users/Nobody Here",
+        "column CustomAttribute1", "EmailAddresses X500:/o=x", "owners masociete.example/Staff/Nobody Here",
     ]  # fmt: skip
     assert office.values("Comptabilité", "member") == [f"uid=jean,{PEOPLE}", f"cn=Trésorerie,{GROUPS}"]
     office.asked("directory", "sync")
