@@ -258,6 +258,32 @@ def test_a_relays_word_makes_no_good_signature_of_one_that_counts_for_nothing() 
             assert "held at a relay, but" in proofs.because
 
 
+def test_a_relay_may_say_which_of_several_signatures_it_means() -> None:
+    with Court(relays=RELAYS) as court:
+        good = Signer(selector=b"good").craft(MESSAGE)
+        both = Signer(selector=b"short").craft(good, {"l": "0"})
+        beginning = good.partition(b" b=")[2][:8].decode()
+        for told in ("header.s=good", f'header.b="{beginning}"', f"header.s=good header.b={beginning}"):
+            said = f"mx.own.example; dkim=pass header.d=outside.example {told}"
+            assert court.prove(with_results(both, said)).dkim == PROVEN, told
+        for told in ("", "header.s=short"):
+            said = f"mx.own.example; dkim=pass header.d=outside.example {told}"
+            assert not court.prove(with_results(both, said)).dkim, told
+
+
+def test_an_identity_alone_is_the_domain_of_a_signature_only_if_one_shows_it() -> None:
+    with Court(relays=RELAYS) as court:
+        court.dns.txt("_dmarc.outside.example", "v=DMARC1; p=none; adkim=s")
+        said = "mx.own.example; dkim=pass header.i=@a.outside.example"
+        author = MESSAGE.replace(b"jean@outside", b"jean@a.outside")
+        by_parent = Signer().craft(author, {"i": "@a.outside.example"})
+        assert not court.prove(with_results(by_parent, said)).dkim, (
+            "signed by the parent, and the author is strict"
+        )
+        by_itself = Signer(domain=b"a.outside.example").craft(author)
+        assert court.prove(with_results(by_itself, said)).dkim == {"a.outside.example"}
+
+
 def test_a_relay_that_has_taken_the_signature_away_is_believed_about_from_alone() -> None:
     with Court(relays=RELAYS) as court:
         proofs = court.prove(with_results(MESSAGE, "mx.own.example; dkim=pass header.d=outside.example"))

@@ -144,9 +144,8 @@ class _Case:
     def believe(self, results: Mapping[str, tuple[Result, ...]]) -> None:
         """Take over what a relay found. Its "could not tell" is no doubt: it will say the same next time."""
         for result in results.get("dkim", ()):
-            domain = _named(result.properties.get("header.d") or result.properties.get("header.i", ""))
-            if result.result == "pass" and domain:
-                self._believe_signature(domain)
+            if result.result == "pass":
+                self._believe_signature(result.properties)
         for result in results.get("spf", ()):
             domain = _named(result.properties.get("smtp.mailfrom", ""))
             if result.result == "pass" and domain and domain == self.sender:
@@ -158,9 +157,16 @@ class _Case:
                 self.spf.add(domain)
                 self.because.append(f"DMARC of {domain} passes, as a relay says")
 
-    def _believe_signature(self, domain: str) -> None:
-        """Count a signature that held at a relay, unless the message shows it to be of a kind that doesn't count."""
-        found = [one for one in signatures(self.evidence.fields) if one.domain == domain]
+    def _believe_signature(self, properties: Mapping[str, str]) -> None:
+        """Count a signature that held at a relay, unless the message shows it to be of a kind that doesn't count.
+
+        Where the relay tells only an identity (``header.i``), a signature has to show that it is the domain, too.
+        """
+        signed_by = properties.get("header.d", "")
+        domain = _named(signed_by or properties.get("header.i", ""))
+        found = [one for one in signatures(self.evidence.fields) if _meant(one, domain, properties)]
+        if not domain or not (found or signed_by):
+            return
         flawed = next((why for one in found if (why := flaw(one, self.prover.clock()))), "")
         if flawed:
             self.because.append(f"DKIM d={domain}: held at a relay, but {flawed}")
@@ -283,6 +289,14 @@ class _Case:
                 except DnsUnknown as error:
                     doubt.add(target)
                     self.because.append(f"DMARC record of {target}: not known, {error}")
+
+
+def _meant(signature: Signature, domain: str, properties: Mapping[str, str]) -> bool:
+    """Tell whether a relay's result may be about a signature, by selector and beginning where it tells them."""
+    selector, beginning = properties.get("header.s", ""), properties.get("header.b", "").encode()
+    if signature.domain != domain or (selector and canonical_domain(selector) != signature.selector):
+        return False
+    return b"".join(signature.tags.get(b"b", b"").split()).startswith(beginning)
 
 
 def _named(value: str) -> str:
