@@ -43,7 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
             sink_port=sink.port, recipient_map=f"texthash:{table}", main=dict.fromkeys(UNSET, "")
         ) as postfix,
     ):
-        yield Installation(service, postfix, sink)
+        yield Installation(service, sink, postfix)
 
 
 @pytest.fixture

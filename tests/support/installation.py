@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,34 +33,25 @@ _UNSET = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_uid_maps",
 
 
 @dataclass(frozen=True)
-class Installation:
-    """What runs together."""
+class Site(ABC):
+    """A running groupmilter, and the sink to which an MTA that stands between them brings all mail."""
 
     service: Service
-    postfix: Postfix
     sink: Sink
 
-    @contextmanager
+    @abstractmethod
     def session(
         self, client: str = OUTSIDER, login: str = "", tls: ssl.SSLContext | None = None
-    ) -> Iterator[SmtpClient]:
-        """An SMTP session on the MX that Postfix takes for this client's, after EHLO and, if wanted, STARTTLS."""
-        with SmtpClient(self.postfix.ports.mx) as session:
-            session.ehlo()
-            who = {
-                "ADDR": f"IPv6:{client}" if ":" in client else client,
-                "NAME": "client.example",
-                "PORT": "40000",
-            }
-            reply = session.xclient(**who, **({"LOGIN": login} if login else {}))
-            if reply.code != 220:
-                raise ConnectionError(f"XCLIENT: {reply}")
-            session.ehlo()
-            if tls is not None:
-                if session.starttls(tls).code != 220:
-                    raise ConnectionError("no STARTTLS")
-                session.ehlo()
-            yield session
+    ) -> AbstractContextManager[SmtpClient]:
+        """An SMTP session on the MX that the MTA takes for this client's, after EHLO and, if wanted, STARTTLS."""
+
+    @abstractmethod
+    def submit(self, sender: str, recipients: Sequence[str], message: bytes) -> None:
+        """Have the host's own program, sendmail(1), submit a message, and wait for what becomes of it."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Return once the MTA has nothing left to deliver."""
 
     def send(
         self,
@@ -76,10 +68,6 @@ class Installation:
             replies = session.transaction(sender, recipients, message, parameters)
             session.quit()
             return replies
-
-    def settle(self) -> None:
-        """Return once Postfix has nothing left to deliver."""
-        self.postfix.wait_idle()
 
     def held(self) -> list[bytes]:
         """The messages in the hold mailbox, in whatever folder, as virtual(8) wrote them."""
@@ -111,6 +99,44 @@ class Installation:
     def _with(self, identity: str) -> list[SunkMessage]:
         wanted = identity.encode()
         return [message for message in self.sink.messages if wanted in message.content]
+
+
+@dataclass(frozen=True)
+class Installation(Site):
+    """What runs together with Postfix."""
+
+    postfix: Postfix
+
+    @contextmanager
+    def session(
+        self, client: str = OUTSIDER, login: str = "", tls: ssl.SSLContext | None = None
+    ) -> Iterator[SmtpClient]:
+        """An SMTP session on the MX that Postfix takes for this client's, after EHLO and, if wanted, STARTTLS."""
+        with SmtpClient(self.postfix.ports.mx) as session:
+            session.ehlo()
+            who = {
+                "ADDR": f"IPv6:{client}" if ":" in client else client,
+                "NAME": "client.example",
+                "PORT": "40000",
+            }
+            reply = session.xclient(**who, **({"LOGIN": login} if login else {}))
+            if reply.code != 220:
+                raise ConnectionError(f"XCLIENT: {reply}")
+            session.ehlo()
+            if tls is not None:
+                if session.starttls(tls).code != 220:
+                    raise ConnectionError("no STARTTLS")
+                session.ehlo()
+            yield session
+
+    def submit(self, sender: str, recipients: Sequence[str], message: bytes) -> None:
+        """By Postfix's sendmail(1), which simulates no client."""
+        self.postfix.sendmail(recipients, message, "-f", sender)
+        self.settle()
+
+    def settle(self) -> None:
+        """Return once Postfix has nothing left to deliver."""
+        self.postfix.wait_idle()
 
 
 def _is_report(message: SunkMessage) -> bool:
@@ -161,7 +187,7 @@ def installation(
         main=dict.fromkeys(_UNSET, ""),
     ) as postfix:  # fmt: skip
         _set_up(postfix, service, after, main or {})
-        yield Installation(service, postfix, sink)
+        yield Installation(service, sink, postfix)
 
 
 def _set_up(postfix: Postfix, service: Service, after: Sequence[str], main: Mapping[str, str]) -> None:

@@ -52,6 +52,7 @@ class Sink:
 
     keep_content: bool = True
     replies: dict[str, str] = field(default_factory=dict)
+    connections: set[asyncio.Transport] = field(default_factory=set, init=False)
     _arrived: threading.Condition = field(default_factory=threading.Condition, init=False)
     _messages: list[SunkMessage] = field(default_factory=list, init=False)
     _copies: int = field(default=0, init=False)
@@ -135,6 +136,8 @@ class Sink:
             listening.set()
             self._loop.run_forever()
             server.close()
+            for connection in tuple(self.connections):
+                connection.abort()
             self._loop.run_until_complete(asyncio.sleep(0))
         finally:
             self._loop.close()
@@ -161,6 +164,7 @@ class _Session(asyncio.Protocol):
         """Greet."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
+            self._sink.connections.add(transport)
             transport.write(b"220 sink.example ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -178,6 +182,8 @@ class _Session(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio's signature)
         """Nothing to keep: a message without its last dot was never accepted."""
+        if self._transport is not None:
+            self._sink.connections.discard(self._transport)
         self._transport = None
 
     def _next(self) -> bytes | None:

@@ -51,17 +51,18 @@ class Transaction:
 
 @dataclass
 class SmtpClient:
-    """One connection as a context manager; entering it reads the greeting. `source`: an address to bind."""
+    """One connection as a context manager; entering it reads the greeting. `source`, `source_port`: to bind."""
 
     port: int
     host: str = "127.0.0.1"
     source: str | None = None
+    source_port: int = 0
     greeting: SmtpReply = field(default=SmtpReply(0, ""), init=False)
     _socket: socket.socket | None = field(default=None, init=False)
     _buffer: bytearray = field(default_factory=bytearray, init=False)
 
     def __enter__(self) -> Self:
-        source = (self.source, 0) if self.source else None
+        source = (self.source, self.source_port) if self.source else None
         self._socket = socket.create_connection((self.host, self.port), _TIMEOUT, source)
         self.greeting = self.reply()
         return self

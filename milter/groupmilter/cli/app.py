@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from groupmilter.cli import bounces, control, directory, group, held, keys, postfix
+from groupmilter.cli import bounces, control, directory, group, held, keys, postfix, sendmail
 from groupmilter.cli.audit import audit
 from groupmilter.cli.backup import backup, restore
 from groupmilter.cli.cases import play
 from groupmilter.cli.check import check
+from groupmilter.cli.deliver import deliver
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.expand import expand
 from groupmilter.cli.explain import explain
@@ -100,6 +101,8 @@ app.command(rich_help_panel=_RUN)(control.status)
 app.command(rich_help_panel=_RUN)(control.reload)
 app.command(rich_help_panel=_RUN)(check)
 app.command(rich_help_panel=_RUN)(postfix.postfix)
+app.command(rich_help_panel=_RUN)(sendmail.sendmail)
+app.command(rich_help_panel=_RUN)(deliver)
 app.command(rich_help_panel=_ASK)(explain)
 app.command(rich_help_panel=_ASK)(expand)
 app.command("test", rich_help_panel=_ASK)(play)

@@ -35,6 +35,7 @@ from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.policy.replies import reply_for
+from groupmilter.policy.settings import LOCAL_DAEMON_NAME
 
 _ACTIONS = (
     milter.ADDHDRS | milter.CHGHDRS | milter.ADDRCPT | milter.DELRCPT | milter.CHGFROM | milter.ADDRCPT_PAR
@@ -147,6 +148,7 @@ class Session:
         "_client",
         "_daemon",
         "_front",
+        "_local",
         "_ours",
         "_simulated",
         "_smtp",
@@ -170,7 +172,7 @@ class Session:
         self._client = "unknown"
         self._daemon = ""
         self.helo = ""
-        self._simulated = False
+        self._local = self._simulated = False
         self._smtp = True
         self.collector: Collector | None = None
         self._broken = False
@@ -185,11 +187,12 @@ class Session:
         return milter.NOREPLY if self._agreed & stage else milter.CONTINUE
 
     def connect(self, ctx: milter.milterContext, address: object) -> None:
-        """Note the client, and whether it can be Postfix's local submission: simulated from port 0 of loopback."""
+        """Note the client; local submission has port 0 with Postfix, and a listener of its own with Sendmail."""
         host, port = (str(address[0]), address[1]) if isinstance(address, tuple) else ("unknown", None)
         self._client = host
         self._simulated = port == 0 and host == "127.0.0.1"
         self._daemon = _macro(ctx, "{daemon_name}")
+        self._local = self._daemon == LOCAL_DAEMON_NAME and host in {"127.0.0.1", "::1"}
         self._certificate = ("", "")
 
     def greeted(self, ctx: milter.milterContext, name: str) -> None:
@@ -211,7 +214,7 @@ class Session:
         argument = sender.decode("utf-8", "surrogateescape")
         login = _macro(ctx, "{auth_authen}")
         # smtpd(8) always says by which mailer it would answer, cleanup(8) never (recorded with Postfix 3.7.11).
-        self._smtp = not self._simulated or bool(_macro(ctx, "{mail_mailer}"))
+        self._smtp = not self._local and (not self._simulated or bool(_macro(ctx, "{mail_mailer}")))
         self.collector = Collector(
             site,
             Connection(

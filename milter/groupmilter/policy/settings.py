@@ -36,6 +36,11 @@ RELEASE_HEADROOM = 1_048_576
 taken once is never too large for it the second time, with a Received line more."""
 
 
+LOCAL_DAEMON_NAME = "groupmilter-local"
+"""How the milter knows the listener to which Sendmail's own programs submit (`groupmilter sendmail`): what comes there
+from loopback is local submission, as what comes without SMTP is with Postfix."""
+
+
 class ReplyCodes(StrEnum):
     """Which set of codes refusals bear."""
 
