@@ -7,6 +7,7 @@ holds, and nobody learns who is in one that hides it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from tests.support.office import (
     message,
 )
 from tests.support.service import Service
+from tests.support.serving import Serving
 from tests.support.slapd import Slapd
 from tests.support.smtp_client import SmtpClient
 
@@ -50,6 +52,18 @@ def whole() -> Iterator[Installation]:
         installation(service, main=OWN) as site,
     ):
         yield site
+
+
+@contextmanager
+def set_to(site: Installation, settings: dict[str, str]) -> Iterator[None]:
+    before = {name: site.postfix.postconf(name) for name in settings}
+    site.postfix.edit(settings)
+    site.postfix.restart()
+    try:
+        yield
+    finally:
+        site.postfix.edit(before)
+        site.postfix.restart()
 
 
 # addresses
@@ -156,25 +170,12 @@ def test_no_question_tells_who_is_in_a_group(site: Installation, group: str) -> 
 # claims
 
 
-@contextmanager
-def forwarding(site: Installation, hosts: str) -> Iterator[None]:
-    """While nobody may use XCLIENT, and these hosts may say XFORWARD."""
-    before = site.postfix.postconf("smtpd_authorized_xclient_hosts")
-    settings = {"smtpd_authorized_xclient_hosts": "", "smtpd_authorized_xforward_hosts": hosts}
-    site.postfix.edit(settings)
-    site.postfix.restart()
-    try:
-        yield
-    finally:
-        site.postfix.edit({"smtpd_authorized_xclient_hosts": before, "smtpd_authorized_xforward_hosts": ""})
-        site.postfix.restart()
-
-
 @pytest.mark.parametrize("hosts", ["", "127.0.0.0/8"])
 def test_a_client_can_not_claim_to_be_another(site: Installation, hosts: str) -> None:
     """XFORWARD is for the log alone, even of who may say it: neither address nor log-in of a client change by it."""
     marks = [identity() for _ in range(2)]
-    with forwarding(site, hosts), SmtpClient(site.postfix.ports.mx) as session:
+    settings = {"smtpd_authorized_xclient_hosts": "", "smtpd_authorized_xforward_hosts": hosts}
+    with set_to(site, settings), SmtpClient(site.postfix.ports.mx) as session:
         session.ehlo()
         refused = session.command(f"XCLIENT ADDR={INSIDER} LOGIN=alice")
         forwarded = session.command(f"XFORWARD NAME=inside ADDR={INSIDER} SOURCE=LOCAL HELO=inside")
@@ -217,7 +218,7 @@ def test_no_parameter_of_rcpt_opens_anything(site: Installation, orcpt: str, gro
     ticket = seal(Ticket(Kind.RELEASE, int(time.time()), 7, 1234), site.service.keys)
     text = orcpt.format(group=group, ticket=ticket, service=SERVICE)
     mark = identity()
-    with keywords(site, ""), site.session() as session:
+    with set_to(site, {"smtpd_discard_ehlo_keywords": ""}), site.session() as session:
         assert "DSN" in session.ehlo().lines
         session.mail(STRANGER, "RET=FULL", "ENVID=door")
         answer = session.rcpt(group, "NOTIFY=SUCCESS,FAILURE,DELAY", f"ORCPT={text}")
@@ -232,22 +233,6 @@ def test_no_parameter_of_rcpt_opens_anything(site: Installation, orcpt: str, gro
         group == COMMERCIAL
     )
     assert all(name.encode() not in told for name in (JEAN, BOB, PIERRE))
-
-
-_KEYWORDS = "smtpd_discard_ehlo_keywords"
-
-
-@contextmanager
-def keywords(site: Installation, value: str) -> Iterator[None]:
-    """While DSN is offered to everybody, which `check` advises against."""
-    before = site.postfix.postconf(_KEYWORDS)
-    site.postfix.edit({_KEYWORDS: value})
-    site.postfix.reload()
-    try:
-        yield
-    finally:
-        site.postfix.edit({_KEYWORDS: before})
-        site.postfix.reload()
 
 
 # service addresses
@@ -296,18 +281,6 @@ def test_a_foreign_list_with_a_group_in_it_is_a_stranger(site: Installation) -> 
     assert len(site.held()) == 1
 
 
-@contextmanager
-def set_to(site: Installation, settings: dict[str, str]) -> Iterator[None]:
-    before = {name: site.postfix.postconf(name) for name in settings}
-    site.postfix.edit(settings)
-    site.postfix.restart()
-    try:
-        yield
-    finally:
-        site.postfix.edit(before)
-        site.postfix.restart()
-
-
 @pytest.mark.parametrize("table", ["virtual_alias_maps", "recipient_canonical_maps"])
 @pytest.mark.parametrize("group", [CONTACT, COMMERCIAL, HIDDEN])
 def test_a_group_behind_another_table_waits_unprocessed(site: Installation, table: str, group: str) -> None:
@@ -329,6 +302,41 @@ def test_a_group_behind_an_alias_of_locals_own_reaches_nobody(site: Installation
         site.settle()
     assert recipients(site.sink.messages) == [STRANGER]
     assert site.held() == []
+
+
+@pytest.mark.parametrize("group", [CONTACT, COMMERCIAL, HIDDEN])
+def test_a_group_that_gets_a_copy_of_everything_waits_unprocessed(site: Installation, group: str) -> None:
+    mark = identity()
+    with set_to(site, {"always_bcc": group}):
+        assert site.send(STRANGER, [ALICE], message(mark)).accepted
+        site.settle()
+    assert recipients(site.delivered(mark)) == [ALICE]
+    assert [delivered_to(held) for held in site.held()] == [f"unprocessed@{SERVICE}"]
+
+
+@pytest.mark.parametrize("table", ["virtual_alias_maps", "recipient_canonical_maps"])
+def test_a_table_that_knows_a_group_before_us_does_not_expand_it(site: Installation, table: str) -> None:
+    """Where groupmilter stands in the way; past it the table would decide, hence `check` wants ours first."""
+    shadow = ", ".join(f"inline:{{{{{group}={BOB}}}}}" for group in (CONTACT, COMMERCIAL))
+    marks = [identity() for _ in range(3)]
+    with set_to(site, {table: f"{shadow}, {site.postfix.postconf(table)}".rstrip(", ")}):
+        assert not site.send(STRANGER, [CONTACT], message(marks[0])).accepted
+        assert site.send(STRANGER, [COMMERCIAL], message(marks[1])).accepted
+        assert site.send(ALICE, [CONTACT], message(marks[2], ALICE), login="alice").accepted
+        site.settle()
+        told = checked(site, "virtual_alias_maps")
+    assert [recipients(site.delivered(mark)) for mark in marks] == [[], [], [JEAN, PIERRE]]
+    assert [delivered_to(held).partition("+")[0] for held in site.held()] == ["hold"]
+    assert told == ("error" if table == "virtual_alias_maps" else "ok")
+
+
+def checked(site: Installation, subject: str) -> str:
+    """Return the level at which `check` speaks of a setting."""
+    program = Serving(site.service.folder, "", site.service.control)
+    where = ("--no-directory", "--postfix-config", str(site.postfix.config_directory))
+    told = json.loads(program.run("--json", "check", *where).stdout)["checks"]
+    [level] = [one["level"] for one in told if one["subject"] == subject]
+    return str(level)
 
 
 @pytest.mark.parametrize("client", [OUTSIDER, "127.0.0.1", "::1"])
