@@ -52,7 +52,7 @@ ONE_FILE = {
 MAX_FUNCTION = 40
 MAX_FILE = 400
 WORKPLACE = re.compile(
-    r"/(?:home|Users|work)/\w|python[h]osted|pypi\.(?:org|io)|/simple/\w|(?<!\.)\.\./shared"
+    r"(?<!\w)/(?:home|Users|work)/\w|python[h]osted|pypi\.(?:org|io)|/simple/\w|(?<!\.)\.\./shared"
 )
 FORBIDDEN_NAMES = re.compile(
     r"(^|_|(?<=[a-z]))(manager|helpers?|utils?|processor)($|_|(?=[A-Z]))", re.IGNORECASE
