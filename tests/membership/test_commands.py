@@ -206,3 +206,17 @@ def test_without_a_ledger_nothing_is_changed(office: Office) -> None:
     result = office.call("group", "edit", CONTACT, "-a", "denied=x@ailleurs.example")
     assert result.exit_code == Exit.STATE
     assert office.values("contact", "dgDeniedSenderAddress") == before
+
+
+def test_check_tries_the_account_that_writes(office: Office) -> None:
+    def said() -> dict[str, str]:
+        found = json.loads(office.call("--json", "check", "--no-postfix").stdout)["checks"]
+        [check] = [check for check in found if check["subject"] == "write"]
+        return {"level": check["level"], "text": check["text"]}
+
+    assert said()["level"] == "ok"
+    text = office.config.read_text()
+    office.config.write_text(text.replace(f"groups: '{GROUPS}'", "groups: 'ou=none,dc=masociete,dc=example'"))
+    assert said()["text"].startswith("ou=none,dc=masociete,dc=example isn't there")
+    (office.folder / "writer").write_text("wrong")
+    assert "groups can't be changed" in said()["text"]

@@ -10,6 +10,9 @@ import pytest
 from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, ZOE, Office
 
 from groupmilter.cli.exits import Exit
+from groupmilter.cli.group_files import _all_applied
+from groupmilter.membership.draft import Draft
+from groupmilter.membership.importing import compared
 from groupmilter.membership.table import rows
 
 EXCHANGE = [
@@ -156,3 +159,17 @@ def test_what_is_no_such_file_is_refused(office: Office, tmp_path: Path) -> None
     assert "PrimarySmtpAddress" in office.call("group", "import", "-F", "exchange", str(file)).stderr
     assert "row 2 has no address" in office.call("group", "import", str(file)).stderr
     assert office.call("group", "import", str(tmp_path / "none")).exit_code == Exit.CONFIGURATION
+
+
+def test_a_directory_that_goes_away_in_the_middle_is_told_and_the_rest_left(office: Office) -> None:
+    drafts = [Draft(f"late{number}@masociete.example", lists={"owners": (JEAN,)}) for number in range(3)]
+    with office.service() as groups:
+        found = list(compared(groups, drafts, exact=False))
+        office.slapd.stop()
+        try:
+            results = [why for _, why in _all_applied(groups, found)]
+        finally:
+            office.slapd.start()
+    assert "refused" in str(results[0])
+    assert results[1:] == ["not tried: the directory had failed before"] * 2
+    assert office.values("late0", "mail") == []

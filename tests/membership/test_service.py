@@ -106,3 +106,21 @@ def test_where_new_groups_go_has_to_be_known(office: Office) -> None:
         bare = type(groups)(groups.book, groups.writer, Rules(frozenset(), "x.example"), groups.note)
         with pytest.raises(WriteRefused, match=r"directory\.write\.groups"):
             bare.prepare_new("x@masociete.example", [])
+
+
+def test_a_group_is_removed_with_all_it_held_in_the_journal(office: Office) -> None:
+    with office.service() as groups:
+        prepared, _ = groups.prepare_new(
+            "gone@masociete.example", [Several("members", (ZOE,)), Single("hidden", "yes")]
+        )
+        groups.apply(prepared)
+        group = groups.stored("gone@masociete.example")
+        assert groups.delete(group) is True
+        assert groups.delete(group) is False
+        assert groups.find("gone@masociete.example") is None
+    [row] = office.journal("group-delete")
+    held = json.loads(row.before)
+    assert (held["members"], held["hidden"], held["address"]) == (
+        [f"uid=zoe,{PEOPLE}"], True, "gone@masociete.example",
+    )  # fmt: skip
+    assert row.detail == f"cn=gone,{GROUPS}"

@@ -135,6 +135,29 @@ def _directory(configuration: Configuration) -> Iterator[Advice]:
             yield from _base(directory.base, session.url, found=found is not None, persist=persist)
     except ReadFailed as error:
         yield Advice(Level.ERROR, "directory", first.url, f"can't be read: {error}")
+    yield from _writing(configuration)
+
+
+def _writing(configuration: Configuration) -> Iterator[Advice]:
+    """Look whether the account that changes groups gets in, and whether there is a place for new ones."""
+    from groupmilter import bootstrap
+    from groupmilter.directory.ldap_settings import ReadFailed
+    from groupmilter.directory.reader import Reader
+
+    write = configuration.site.directory.write
+    if write.bind_dn is None and not write.url and write.groups is None:
+        return
+    try:
+        with Reader(bootstrap.write_settings(configuration)).connect() as session:
+            place = write.groups is None or session.read(write.groups, ("objectClass",)) is not None
+    except ReadFailed as error:
+        yield Advice(Level.ERROR, "directory", "write", f"groups can't be changed: {error}")
+        return
+    if place:
+        yield Advice(Level.OK, "directory", "write", f"bound as {write.bind_dn or 'the account that reads'}.")
+    else:
+        text = f"{write.groups} isn't there, or isn't shown to the account that writes: no group can be made."
+        yield Advice(Level.ERROR, "directory", "write", text)
 
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

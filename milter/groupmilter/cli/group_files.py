@@ -7,7 +7,7 @@ tells that there was some. One group that the directory refuses keeps no other w
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -65,6 +65,7 @@ def export(
         addresses = [group.address for group in known if fnmatchcase(group.address, matching.casefold())]
     content: list[dict[str, str]] = []
     with serving(call, dry_run=True) as groups, bar("Reading", len(addresses)) as tick:
+        groups.book.having(addresses)
         for address in addresses:
             if (found := groups.find(address)) is not None:
                 content.append(row(groups, found))
@@ -108,7 +109,7 @@ def import_(
     drafts = _read(file, kind, group, role)
     with serving(call, dry_run=dry_run) as groups:
         found = list(compared(groups, drafts.drafts, exact=exact, under=under))
-        results = [(one, None if dry_run else _applied(groups, one)) for one in found]
+        results = [(one, None) for one in found] if dry_run else list(_all_applied(groups, found))
     lost = [*drafts.unmapped, *(each for one in found for each in one.unmapped)]
     refused = [why for _, why in results if isinstance(why, str)]
     shape = _shape(results, lost, dry_run=dry_run)
@@ -137,6 +138,22 @@ def _read(file: Path, kind: Kind, group: str, role: Role) -> Drafts:
         return exchange(text) if kind is Kind.EXCHANGE else own_table(text)
     except BadFile as error:
         raise CommandFailed(Exit.CONFIGURATION, f"{file}: {error}") from error
+
+
+def _all_applied(groups: Groups, found: Sequence[Compared]) -> Iterator[tuple[Compared, Result | str | None]]:
+    """Make all changes; once the directory can't be reached, the rest is left, and says so."""
+    from groupmilter.groups.directory import DirectoryUnknown
+
+    failed = False
+    for one in found:
+        if failed:
+            yield one, "not tried: the directory had failed before"
+            continue
+        try:
+            yield one, _applied(groups, one)
+        except DirectoryUnknown as error:
+            failed = True
+            yield one, str(error)
 
 
 def _applied(groups: Groups, one: Compared) -> Result | str | None:

@@ -30,7 +30,8 @@ FieldContent = Scalar | tuple[str, ...]
 class Values:
     """Values that come into a field of several, and values that leave it; whatever else it holds stays.
 
-    :param field: canonical, such as ``members``. ``add``, ``remove``: DNs, addresses, patterns or URLs.
+    :param field: canonical, such as ``members``. ``add``, ``remove``: DNs, addresses, patterns or URLs; what is in
+        both stays.
     """
 
     field: str

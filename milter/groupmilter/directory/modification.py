@@ -128,7 +128,8 @@ def _values(profile: Profile, entry: Entry, change: Values, tally: _Tally) -> No
             source, raw = value_spelt(entry, mapped, value)
             tally.give(source.attribute, raw)
             fresh[key] = value
-    unwanted = {key_of(mapped, value) for value in change.remove}.difference(fresh)
+    wanted = {key_of(mapped, value) for value in change.add}
+    unwanted = {key_of(mapped, value) for value in change.remove} - wanted
     gone = [each for each in there if each.key in unwanted]
     if gone and not mapped.writable:
         raise Unwritable(f"{mapped.name} is read-only in this directory")

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from groupmilter.directory.dn import normalise
+from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
@@ -106,6 +107,7 @@ class AddressBook:
             spelt = sorted({spelling for pair in some for spelling in pair})
             found: dict[str, dict[str, Known]] = defaultdict(dict)
             for entry in self._search(every if len(some) > _MANY else self._addressed(spelt)):
+                self._by_dn[normalise(entry.dn) or entry.dn] = entry
                 for address in entry.addresses:
                     found[address][entry.dn] = entry
             for key, _ in some:
@@ -119,6 +121,10 @@ class AddressBook:
             if key not in self._by_dn:
                 self._by_dn[key] = self._at(name)
         return {name: self._by_dn[key] for name, key in given.items()}
+
+    def entry(self, dn: str) -> Entry | None:
+        """Return a whole entry as the server has it now; None where it has none."""
+        return self._read(dn, self._profile.attributes())
 
     def called(self, names: Sequence[str]) -> dict[str, tuple[Known, ...]]:
         """Return who bears each of some names: display name, ``cn`` or log-in, without case."""
@@ -157,18 +163,19 @@ class AddressBook:
                 yield self._known(record)
 
     def _at(self, name: str) -> Known | None:
-        if not normalise(name):
-            return None
+        entry = self._read(name, self._attributes()) if normalise(name) else None
+        record = None if entry is None else self._profile.read(entry)
+        return None if record is None else self._known(record)
+
+    def _read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
         if self._session is None:
             self._session = self._connect()
         try:
-            entry = next(self._session.search(name, "base", "(objectClass=*)", self._attributes()), None)
+            return next(self._session.search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
         except Refused as error:
             if error.code == _NO_SUCH_OBJECT:
                 return None
             raise
-        record = None if entry is None else self._profile.read(entry)
-        return None if record is None else self._known(record)
 
     def _known(self, record: Record) -> Known:
         fields = _ADDRESSED[0][1] if record.group else ("target", "addresses")

@@ -17,6 +17,7 @@ from groupmilter.directory.change import Change, Difference, Meanwhile, Setting,
 from groupmilter.directory.dn import normalise, rdn_value
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.modification import Plan, current, planned
+from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.spelling import MEMBERS_OF
 from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
@@ -28,12 +29,13 @@ STEP = 500
 """Values, at most, in one change: what a server takes in one message, and what a journal's row may hold."""
 
 CLASS = "distributionGroup"
+_UNTOLD = frozenset({"member_of", "mail_tip"})
 _LATER = frozenset({"members", "member_addresses", "excluded"})
 Tick = Callable[[int], None]
 
 
 class NoSuchGroup(Exception):
-    """No group of the directory has this address, or the account that writes doesn't see it."""
+    """No group of the directory has this address."""
 
 
 class BadWishes(Exception):
@@ -96,16 +98,14 @@ class Groups:
         return Wishes(self.book, self.writer.profile, self.rules)
 
     def find(self, address: str) -> Stored | None:
-        """Return the group with an address, as the server that takes changes has it; None for no group."""
+        """Return the group with an address, as the server has it now; None for no group."""
         found = [each for each in self.book.having([address])[address] if each.group]
         if len(found) > 1:
             raise WriteRefused(f"{address} is the address of several: {', '.join(each.dn for each in found)}")
         if not found:
             return None
-        entry = self.writer.read(found[0].dn)
-        if entry is None:
-            raise NoSuchGroup(f"{found[0].dn} is there, but not for the account that writes")
-        return Stored(found[0].address, entry)
+        entry = self.book.entry(found[0].dn)
+        return None if entry is None else Stored(found[0].address, entry)
 
     def stored(self, address: str) -> Stored:
         """Return the group with an address; `NoSuchGroup`."""
@@ -172,6 +172,22 @@ class Groups:
             tick(sum(len(each.add) + len(each.remove) for each in step if isinstance(each, Values)))
         self.book.forget()
         return Result(tuple(_together(done)))
+
+    def delete(self, group: Stored, version: bytes = b"") -> bool:
+        """Remove a group's entry, with all it holds in the journal; False where it was gone already.
+
+        :param version: its ``entryCSN`` when it was looked at; a group changed since then is not removed.
+        """
+        gone = self.writer.delete(group.entry.dn, version)
+        self.book.forget()
+        if gone:
+            profile, entry = self.writer.profile, group.entry
+            fields = {name: current(profile, entry, name) for name in GROUP if name not in _UNTOLD}
+            before = json.dumps(
+                {name: value for name, value in fields.items() if value not in (None, (), "")}
+            )
+            self.note("group-delete", group.address, before=before, after="", detail=entry.dn)
+        return gone
 
     def _step(self, group: Stored, step: Sequence[Change]) -> Written | Meanwhile:
         try:
