@@ -15,7 +15,7 @@ from tests.benchmarks.processes import cpu_seconds, memory
 from tests.support.bombs import BOMBS
 from tests.support.milter_client import MilterClient
 from tests.support.moderated import CALM, Moderated, moderated
-from tests.support.office import BOB, COMMERCIAL, OFFICE, PIERRE, identity
+from tests.support.office import BOB, COMMERCIAL, GROUPS, OFFICE, PIERRE, group, identity, member
 from tests.support.service import Service
 
 SECONDS = 5.0
@@ -105,3 +105,47 @@ def test_a_held_bomb_costs_the_desk_little_and_goes_out(site: Moderated, name: s
     site.copies(mark, [BOB, PIERRE])
     assert all(meter.is_little() for meter in meters)
     assert service.surprises() == []
+
+
+NESTED, DENIED = 60, 10
+BLIND = "rules: [{name: blind-copies-are-held, when: {bcc: true}, then: hold}]\n"
+
+
+@pytest.fixture(scope="module")
+def nest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Groups inside a group, for each of which a rule of the site's looks into the header."""
+    folder = tmp_path_factory.mktemp("nest")
+    denied = [f"dgDeniedSenderAddress: @.bad{n}.example" for n in range(DENIED)]
+    inner = [
+        group(f"g{n}", "dgRequireAuthentication: FALSE", *denied, *member("jean")) for n in range(NESTED)
+    ]
+    members = (f"member: cn=g{n},{GROUPS}" for n in range(NESTED))
+    outer = group("nest", "dgRequireAuthentication: FALSE", *members)
+    (folder / "office.ldif").write_text("\n".join((OFFICE.read_text("utf-8"), *inner, outer)), "utf-8")
+    (folder / "blind.yaml").write_text(BLIND, "utf-8")
+    options = {"policies": [str(folder / "blind.yaml")]}
+    with Service(f"ldif:{folder}/office.ldif", options=options, workers=1, desk=False) as running:
+        yield running
+
+
+LOOKED_INTO = (
+    "900 To fields of 25 in another script", "a To that names 4,000", "900 To fields", "a From of 800 authors",
+    "900 From fields of 35 authors",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOKED_INTO)
+def test_rules_of_many_groups_that_look_into_a_bomb(nest: Service, name: str) -> None:
+    meter = Meter(nest, "milter")
+    to = [f"g{n}@masociete.example" for n in range(NESTED)]
+    with MilterClient(nest.milter) as client:
+        client.connect(ip="203.0.113.9")
+        client.helo()
+        outcome = client.send_message(
+            "x@outside.example", ["nest@masociete.example", *to], as_told(BOMBS[name]())
+        )
+        client.quit()
+    assert outcome.last is not None
+    assert outcome.last.code in {250, 552}
+    assert meter.is_little()
+    assert nest.surprises() == []

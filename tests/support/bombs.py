@@ -54,6 +54,15 @@ def one_name(count: int, name: bytes = b"Received", value: bytes = b"from a by b
     return _plain((name + b": " + value + b"\r\n") * count)
 
 
+def named(count: int, name: bytes, each: int, domain: str = "b") -> bytes:
+    """Many fields of many addresses, all of them different."""
+    lists = (
+        ", ".join(f"a{n}@{domain}{n % 1000}.cd" for n in range(at * each, (at + 1) * each))
+        for at in range(count)
+    )
+    return b"".join(name + b": " + one.encode() + b"\r\n" for one in lists) + b"\r\nhello\r\n"
+
+
 def line(length: int, name: bytes = b"Subject") -> bytes:
     """One header line without a fold."""
     return _plain(name + b": " + b"x" * length + b"\r\n")
@@ -129,6 +138,9 @@ BOMBS: Mapping[str, Bomb] = {
     "200,000 delimiters of nothing": lambda: without_end(200_000),
     "100,000 fields": lambda: fields(100_000),
     "100,000 From fields": lambda: one_name(100_000, b"From", b"x@outside.example"),
+    "900 From fields of 35 authors": lambda: named(900, b"From", 35),
+    "a From of 800 authors": lambda: named(1, b"From", 800),
+    "900 To fields of 25 in another script": lambda: named(900, b"To", 25, "münchen"),
     "900 To fields": lambda: one_name(900, b"To", b"a" * 500),
     "5,000 DKIM-Signatures": lambda: one_name(
         5_000, b"DKIM-Signature", b"v=1; a=rsa-sha256; h=from; b=" + b"A" * 60

@@ -25,6 +25,14 @@ def test_one_field_too_long_to_be_read_is_refused() -> None:
     assert letter.answered(x_long=["x" * 60_000] * 9) == "552 5.2.3"
 
 
+def test_more_authors_than_anybody_reads_are_refused() -> None:
+    office = Office()
+    office.group("contact", "y@out.example")
+    few, many = (", ".join(f"a{n}@b.cd" for n in range(count)) for count in (1_000, 1_001))
+    assert office.letter("x@out.example").to("contact@own.example").answered(**{"from": few}) == ""
+    assert office.letter("x@out.example").to("contact@own.example").answered(**{"from": many}) == "552 5.2.3"
+
+
 def test_a_long_but_possible_header_passes() -> None:
     office = Office()
     office.group("contact", "y@out.example")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from groupmilter.mail.address import strict, unmistakable
@@ -151,6 +152,12 @@ def _names_others(text: str, found: Sequence[str]) -> bool:
 
 def mentioned(fields: Iterable[str]) -> frozenset[str]:
     """Return the lower-case addresses that To or Cc name, as far as readable: no right hangs on these."""
+    return _mentioned(tuple(fields))
+
+
+# Each group that a message goes to may ask, and a long header takes its time.
+@lru_cache(maxsize=4)
+def _mentioned(fields: tuple[str, ...]) -> frozenset[str]:
     found: set[str] = set()
     for field in fields:
         read = mailboxes(field)

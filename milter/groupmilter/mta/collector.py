@@ -71,6 +71,9 @@ _MOST_HEADER_OCTETS = 512 * 1024
 What the desk brings back may have twice as much: it has been taken once, and has grown on its way since.
 """
 
+_MOST_AUTHORS = 1_000
+"""Each is held against whom each group denies."""
+
 _LOOP = LOOP_HEADER.lower()
 _SIGNATURE = "dkim-signature"
 
@@ -352,7 +355,7 @@ class Collector:
             headers=fields,
             trace=self._trace(fields.get(_LOOP, ())),
             forged=self._forged() if RESULTS_HEADER.lower() in fields else (),
-            excess=self.excess,
+            excess=self.excess or len(named) > _MOST_AUTHORS,
         )
 
     def _fields(self) -> dict[str, tuple[str, ...]]:
