@@ -39,6 +39,18 @@ def test_a_notification_of_another_server_is_told_from_our_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("received", "own"),
+    [("from localhost (localhost)\n\tby mx.example.org (8.17.1.9/8.17.1.9) id 4AQ; Thu, 26 Nov 2026", True),
+     ("from localhost (localhost [192.0.2.1])\n\tby mx.example.org (8.17.1.9/8.17.1.9) id 4AQ; Thu", False),
+     ("from localhost (localhost [127.0.0.1])\n\tby mx.example.org (Postfix) with ESMTP id 4AQ; Thu", False),
+     ("from by (unknown [192.0.2.1])\n\tby mx.example.org (Postfix) with SMTP id 4AQ; Thu", False), ("", False)],
+)  # fmt: skip
+def test_whose_report_it_is_says_the_topmost_received_field_alone(received: str, own: bool) -> None:
+    top_line, below = f"Received: {received}\n", "Received: by mx.example.org (Postfix)\n\tid 1; Thu\n"
+    assert read_report(failed(TICKET, "gone@outside.example", received=top_line + below)).own is own
+
+
+@pytest.mark.parametrize(
     ("action", "tells"),
     [("failed", Tells.FAILURE), ("error", Tells.FAILURE), ("Failed (bounced)", Tells.FAILURE),
      ("delayed", Tells.DELAY), ("delivered", Tells.SUCCESS), ("expanded", Tells.SUCCESS), ("relayed", Tells.SUCCESS),

@@ -334,8 +334,9 @@ def test_a_surprise_with_one_report_keeps_it_for_a_human_and_the_others_go_on(
 
     monkeypatch.setattr("groupmilter.moderation.bounce_book.BounceBook.count_each", odd)
     work.desk.turn()
-    assert [work.hold.place(name) for name in names] == ["Shunted", "Reports"]
-    assert counted(work) == 1
+    assert [work.hold.place(name) for name in names] == ["Reports", "Reports"]
+    assert work.lines("error") == ["surprise at held mail"]
+    assert (counted(work), work.hold.items()) == (1, {}), "nobody can let it through to the group"
 
 
 def test_the_oldest_reports_go_where_too_many_are_kept(

@@ -29,6 +29,7 @@ _LINE = 4096
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _BOUNDARY = re.compile(r'boundary[ \t]*=[ \t]*("[^"\n]{1,70}"|[^\s;"]{1,70})', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_OURS = ("by ", "from localhost (localhost) by ")
 _DSN = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RECEIPT = frozenset({"disposition-notification"})
 
@@ -77,7 +78,8 @@ class Failure:
 class Report:
     """A mail to a bounce address, read.
 
-    :param own: our own mail server has written it: its topmost Received field names no client.
+    :param own: our own mail server has written it: the topmost Received field, which is its, names no client
+        (Postfix), or itself without an address (Sendmail; of a client that calls itself so it writes the address).
     """
 
     tells: Tells = Tells.OTHER
@@ -89,7 +91,7 @@ def read_report(octets: bytes) -> Report:
     """Return what a file of the hold mailbox says about members' mail; never raises."""
     message = message_of(octets)[:_MOST]
     fields = _fields(_head(message)[:_MOST_HEADER])
-    own = fields.get("received", "").startswith("by ")
+    own = fields.get("received", "").startswith(_OURS)
     content_type = fields.get("content-type", "").lower()
     if content_type.startswith("multipart/report"):
         status = _status_part(message, fields["content-type"])

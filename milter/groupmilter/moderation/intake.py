@@ -93,6 +93,9 @@ class Intake:
             raise
         except Exception as surprise:
             self.log.exception("surprise at held mail", file=arrival.file)
+            if arrival.kind is Kind.BOUNCE:
+                # Never an item: somebody who lets a report through would tell a group of its hidden members.
+                return Filing(arrival.file, Folder.REPORTS)
             return self._shunt(
                 arrival, f"surprise: {type(surprise).__name__}: {surprise}", Terms(why="unknown")
             )
