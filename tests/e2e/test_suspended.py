@@ -4,16 +4,32 @@ inside; everybody else gets his.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
 from tests.support.failing import Failing, failing
 from tests.support.installation import recipients
-from tests.support.office import BOB, GROUPS, JEAN, PEOPLE, PIERRE, group, identity, member, message
+from tests.support.office import (
+    ADMINISTRATOR,
+    BOB,
+    GROUPS,
+    JEAN,
+    PEOPLE,
+    PIERRE,
+    group,
+    identity,
+    member,
+    message,
+)
 
+from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Kind
-from groupmilter.moderation.bounce_book import Suspension
+from groupmilter.moderation.bounce_book import Failed, Suspension
 from groupmilter.moderation.item import DESK, State
+from groupmilter.moderation.weekly import BOUNCES, WEEK, week_of
 
 DEAD = "dead@partner.example"
 CROWD = [f"n{number}@crowd.example" for number in range(7)]
@@ -50,6 +66,27 @@ def test_he_is_left_out(site: Failing, name: str, beside: tuple[str, ...]) -> No
     split = [item for item in site.whole.items(mark) if item.arrival.kind is Kind.SPLIT]
     assert len(split) == (name == "crowded" or (name == "veiled" and bool(beside)))
     assert all(item.state is State.RELEASED for item in split)
+
+
+def test_the_owner_gets_a_letter_about_last_week_once(site: Failing) -> None:
+    ledger, begun = site.whole.ledger, week_of(int(time.time()))
+    site.whole.until(lambda: ledger.bounces.summed_up(BOUNCES) == begun, "this week begun")
+    with site.whole.installation.service.directory() as directory:
+        group = directory.find("veiled@masociete.example")
+    assert isinstance(group, Group)
+    last = begun - 3600
+    ledger.bounces.count(
+        Failed("t", DEAD, "f", group.uuid, group.address, "permanent", "5.1.1", "550 gone", last, last)
+    )
+    ledger.bounces.sum_up(BOUNCES, begun - WEEK)
+    site.whole.until(lambda: bool(site.to(ADMINISTRATOR)), "a letter")
+    site.still()
+    (sunk,) = site.to(ADMINISTRATOR)
+    letter = message_from_bytes(sunk.content, policy=default)
+    assert (sunk.sender, letter["Auto-Submitted"]) == ("", "auto-generated")
+    assert "(veiled)" in letter["Subject"]
+    assert DEAD.encode() in sunk.content
+    assert ledger.bounces.summed_up(BOUNCES) == begun
 
 
 def test_nothing_surprised(site: Failing) -> None:
