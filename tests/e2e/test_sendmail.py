@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from tests.support.office import (
 )
 from tests.support.sendmail_installation import PASSWORD, SendmailInstallation, sendmail_installation
 from tests.support.service import DEADLINE, Service
+from tests.support.serving import Serving
 from tests.support.signing import Signer
 from tests.support.sink import SunkMessage
 from tests.support.slapd import Slapd
@@ -249,3 +251,29 @@ def test_a_members_failure_goes_to_the_hold_mailbox_and_not_to_the_sender(site: 
         site.sink.replies.clear()
     assert site.reports(mark) == []
     assert any(mark.encode() in one and delivered_to(one).startswith("bounce+") for one in site.held())
+
+
+def test_check_finds_nothing_to_mend_in_what_m4_has_made(site: SendmailInstallation) -> None:
+    made = str(site.sendmail.layout.made("sendmail"))
+    ran = Serving(site.service.folder, "", site.service.control).run(
+        "--json", "check", "--no-dns", "--sendmail-cf", made
+    )
+    said = [one for one in json.loads(ran.stdout)["checks"] if one["area"] == "sendmail"]
+    assert len(said) >= 3
+    assert {one["level"] for one in said} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\r\n\0.\r\n"]
+)
+def test_no_second_message_is_smuggled_inside_a_first_one(site: SendmailInstallation, end: bytes) -> None:
+    inner = identity()
+    smuggled = f"MAIL FROM:<{ALICE}>\r\nRCPT TO:<{CONTACT}>\r\nDATA\r\n".encode() + message(inner, ALICE)
+    with site.session(login="alice") as session:
+        session.mail(ALICE)
+        session.rcpt(PIERRE)
+        session.command("DATA")
+        session.send(message(identity(), ALICE, body=b"first" + end + smuggled) + b"\r\n.\r\n")
+        assert session.reply().code in (250, 421)
+    site.settle()
+    assert all(copy.addresses == (PIERRE,) for copy in site.delivered(inner))

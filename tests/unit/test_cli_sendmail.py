@@ -10,7 +10,9 @@ import pytest
 from tests.qa.source import ROOT
 from typer.testing import CliRunner
 
+from groupmilter.cli.advice import Level
 from groupmilter.cli.app import app
+from groupmilter.cli.sendmail_advice import advise_sendmail, read_cf
 from groupmilter.cli.sendmail_wanted import Beside, login_pieces, milter_address, sendmail_pieces
 from groupmilter.config.load import read_document
 from groupmilter.config.model import Site
@@ -110,3 +112,80 @@ def test_a_user_who_is_not_there_is_said(tmp_path: Path) -> None:
     assert "THERE IS NO USER nobodyhere HERE YET" in " ".join(
         printed(tmp_path, "sendmail", "--user", "nobodyhere").replace("dnl #", "").split()
     )
+
+
+GOOD = """\
+O DaemonPortOptions=Name=MTA
+O DaemonPortOptions=Name=groupmilter-release, Family=inet, Addr=127.0.0.1, Port=10027, M=Ea
+O DaemonPortOptions=Name=groupmilter-local, Family=inet, Addr=127.0.0.1, Port=10028, M=EA
+O InputMailFilters=dkim, groupmilter
+#O MaxMessageSize=100
+O MaxMessageSize=11288576
+Kgroupmilter text -k0 -v0 /var/lib/groupmilter/map/groups
+Xdkim, S=inet:8891@localhost
+Xgroupmilter, S=unix:/run/groupmilter/milter.sock, F=T, T=C:5m;S:30s;R:30s;E:5m
+Mgroupmilter-hold,\tP=/usr/local/bin/groupmilter, F=nmuzX, S=GroupmilterAsIs,
+\t\tT=DNS/RFC822/SMTP, U=groupmilter, A=groupmilter deliver /var/lib/groupmilter/hold
+"""
+
+
+def told(text: str, more: str = "", owner: str | None = "groupmilter") -> dict[str, Level]:
+    """What is said of a sendmail.cf, but for what is well."""
+    found = advise_sendmail(site(more), read_cf(text), owner)
+    return {one.subject: one.level for one in found if one.level is not Level.OK}
+
+
+def test_a_sendmail_that_is_set_up_right_hears_nothing() -> None:
+    assert told(GOOD) == {}
+    assert told(GOOD, owner=None) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "subject", "level"),
+    [
+        ("dkim, groupmilter", "groupmilter, dkim", "INPUT_MAIL_FILTER", Level.ERROR),
+        ("dkim, groupmilter", "dkim", "INPUT_MAIL_FILTER", Level.ERROR),
+        ("unix:/run/groupmilter/", "unix:/run/other/", "INPUT_MAIL_FILTER", Level.ERROR),
+        ("F=T, ", "", "INPUT_MAIL_FILTER F=", Level.ERROR),
+        ("F=T, ", "F=R, ", "INPUT_MAIL_FILTER F=", Level.ERROR),
+        (";E:5m", "", "INPUT_MAIL_FILTER T=", Level.WARNING),
+        ("E:5m", "E:30s", "INPUT_MAIL_FILTER T=", Level.WARNING),
+        ("Name=MTA", "Name=MTA, InputMailFilters=dkim", "DAEMON_OPTIONS MTA", Level.ERROR),
+        ("groupmilter-release", "other", "DAEMON_OPTIONS groupmilter-release", Level.ERROR),
+        ("127.0.0.1, Port=10027", "0.0.0.0, Port=10027", "DAEMON_OPTIONS groupmilter-release", Level.ERROR),
+        ("Port=10027", "Port=10026", "DAEMON_OPTIONS groupmilter-release", Level.ERROR),
+        ("M=Ea", "M=E", "DAEMON_OPTIONS groupmilter-release", Level.ERROR),
+        ("groupmilter-local", "other", "DAEMON_OPTIONS groupmilter-local", Level.WARNING),
+        ("127.0.0.1, Port=10028", "0.0.0.0, Port=10028", "DAEMON_OPTIONS groupmilter-local", Level.ERROR),
+        ("Mgroupmilter-hold", "Mother", "groupmilter-hold", Level.ERROR),
+        ("deliver /var/lib", "deliver /srv", "groupmilter-hold", Level.ERROR),
+        ("U=groupmilter", "U=mail:mail", "groupmilter-hold", Level.ERROR),
+        ("Kgroupmilter", "Kother", "Kgroupmilter", Level.ERROR),
+        ("\nO MaxMessageSize=11288576", "\nO MaxMessageSize=10240000", "confMAX_MESSAGE_SIZE", Level.ERROR),
+    ],
+)
+def test_what_is_wrong_is_named(before: str, after: str, subject: str, level: Level) -> None:
+    assert before in GOOD
+    assert told(GOOD.replace(before, after)) == {subject: level}
+
+
+def test_only_watching_the_map_is_what_is_wrong() -> None:
+    assert told(GOOD, "mode: observe\n") == {"Kgroupmilter": Level.ERROR}
+
+
+def test_check_reads_the_file_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sendmail.cf").write_text(GOOD.replace("F=T, ", ""))
+    (tmp_path / "config.yaml").write_text(MINIMAL)
+    options = ("--no-directory", "--no-dns", "--json", "--sendmail-cf", str(tmp_path / "sendmail.cf"))
+    done = CliRunner().invoke(app, ["-c", str(tmp_path / "config.yaml"), "check", *options])
+    said = [one for one in json.loads(done.stdout)["checks"] if one["area"] in {"sendmail", "postfix"}]
+    assert {one["area"] for one in said} == {"sendmail"}
+    assert [one["fix"] for one in said if one["level"] == "error"] == ["F=T"]
+
+
+def test_check_says_that_it_cannot_read_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(MINIMAL)
+    done = CliRunner().invoke(
+        app, ["-c", str(tmp_path / "config.yaml"), "check", "--no-directory", "--sendmail-cf", "/nowhere"]
+    )
+    assert done.exit_code == 7

@@ -19,7 +19,7 @@ class Level(StrEnum):
 class Advice:
     """One thing that was looked at.
 
-    :param area: configuration, directory, dns, mirror, groups, moderation, postfix.
+    :param area: configuration, directory, dns, mirror, groups, moderation, postfix, sendmail.
     :param subject: what it is about: an option, a file, a group.
     :param text: what is so, and why it matters.
     :param fix: the line to set, or empty.

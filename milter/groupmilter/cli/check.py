@@ -16,7 +16,15 @@ from groupmilter.cli.check_dns import dns
 from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
-from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption, PostfixOption
+from groupmilter.cli.options import (
+    FLAG,
+    SENDMAIL_CF,
+    Call,
+    ConfigOption,
+    JsonOption,
+    PostfixOption,
+    SendmailOption,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +42,7 @@ def check(
     no_postfix: Annotated[
         bool, typer.Option("--no-postfix", metavar=FLAG, help="Leave Postfix out.")
     ] = False,
+    sendmail_cf: SendmailOption = None,
     no_directory: Annotated[
         bool, typer.Option("--no-directory", metavar=FLAG, help="Don't connect to the directory.")
     ] = False,
@@ -58,16 +67,21 @@ def check(
     found += _mirror(configuration)
     found += approvals(configuration)
     if not no_postfix:
-        found += _postfix(configuration, postfix_config)
+        found += _mta(configuration, postfix_config, sendmail_cf)
     found += rights(configuration.site)
     found += links(configuration)
     if not no_postfix:
         found += release_login(configuration)
+    raise typer.Exit(_tell(call, found, quiet=quiet))
+
+
+def _tell(call: Call, found: Sequence[Advice], *, quiet: bool) -> Exit:
+    """Print what was found; return the exit code."""
     errors = sum(advice.level is Level.ERROR for advice in found)
     shape = {"ok": not errors, "checks": [_shape(advice) for advice in found]}
     shown = [advice for advice in found if not quiet or advice.level is not Level.OK]
     call.terminal.show(shape, lambda console: _draw(console, shown))
-    raise typer.Exit(Exit.FINDING if errors else Exit.OK)
+    return Exit.FINDING if errors else Exit.OK
 
 
 def _shape(advice: Advice) -> dict[str, str]:
@@ -201,6 +215,36 @@ def _mirror(configuration: Configuration) -> Iterator[Advice]:
     for finding in held.findings:
         level = Level.ERROR if finding.kind.value in SERIOUS else Level.WARNING
         yield Advice(level, "groups", finding.kind.value, finding.text)
+
+
+def _mta(configuration: Configuration, postfix: Path | None, sendmail: Path | None) -> Iterator[Advice]:
+    """Look at Sendmail where it is named, or is what there is; else at Postfix."""
+    from shutil import which
+
+    places = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    there = postfix is None and which("postconf", path=places) is None and SENDMAIL_CF.exists()
+    found = sendmail or (SENDMAIL_CF if there else None)
+    yield from _postfix(configuration, postfix) if found is None else _sendmail(configuration, found)
+
+
+def _sendmail(configuration: Configuration, file: Path) -> Iterator[Advice]:
+    from groupmilter.cli.sendmail_advice import advise_sendmail, read_cf
+
+    try:
+        text = file.read_text("utf-8", "replace")
+    except OSError as error:
+        raise CommandFailed(Exit.POSTFIX, f"{file}: {error.strerror}") from error
+    owner = service_owner(configuration.site)
+    yield from advise_sendmail(configuration.site, read_cf(text), _name(owner.uid) if owner else None)
+
+
+def _name(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _postfix(configuration: Configuration, directory: Path | None) -> Iterator[Advice]:

@@ -42,6 +42,15 @@ PostfixOption = Annotated[
         help="Postfix's configuration directory, for an instance other than the system's.",
     ),
 ]
+SENDMAIL_CF = Path("/etc/mail/sendmail.cf")
+SendmailOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sendmail-cf",
+        metavar="FILE",
+        help=f"Sendmail's, in place of Postfix; {SENDMAIL_CF} where there is no Postfix.",
+    ),
+]
 
 GroupOption = Annotated[
     str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only messages to this group.")
