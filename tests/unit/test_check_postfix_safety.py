@@ -12,7 +12,7 @@ from tests.support.postfix import settled
 from groupmilter.cli.advice import Advice, Level
 from groupmilter.cli.postfix_advice import advise, lines_of
 from groupmilter.cli.postfix_clients import advise_clients, networks_of
-from groupmilter.cli.postfix_installed import Installed, installed
+from groupmilter.cli.postfix_installed import READ, Installed, installed
 from groupmilter.cli.postfix_moderation import advise_moderation
 from groupmilter.cli.postfix_safety import advise_safety
 from groupmilter.cli.postfix_wanted import Owner, main_lines, master_entries
@@ -321,3 +321,33 @@ def test_a_version_that_passes_milters_by(host: Host, version: str, named: bool)
         "mail_version": version,
     }
     assert ("version" in serious(host.told(main))) == named
+
+
+# documentation
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PLUMBING = {"queue_directory", "mail_version", "smtpd_end_of_data_restrictions", "smtpd_sasl_auth_enable"}
+
+
+@pytest.mark.parametrize("page", ["docs/install.md", "docs/fr/installation.md"])
+def test_each_setting_that_is_looked_at_stands_in_the_table(page: str) -> None:
+    table = (_ROOT / page).read_text("utf-8")
+    for name in ("postfix_safety", "postfix_clients"):
+        source = (_ROOT / f"milter/groupmilter/cli/{name}.py").read_text("utf-8")
+        used = {setting for setting in READ if f'"{setting}"' in source} - _PLUMBING
+        assert len(used) > 4
+        assert sorted(setting for setting in used if setting not in table) == []
+
+
+def test_each_line_that_is_printed_stands_on_the_page_about_postfix(host: Host) -> None:
+    page = (_ROOT / "deploy/postfix/README.md").read_text("utf-8")
+    before = installed(host.folder)
+    main = {**before.main, "relay_recipient_maps": "hash:/etc/postfix/relay"}
+    older = {name: value for name, value in main.items() if name != "smtpd_forbid_unauth_pipelining"}
+    printed = {
+        line.name
+        for one in (main, older)
+        for line in main_lines(site(), Installed(one, one), MAP, conceals=True)
+    }
+    assert {"smtpd_data_restrictions", "smtpd_forbid_unauth_pipelining", "disable_vrfy_command"} <= printed
+    assert sorted(name for name in printed if name not in page) == []
