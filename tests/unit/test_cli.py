@@ -167,6 +167,21 @@ def test_explain_a_message_from_a_file(run: Run, tmp_path: Path) -> None:
     assert small["reply"].startswith("550 5.2.3")
 
 
+def test_explain_ends_the_header_where_the_mta_does(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.eml"
+    file.write_bytes(b"From: x@outside.example\nno field\nAuto-Submitted: auto-replied\n\nbody\n")
+    options = (
+        "explain",
+        "--from",
+        "x@outside.example",
+        "--message",
+        str(file),
+        "--to",
+        "open@masociete.example",
+    )
+    assert shape(run, *options)["recipients"][0]["verdict"] == "expand"
+
+
 def test_explain_a_message_in_another_character_set(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "latin.eml"
     file.write_bytes(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from groupmilter.authentication.identity import Connection, Proofs
+from groupmilter.mail import content
 from groupmilter.mail.address import domain_of
 from groupmilter.mail.header import signed_fields
 
@@ -36,19 +37,15 @@ class Evidence:
 
 
 def parted(message: bytes) -> tuple[tuple[Field, ...], bytes]:
-    """Return the header fields of a message and its body, as an MTA hands them on.
+    """Return the header fields of a message and its body, as an MTA hands them on: folded lines parted by LF.
 
-    :param message: octets with CRLF line ends; what stands in the header without a colon is left out.
+    :param message: octets with CRLF line ends. What is no field begins the body.
     """
-    head, _, body = message.partition(b"\r\n\r\n")
-    fields: list[Field] = []
-    for line in head.split(b"\r\n"):
-        name, colon, value = line.partition(b":")
-        if line[:1] in (b" ", b"\t") and fields:
-            fields[-1] = (fields[-1][0], fields[-1][1] + b"\n" + line)
-        elif colon:
-            fields.append((name.rstrip(), value))
-    return tuple(fields), body
+    fields, body = content.parted(message)
+    told = (
+        (name.rstrip(b" \t"), value.removesuffix(b"\r").replace(b"\r\n", b"\n")) for name, value in fields
+    )
+    return tuple(told), body
 
 
 def supposed(evidence: Evidence, suppose: Proofs) -> Proofs:

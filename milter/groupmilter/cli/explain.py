@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
+from groupmilter.mail.content import parted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -193,15 +194,12 @@ def header(
 
 
 def read_message(file: Path) -> tuple[Fields, int]:
-    """Return a message's header fields as received, and its octets with CRLF line ends."""
-    head, _, body = file.read_bytes().replace(b"\r\n", b"\n").partition(b"\n\n")
-    fields: list[tuple[str, str]] = []
-    for line in head.decode("utf-8", "surrogateescape").split("\n"):
-        if line[:1] in (" ", "\t") and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]}\n{line}")
-            continue
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.append((name.rstrip(), value.removeprefix(" ")))
-    octets = len(head) + head.count(b"\n") + 2 + len(body) + body.count(b"\n")
-    return tuple(fields), octets
+    """Return a message's header fields as a milter is told them, and its octets with CRLF line ends."""
+    fields, body = parted(file.read_bytes().replace(b"\r\n", b"\n"))
+    octets = sum(len(name) + len(value) + value.count(b"\n") + len(":\r\n") for name, value in fields)
+    told = ((_text(name).rstrip(" \t"), _text(value).removeprefix(" ")) for name, value in fields)
+    return tuple(told), octets + len(body) + body.count(b"\n")
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
