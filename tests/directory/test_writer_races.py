@@ -24,6 +24,7 @@ from tests.directory.writing import (
 from tests.support.fake_ldap import SEARCH, FakeLdap, Request, answer, entry, page_end
 from tests.support.slapd import Slapd
 
+from groupmilter.directory import writer_session
 from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, Written
 from groupmilter.directory.ldap_messages import tlv
 from groupmilter.directory.writer import DirectoryUnavailable, OutcomeUnknown, Writer, WriteRefused
@@ -116,6 +117,14 @@ def test_the_placeholder_comes_and_goes_while_two_fill_and_empty_a_group(race: S
     assert values(race, DN, "member") == [PLACEHOLDER]
 
 
+@pytest.fixture(params=[True, False])
+def asserting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with RFC 4528, and once as if the server had never heard of it."""
+    if not request.param:
+        monkeypatch.setattr(writer_session, "ASSERTION", "1.2.3")
+
+
+@pytest.mark.usefixtures("asserting")
 def test_a_counter_that_two_raise_by_what_they_have_seen_misses_nothing(race: Slapd) -> None:
     """A single value: who lost the race looks again, as a person would."""
     race.replace(DN, {"dgHoldHours": "1"})
@@ -134,6 +143,7 @@ def test_a_counter_that_two_raise_by_what_they_have_seen_misses_nothing(race: Sl
     assert ROUNDS + 1 <= int(values(race, DN, "dgHoldHours")[0]) <= 2 * ROUNDS + 1
 
 
+@pytest.mark.usefixtures("asserting")
 def test_two_who_set_different_fields_both_have_them(race: Slapd) -> None:
     def setting(field: str) -> Callable[[], None]:
         account = writer(race)
