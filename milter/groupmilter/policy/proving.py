@@ -17,6 +17,7 @@ from groupmilter.policy.disposition import (
     Held,
     Refused,
     Split,
+    Undecided,
     Verdict,
 )
 from groupmilter.policy.facts import Facts
@@ -59,9 +60,12 @@ def certain(verdicts: Verdicts, facts: Facts, settings: Settings) -> Verdicts:
 
 
 def _pending(verdict: Verdict) -> bool:
-    """Tell whether a rule waits; what is refused is refused, whatever an earlier rule waits for."""
-    waits = any(step.answer is Answer.PENDING for step in verdict.trace)
-    return waits and not isinstance(verdict.disposition, Refused)
+    """Tell whether a rule waits, or a moderator's answer; what is refused is refused, whatever an earlier rule waits
+    for.
+    """
+    if isinstance(verdict.disposition, Refused | Undecided):
+        return isinstance(verdict.disposition, Undecided)
+    return any(step.answer is Answer.PENDING for step in verdict.trace)
 
 
 def _looked_at(verdict: Verdict) -> bool:
