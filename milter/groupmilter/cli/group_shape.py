@@ -99,7 +99,7 @@ def draw_unmapped(console: Console, lost: Sequence[Unmapped]) -> None:
 
     if not lost:
         return
-    rows = table("Group", "Not carried over", "Why", title="Not carried over")
+    rows = table("Group", "Not carried over", "Why")
     for each in lost:
         rows.add_row(plain(each.group or "(all)"), plain(each.what), plain(each.why))
     console.print(rows)
