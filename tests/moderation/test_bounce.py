@@ -148,6 +148,9 @@ def test_a_person_and_a_complaint_are_for_people() -> None:
 
 
 _MANY = 300_000
+_STATUS = (
+    b"Content-Type: multipart/report; boundary=b\n\n--b\n\n--b\nContent-Type: message/delivery-status\n\n"
+)
 HOSTILE = {
     "nothing": b"",
     "no end": b"Content-Type: multipart/report; boundary=b",
@@ -164,6 +167,8 @@ HOSTILE = {
     "addresses": b"Subject: x\n\n" + b"<a@b> " * 50_000,
     "encoded words": b"Subject: " + b"=?utf-8?q?" * 30_000 + b"\n\n",
     "folded": b"Content-Type: multipart/report;\n" + b" x=y;\n" * 50_000 + b"\n",
+    "folded in the fields for programs": _STATUS + b"Status:\n" + b" x\n" * 2_000_000,
+    "blocks without end": _STATUS + b"a:b\n\n" * 2_000_000,
     "octets": bytes(range(256)) * 1000,
     "surrogates": "Subject: \udcff\n\n\udcff".encode("utf-8", "surrogateescape") * 1000,
     "base64": b"Content-Type: multipart/report; boundary=b\n\n--b\n\n--b\nContent-Type: message/delivery-status\n"

@@ -15,6 +15,7 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, islice
 from quopri import decodestring
 
 from groupmilter.mail.shown import shown
@@ -24,6 +25,7 @@ from groupmilter.moderation.guessing import guessed
 _MOST = 16 * 1024 * 1024
 _MOST_HEADER = 256 * 1024
 _MOST_RECIPIENTS = 50_000
+_MOST_FIELDS = 1_000
 _MOST_WHY = 300
 _LINE = 4096
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
@@ -116,7 +118,8 @@ def _notified(status: str, own: bool) -> Report:
     """Return what the fields of a delivery status notification say (RFC 3464 section 2.3)."""
     failures: list[Failure] = []
     actions: set[str] = set()
-    for block in _blocks(status):
+    # The first block is about the message.
+    for block in islice(_blocks(status), _MOST_RECIPIENTS + 1):
         words = block.get("action", "").lower().split()
         action = words[0] if words else ""
         actions.add(action)
@@ -205,21 +208,24 @@ def _fields(head: bytes) -> dict[str, str]:
 
 
 def _blocks(text: str) -> Iterator[dict[str, str]]:
-    """Yield groups of fields that stand apart by an empty line; the first field of a name counts, cut at 4,096."""
+    """Yield groups of fields that stand apart by an empty line; the first field of a name counts, cut at 4,096.
+
+    What a block has beyond 1,000 fields is left out. A line costs the same wherever it stands: a report is anybody's.
+    """
     block: dict[str, list[str]] = {}
     current: list[str] = []
-    for line in text.split("\n"):
+    room = 0
+    for line in chain(text.split("\n"), ("",)):
         bare = line.rstrip("\r")[:_LINE]
         if not bare.strip():
             if block:
                 yield {name: " ".join(lines)[:_LINE] for name, lines in block.items()}
-            block, current = {}, []
-        elif bare[0] in " \t":
-            if sum(map(len, current)) < _LINE:
-                current.append(bare.strip())
-        else:
+            block, current, room = {}, [], 0
+        elif bare[0] not in " \t":
             name, _, value = bare.partition(":")
-            current = [value.strip()]
-            block.setdefault(name.strip().lower(), current)
-    if block:
-        yield {name: " ".join(lines)[:_LINE] for name, lines in block.items()}
+            current, room = [value.strip()], _LINE - len(value)
+            if len(block) < _MOST_FIELDS:
+                block.setdefault(name.strip().lower(), current)
+        elif room > 0:
+            current.append(bare.strip())
+            room -= len(current[-1])
