@@ -66,7 +66,7 @@ class Sendmail:
     port: int = field(default=0, init=False)
     _layout: Layout | None = field(default=None, init=False)
     _last_log: str = field(default="", init=False)
-    _running: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
+    _running: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
         self._layout = Layout(Path(tempfile.mkdtemp(prefix="groupmilter-sendmail-")), unpacked())
@@ -107,27 +107,31 @@ class Sendmail:
             self.layout.made(name).chmod(0o644)
 
     def start(self) -> None:
-        """Start the daemon, and what brings it local mail that had to wait; return once it answers."""
-        for name, options in (("sendmail", ("-bD", "-q1s")), ("submit", ("-Ac", "-qp1s"))):
-            command = [*self._command(name), *options]
-            with (self.layout.root / f"{name}.out").open("ab") as said:
-                started = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=self._environment(),
-                    start_new_session=True,
-                )  # fmt: skip
-            self._running.append(started)
+        """Start the daemon and return once it answers."""
+        with (self.layout.root / "sendmail.out").open("ab") as said:
+            self._running = subprocess.Popen(
+                [*self._command("sendmail"), "-bD", "-q1s"],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=self._environment(),
+                start_new_session=True,
+            )  # fmt: skip
         self.wait(self._answers, "an answer on its port")
 
     def stop(self) -> None:
         """End it, its children too; what is queued stays."""
-        for process in self._running:
-            for signal_ in (signal.SIGTERM, signal.SIGKILL):
-                for pid in of_session(process.pid):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, signal_)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(5)
-        self._running.clear()
+        running, self._running = self._running, None
+        if running is None:
+            return
+        for signal_ in (signal.SIGTERM, signal.SIGKILL):
+            for pid in of_session(running.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal_)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(5)
+
+    def flush(self) -> None:
+        """Bring the daemon what local programs have submitted and it has not yet taken."""
+        command = [*self._command("submit"), "-Ac", "-q"]
+        subprocess.run(command, check=True, capture_output=True, timeout=_DEADLINE, env=self._environment())
 
     def restart(self) -> None:
         """Stop and start on the same port."""
@@ -180,7 +184,12 @@ class Sendmail:
 
     def wait_idle(self, seconds: float = _DEADLINE) -> None:
         """Return once nothing is queued, seen twice: a message between two queues may be missed once."""
-        self.wait(lambda: not self.queue() and not self.queue(), "an empty queue", seconds)
+        self.wait(lambda: self._idle() and self._idle(), "an empty queue", seconds)
+
+    def _idle(self) -> bool:
+        if any(self.layout.client_queue.iterdir()):
+            self.flush()
+        return not self.queue()
 
     def log(self) -> str:
         """What it told syslog so far; after the context has been left, all of it."""
@@ -239,7 +248,7 @@ class Sendmail:
             raise SendmailError(f"saslpasswd2: {ran.stderr}")
 
     def _answers(self) -> bool:
-        if any(process.poll() is not None for process in self._running[:1]):
+        if self._running is None or self._running.poll() is not None:
             said = (self.layout.root / "sendmail.out").read_text()
             raise SendmailError(f"it has ended: {said}\n{self.log()[-3000:]}")
         try:
