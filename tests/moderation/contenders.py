@@ -14,7 +14,7 @@ from groupmilter.moderation.ledger import Ledger
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-_AT_ONCE = 30.0
+_AT_ONCE = 90.0
 _together: Barrier
 
 
