@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +23,7 @@ from groupmilter.moderation.bounce_book import Suspension
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.policy.facts import Batch, Waiting
+from groupmilter.policy.sighting import Seen, Sighting
 
 DEADLINE = 30.0
 
@@ -234,3 +235,21 @@ def test_whose_delivery_is_suspended_is_told_and_nobodys_is_where_nobody_can_tel
     assert worker.state.suspended() == frozenset()
     (worker.folder / "aside.db").rename(worker.folder / "state.db")
     assert worker.lines() == []
+
+
+def test_a_message_that_came_before_is_told_and_remembered_once(worker: Worker, ledger: Ledger) -> None:
+    sighting = Sighting(("uuid-sales",), (b"f" * 16,), "here", 3600)
+    assert worker.state.seen(sighting) == {}
+    worker.state.remember(sighting)
+    assert ledger.sightings.seen(sighting, int(time.time())) == {"uuid-sales": Seen.RETRY}
+    assert worker.state.seen(replace(sighting, origin="elsewhere")) == {"uuid-sales": Seen.REPEATED}
+    with pytest.raises(DirectoryUnknown, match="another copy"):
+        worker.state.remember(sighting)
+
+
+def test_without_the_state_nobody_can_tell_what_came_before(tmp_path: Path) -> None:
+    worker = Worker(tmp_path / "nowhere")
+    sighting = Sighting(("uuid-sales",), (b"f" * 16,), "here", 3600)
+    assert worker.state.seen(sighting) is None
+    with pytest.raises(DirectoryUnknown, match="can't be written"):
+        worker.state.remember(sighting)

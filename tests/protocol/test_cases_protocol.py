@@ -63,22 +63,22 @@ def services() -> Iterator[Services]:
 def test_case(case: Case, stage: Stage, services: Services) -> None:
     wanted = setting(case, stage.site(case))
     service = services.get(wanted)
-    for run in pure(case, stage, service.keys):
+    for index, run in enumerate(pure(case, stage, service.keys)):
         stage_for(service, run.message, NUMBERS[id(case)])
-        outcome = send(service, run.message)
+        outcome = send(service, run.message, f"case-{NUMBERS[id(case)]:05d}-{index:03d}@corpus.example")
         as_expected(run, outcome, service)
         as_in_the_pure_core(run, outcome, service.keys, wanted.service_domain)
     assert service.surprises() == []
 
 
-def send(service: Service, message: Message) -> Outcome:
+def send(service: Service, message: Message, identity: str) -> Outcome:
     with MilterClient(service.milter) as client:
         client.connect(ip=message.client) if message.client else client.connect_local()
         client.helo()
         if message.certificate:
             client.helo(tls={"{cert_subject}": message.certificate, "{cert_issuer}": message.issuer})
         return client.send_message(
-            message.sender, message.recipients, octets(message), *parameters(message),
+            message.sender, message.recipients, octets(message, identity), *parameters(message),
             login=message.login or None,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 from tests.support.milter_client import MilterClient, Outcome
@@ -146,8 +147,10 @@ def test_a_source_route_is_refused_whatever_the_mta_makes_of_it(
 
 
 def test_each_message_of_a_session_is_judged_by_itself(outside: MilterClient) -> None:
+    marks = count()
+
     def reached(*to: str) -> tuple[str, ...]:
-        return outside.send_message(STRANGER, to, message("each")).delivered_to
+        return outside.send_message(STRANGER, to, message(f"each-{next(marks)}")).delivered_to
 
     assert [reached(CONTACT), reached(OPEN), reached(CONTACT), reached(JEAN), reached(OPEN, CONTACT)] == [
         (), (JEAN, BOB), (), (JEAN,), (JEAN, BOB),

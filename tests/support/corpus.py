@@ -25,7 +25,8 @@ from groupmilter.mta.site import Site
 from groupmilter.policy.disposition import Split
 from groupmilter.policy.plan import Mint, plan
 from groupmilter.rehearsal.case import Case, Message
-from groupmilter.rehearsal.cases import read_files
+from groupmilter.rehearsal.cases import ITS_OWN, read_files
+from groupmilter.rehearsal.memory import Memory
 from groupmilter.rehearsal.run import Transcript, play
 from groupmilter.rehearsal.stage import Stage
 
@@ -190,9 +191,9 @@ class Pure:
 def pure(case: Case, stage: Stage, keys: Keys) -> Iterator[Pure]:
     """Play a case in the pure core, sealing with these keys."""
     site = replace(stage.site(case), keys=keys)
-    counters = Counters(1 << 12)
+    counters, memory = Counters(1 << 12), Memory()
     for message in case.messages:
-        transcript = play(message, site, counters)
+        transcript = play(message, site, counters, memory=memory)
         actions: tuple[action.Action, ...] = ()
         if (
             transcript.decision is not None
@@ -212,11 +213,13 @@ def stage_for(service: Service, message: Message, number: int) -> None:
 
 
 def octets(message: Message, identity: str = "") -> bytes:
-    """The message as a client sends it; `identity`, if given, becomes its Message-ID."""
+    """The message as a client sends it; `identity`, if given, becomes its Message-ID or stands beside the case's."""
+    said = any(name == "Message-ID" and not value.endswith(f"@{ITS_OWN}>") for name, value in message.fields)
     fields = [
-        (name, f"<{identity}>" if identity and name == "Message-ID" else value)
+        (name, f"<{identity}>" if identity and not said and name == "Message-ID" else value)
         for name, value in message.fields
     ]
+    fields += [("X-Case", identity)] if said and identity else []
     head = b"".join(f"{name}: {value}\r\n".encode() for name, value in fields)
     return head + b"\r\n" + message.body()
 

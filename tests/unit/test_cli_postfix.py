@@ -196,6 +196,14 @@ def test_nothing_leads_away_from_the_members_while_only_observing() -> None:
     assert "virtual_alias_maps" not in lines
 
 
+@pytest.mark.parametrize(
+    ("more", "asked"), [("", False), ("certificates: [{subject: erp, login: erp}]", True)]
+)
+def test_clients_are_asked_for_certificates_only_where_some_are_known(more: str, asked: bool) -> None:
+    lines = {line.name for line in main_lines(site(more), Installed(GOOD, GOOD), MAP)}
+    assert ("smtpd_tls_ask_ccert" in lines) is asked
+
+
 def test_a_map_that_would_take_mail_away_while_only_observing_is_named() -> None:
     watching = site("mode: observe")
     named = {one.subject: one for one in advise(watching, Installed(GOOD, {}, (SMTP, RELEASE)), MAP)}

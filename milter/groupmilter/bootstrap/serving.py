@@ -78,6 +78,8 @@ def site(configuration: Configuration, counters: Counters, log: FilteringBoundLo
         waiting=state.waiting,
         suspended=state.suspended,
         release=state.release,
+        seen=state.seen,
+        remember=state.remember,
         leave_out=state.leave_out,
         audit=state.audit,
     )

@@ -7,7 +7,7 @@ Asked aside (`mta.aside`), so that a database that hangs defers a message and ne
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +20,7 @@ from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.mta.site import ReleaseDoor
 from groupmilter.policy.facts import Batch, Waiting
+from groupmilter.policy.sighting import Seen, Sighting
 
 _SUSPENDED_SECONDS = 5.0
 """How long a worker remembers whose delivery is suspended."""
@@ -64,6 +65,23 @@ class State:
             self.aside.ask(lambda: self._opened().releases.leave_out(ticket, addresses, int(time.time())))
         except (LedgerUnavailable, TimeoutError) as error:
             raise DirectoryUnknown(f"the state can't be written: {error}") from error
+
+    def seen(self, sighting: Sighting) -> Mapping[str, Seen] | None:
+        """Return which groups have taken a message before; None where nobody can tell."""
+        try:
+            return self.aside.ask(lambda: self._opened().sightings.seen(sighting, int(time.time())))
+        except (LedgerUnavailable, TimeoutError) as error:
+            self._tell(str(error))
+            return None
+
+    def remember(self, sighting: Sighting) -> None:
+        """Remember that groups have taken a message; raises `DirectoryUnknown` where that can't be."""
+        try:
+            fresh = self.aside.ask(lambda: self._opened().sightings.record(sighting, int(time.time())))
+        except (LedgerUnavailable, TimeoutError) as error:
+            raise DirectoryUnknown(f"the state can't be written: {error}") from error
+        if not fresh:
+            raise DirectoryUnknown("another copy of the message came at the same time")
 
     def audit(self, action: str, sender: str, client: str, detail: str) -> None:
         """Have an audit row written, some time soon; beyond so many a minute none."""

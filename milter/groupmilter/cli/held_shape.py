@@ -30,6 +30,7 @@ _PROOFS = {
 _REASONS = {
     "moderation": "the group is moderated",
     "storm": "unusually much mail came in a short time",
+    "replay": "the same message came before",
     "bound": "the group is too large to be expanded at once",
     "unknown": "it bears no ticket of ours",
 }

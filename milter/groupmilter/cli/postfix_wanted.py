@@ -198,6 +198,9 @@ def main_lines(site: Site, postfix: Installed, table: str, *, conceals: bool = F
         )
         yield Line("show_user_unknown_table_name", "no", why)
         yield Line("disable_vrfy_command", "yes", "conceal_groups: else VRFY tells which groups there are.")
+    if site.certificates:
+        why = "certificates: Postfix asks clients for theirs, and trusts those that smtpd_tls_CAfile has signed."
+        yield Line("smtpd_tls_ask_ccert", "yes", why)
 
 
 def _sessions(written: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Line]:

@@ -171,6 +171,7 @@ def _over(settings: Settings, policy: Policy) -> Settings:
         bounds=replace(settings.bounds, **bounds),
         moderation=replace(settings.moderation, **moderation),
         bounces=replace(settings.bounces, **bounces),
+        replay=replace(settings.replay, **content.replay.model_dump(exclude_none=True, mode="json")),
         storm=StormGuard(
             _rate(content.storm.messages, settings.storm.rate),
             _rate(content.storm.replies, settings.storm.replies),

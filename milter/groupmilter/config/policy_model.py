@@ -38,6 +38,14 @@ from groupmilter.mail.reply import Reply, reply
 from groupmilter.policy.settings import Expiry, ReplyCodes
 
 
+class Again(StrEnum):
+    """What becomes of a message that comes to the same group again."""
+
+    HOLD = "hold"
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
 class Past(StrEnum):
     """What becomes of a message past a rate limit."""
 
@@ -224,6 +232,13 @@ class StormEntry(_Section):
     replies: RateEntry | None = None
 
 
+class ReplayEntry(_Section):
+    """What becomes of a message that comes again."""
+
+    window: Seconds | None = None
+    then: Annotated[Again, Field(strict=False)] | None = None
+
+
 class PolicyFile(_Section):
     """One policy file."""
 
@@ -241,6 +256,7 @@ class PolicyFile(_Section):
     storm: StormEntry = StormEntry()
     moderation: ModerationEntry = ModerationEntry()
     bounces: BouncesEntry = BouncesEntry()
+    replay: ReplayEntry = ReplayEntry()
     texts: dict[Situation, Texts] = {}
     texts_for: Annotated[tuple[TextsForEntry, ...], Listing] = ()
     rules: Annotated[tuple[RuleEntry, ...], Listing] = ()

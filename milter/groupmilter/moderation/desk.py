@@ -273,5 +273,6 @@ class Desk:
             return True
         self.ledger.releases.forget_left_out(now - _LEFT_OUT_DAYS * _DAY)
         self.ledger.bounces.forget(now - _FAILURES_DAYS * _DAY)
+        self.ledger.sightings.forget(now, self.settings.replay.window)
         self._tidied = now
         return False

@@ -17,6 +17,9 @@ _WHY: Mapping[str, str] = {
     "moderation": marked("messages to this group need approval"),
     "storm": marked("unusually many messages came in a short time"),
     "rate-limit": marked("more messages came than a rule allows in a time"),
+    "replay": marked(
+        "the same message came before; its sender may have tried again, or somebody else has sent a copy"
+    ),
     "bound": marked("the group is too large to be expanded at once"),
     "": marked("the reason isn't known any more"),
 }

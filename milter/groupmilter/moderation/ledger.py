@@ -42,6 +42,7 @@ from groupmilter.moderation.rows import (
 )
 from groupmilter.moderation.schema import AUDIT, ITEM
 from groupmilter.moderation.search import Search
+from groupmilter.moderation.sighting_book import SightingBook
 from groupmilter.moderation.transitions import DECISIONS, WAITING, after
 from groupmilter.policy.facts import Waiting
 
@@ -68,7 +69,7 @@ class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
-    what failed at members, ``search`` finds items.
+    what failed at members, ``sightings`` what came before, ``search`` finds items.
     """
 
     def __init__(self, database: Database) -> None:
@@ -77,6 +78,7 @@ class Ledger:
         self.letters = LetterQueue(database)
         self.releases = ReleaseBook(database)
         self.bounces = BounceBook(database)
+        self.sightings = SightingBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:

@@ -211,3 +211,12 @@ SUMMED_UP = Table(
     Column("topic", Text, primary_key=True),
     _number("until"),
 )
+
+SIGHTING = Table(
+    "sighting",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    _number("at"),
+    Column("origin", Text, nullable=False),
+    Index("sighting_at", "at"),
+)

@@ -35,6 +35,7 @@ from groupmilter.mail.content import ContentDigest
 from groupmilter.mta.kept import KeptBody
 from groupmilter.mta.reading import authors, entry, single
 from groupmilter.mta.site import Site
+from groupmilter.mta.watch import Watch, watching
 from groupmilter.policy.case import Answer as RuleAnswer
 from groupmilter.policy.case import Step
 from groupmilter.policy.decide import decide, decide_recipient
@@ -88,6 +89,7 @@ class Collector:
     :param declared_size: of SIZE=, octets.
     :param headers: each field as received: name, and the value with the white space that it begins with.
     :param kept: the body, where somebody has signed it and a proof may be wanted.
+    :param watch: looks whether the message came before, where that matters.
     :param proof_seconds: how long a proof took; None where none was wanted.
     :param audited: addresses whose tokens open nothing, which an audit row says already: a question may be put again.
     """
@@ -104,6 +106,7 @@ class Collector:
     groups: bool = False
     digest: ContentDigest | None = None
     kept: KeptBody | None = None
+    watch: Watch | None = None
     proof_seconds: float | None = None
     audited: set[str] = field(default_factory=set)
 
@@ -151,6 +154,8 @@ class Collector:
         self.groups = self.groups or recipient.concerns_us
         if recipient.release:
             self.digest = ContentDigest()
+        if recipient.group is not None and self.watch is None:
+            self.watch = watching(self.site, self.connection)
 
     def header(self, name: str, value: bytes) -> None:
         """Keep one header field as received; a caller without a reader leaves it out.
@@ -176,6 +181,8 @@ class Collector:
     def body(self, chunk: bytes) -> None:
         """Count a part of the body, and keep it where somebody has signed it."""
         self.octets += len(chunk)
+        if self.watch is not None:
+            self.watch.body(chunk)
         if self.digest is not None:
             self.digest.body(chunk)
         elif self.kept is not None:
@@ -257,6 +264,8 @@ class Collector:
         identity = self._identity(content, directory, proofs)
         recipients = tuple(self._look_up(r, directory) for r in self.recipients)
         facts = self._facts(recipients, identity, content)
+        if self.watch is not None:
+            facts = self.watch.looked_up(facts, self._received())
         return facts, decide(facts, directory, self.site.settings)
 
     def _unreadable(self, recipient: Recipient) -> Verdict:

@@ -34,6 +34,7 @@ from groupmilter.policy.counting import counted
 from groupmilter.policy.disposition import Decision, Deferred, Refused, Verdict
 from groupmilter.policy.facts import Facts
 from groupmilter.policy.plan import Mint, plan
+from groupmilter.policy.replaying import taken
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import LOCAL_DAEMON_NAME
 
@@ -328,6 +329,9 @@ class Session:
         if actions:
             edits = spaced(actions) if self.spaced else actions
             apply(edits, ctx, self.began + _MESSAGE_SECONDS, self._observes, site.leave_out)
+            # Last of all that may still fail: who hears a 4xx comes again.
+            if not self._observes and (sighting := taken(decision, facts)) is not None:
+                site.remember(sighting)
             for told in untold(facts, decision):
                 site.audit("left-out", facts.envelope_sender, facts.client, told)
             front.counters.add(counted(decision, facts, site.settings), now)

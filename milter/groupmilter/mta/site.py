@@ -19,6 +19,7 @@ from groupmilter.groups.ticket import Keys
 from groupmilter.mail.address import canonical_domain
 from groupmilter.policy.facts import Batch, Count, Waiting
 from groupmilter.policy.settings import Settings
+from groupmilter.policy.sighting import Seen, Sighting
 
 
 class Snapshots(Protocol):
@@ -58,6 +59,9 @@ class Site:
     :param largest_proven: octets of a body beyond which it isn't kept for DKIM.
     :param counts: the counters as they stand now; None where they can't be read.
     :param leave_out: has the state remember whom a split copy need not reach; raises where it can't be written.
+    :param seen: which groups have taken a message before; None where the state can't be read. ``remember``: has it
+        remembered that they have now; raises `DirectoryUnknown` where the state can't be written, or another copy has
+        come at the same time.
     :param waiting: how much is held; None where the state can't be read.
     :param suspended: addresses of members who are left out for now; none where the state can't be read.
     :param audit: told of what decides nothing but may have to be explained: what, whose, from where, and about what.
@@ -77,6 +81,8 @@ class Site:
     waiting: Callable[[], Waiting | None] = Waiting
     suspended: Callable[[], frozenset[str]] = frozenset
     release: ReleaseDoor | None = None
+    seen: Callable[[Sighting], Mapping[str, Seen] | None] = lambda _: {}
+    remember: Callable[[Sighting], None] = lambda _: None
     leave_out: Callable[[str, tuple[str, ...]], None] = lambda *_: None
     audit: Callable[[str, str, str, str], None] = lambda *_: None
 

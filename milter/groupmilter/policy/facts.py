@@ -16,6 +16,7 @@ from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import LoopTrace, Token
 from groupmilter.mail.address import Address
 from groupmilter.mail.header import mentioned, most_named, signed_fields
+from groupmilter.policy.sighting import Seen, Sighting
 
 _NOBODY: Nodes = frozenset()
 _SIGNATURES = ("dkim-signature", "arc-message-signature")
@@ -216,6 +217,8 @@ class Facts:
     :param waiting: how much is held; None where nobody can tell, and then nothing can be held.
     :param taken: canonical addresses that others of the same delivery have reached before.
     :param suspended: addresses of members that get no mail for now, since it goes on failing there.
+    :param sighting: how the message is known again, where that is asked; ``seen``: the groups, by UUID, that have taken
+        it before; None where nobody can tell.
     :param batch: the desk brings an approved or split message back: the group that was written to isn't asked again.
     """
 
@@ -233,6 +236,8 @@ class Facts:
     waiting: Waiting | None = Waiting()
     batch: Batch | None = None
     taken: frozenset[str] = frozenset()
+    sighting: Sighting | None = None
+    seen: Mapping[str, Seen] | None = field(default_factory=dict)
     suspended: frozenset[str] = frozenset()
 
     @property

@@ -29,6 +29,7 @@ FIXED: Mapping[str, int] = {
     "unknown": 15,
     "concealed": 16,
     "source-route": 17,
+    "replay": 18,
 }
 _FIRST_OF_SITE = 32
 _NUMBERS_OF_SITE = 256 - _FIRST_OF_SITE

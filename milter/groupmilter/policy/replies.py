@@ -21,6 +21,7 @@ STATUS: Mapping[str, str] = {
     "size-counted": "552 5.2.3",
     "storm": "450 4.7.1",
     "rate-limit": "450 4.7.1",
+    "replay": "550 5.7.1",
     "site-rule": "550 5.7.1",
     "empty": "550 5.2.1",
     "bound": "451 4.2.4",

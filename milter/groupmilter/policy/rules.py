@@ -15,6 +15,7 @@ from groupmilter.policy.facts import Content, Count, Facts, Identity, Strength
 from groupmilter.policy.naming import misused
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Rate, StormGuard
+from groupmilter.policy.sighting import Seen
 from groupmilter.policy.site import site_rules
 
 Rule = Callable[[Case], Ruling]
@@ -230,6 +231,34 @@ def _slow(case: Case, because: str) -> Ruling:
     return hit(because, Defer(reply_for("storm", case.named, case.settings)))
 
 
+def replay(case: Case) -> Ruling:
+    """Rule 9a: the same message came to this group before, from somebody who isn't authenticated.
+
+    A signature (RFC 6376) proves who wrote a message and says nothing of who sends it, how often, and to whom.
+    """
+    facts, then = case.facts, case.settings.replay.then
+    if then == "accept":
+        return miss("what comes again is taken again")
+    if case.within is not None:
+        return miss("it was written to another group")
+    if facts.identity.strength >= Strength.NETWORK:
+        return miss("whoever is authenticated may send again")
+    if not facts.ended:
+        return pending("needs the whole message")
+    if facts.seen is None and not facts.smtp:
+        # Deferred, it would come back for ever; and nobody elsewhere sends it.
+        return miss("this host's own programs wait for nothing")
+    if facts.seen is None:
+        because = "whether it came before can't be told"
+        return hit(because, Defer(reply_for("unknown", case.named, case.settings)))
+    seen = facts.seen.get(case.group.uuid)
+    if seen is None:
+        return miss("it didn't come before")
+    if then == "refuse" and seen is Seen.REPEATED:
+        return _refuse(case, "replay", "the same message came before, from elsewhere")
+    return hit("the same message came before", Hold("replay"))
+
+
 def moderation(case: Case) -> Ruling:
     """Rule 10: moderated, and the sender is no moderator, owner or bypass."""
     group, identity = case.group, case.facts.identity
@@ -273,6 +302,7 @@ RULES: Mapping[str, Rule] = {
     "size": size,
     "storm": storm,
     "site-rules": site_rules,
+    "replay": replay,
     "moderation": moderation,
 }
 """The rules by the names that a policy's ``chain`` uses."""

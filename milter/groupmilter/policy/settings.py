@@ -27,6 +27,7 @@ CHAIN = (
     "size",
     "storm",
     "site-rules",
+    "replay",
     "moderation",
 )
 
@@ -106,6 +107,18 @@ class Moderation:
     links: bool = True
     tell_held: bool = False
     largest_attachment: int = 256_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What becomes of a message that comes to the same group again from somebody who isn't authenticated.
+
+    :param window: seconds for which a message is remembered.
+    :param then: ``hold``, ``refuse`` (held all the same where its sender may only have tried again) or ``accept``.
+    """
+
+    window: int = 7 * 86_400
+    then: str = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +247,7 @@ class Settings:
     hold_hours: int = 72
     moderation: Moderation = Moderation()
     bounces: Bounces = Bounces()
+    replay: Replay = Replay()
     conceal_groups: bool = False
     dmarc_is_internal: bool = False
     list_headers: bool = True

@@ -18,6 +18,8 @@ from groupmilter.rehearsal.case import NOON, Case, Message, Outcome
 from groupmilter.rehearsal.model import CaseEntry, ExpectationEntry, ListedMessage, MessageEntry
 
 _NOBODY: frozenset[str] = frozenset()
+ITS_OWN = "groupmilter.example"
+"""The domain of Message-IDs that a case doesn't say."""
 
 
 def read_files(files: Iterable[Path]) -> tuple[Case, ...]:
@@ -106,14 +108,14 @@ def _located(name: str, folder: Path) -> str:
 def _messages(entry: CaseEntry, document: Document) -> Iterator[tuple[Message, Keys]]:
     if entry.message is not None:
         keys: Keys = ("message",)
-        yield _message(entry.message, entry.expect or {}, document.line(keys)), keys
+        yield _message(entry.message, entry.expect or {}, document.line(keys), 0), keys
     for index, listed in enumerate(entry.messages):
         keys = ("messages", index)
-        yield _message(listed, listed.expect, document.line(keys)), keys
+        yield _message(listed, listed.expect, document.line(keys), index), keys
 
 
 def _message(
-    entry: MessageEntry | ListedMessage, expect: Mapping[str, ExpectationEntry], line: int
+    entry: MessageEntry | ListedMessage, expect: Mapping[str, ExpectationEntry], line: int, index: int
 ) -> Message:
     return Message(
         client=entry.client or "",
@@ -124,7 +126,7 @@ def _message(
         recipients=entry.to,
         size=entry.size,
         declared=entry.declared_size and entry.size is not None,
-        fields=tuple(_fields(entry)),
+        fields=tuple(_fields(entry, index)),
         proofs=Proofs(
             frozenset(entry.dmarc_pass),
             frozenset(entry.spf_pass),
@@ -137,15 +139,18 @@ def _message(
     )
 
 
-def _fields(entry: MessageEntry) -> Iterator[tuple[str, str]]:
-    """Yield the header: what a mail program writes, then what the case says instead or besides."""
+def _fields(entry: MessageEntry, index: int) -> Iterator[tuple[str, str]]:
+    """Yield the header: what a mail program writes, then what the case says instead or besides.
+
+    :param index: of the message in its case; each has a Message-ID of its own.
+    """
     authors = entry.author if entry.author is not None else (entry.mail_from,) if entry.mail_from else ()
     usual = {
         "From": ", ".join(authors),
         "To": ", ".join(entry.to),
         "Subject": "A rehearsal",
         "Date": format_datetime(entry.time or NOON),
-        "Message-ID": "<rehearsal@groupmilter.example>",
+        "Message-ID": f"<{index:09d}@{ITS_OWN}>",
     }
     said = {name.lower() for name in entry.headers}
     for name, value in usual.items():

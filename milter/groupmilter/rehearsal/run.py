@@ -30,9 +30,11 @@ from groupmilter.policy.disposition import (
     Verdict,
 )
 from groupmilter.policy.facts import Facts
+from groupmilter.policy.replaying import taken
 from groupmilter.policy.replies import reply_for
 from groupmilter.rehearsal.case import Case, Difference, Message, Observed, Outcome, Result
 from groupmilter.rehearsal.cases import plain
+from groupmilter.rehearsal.memory import Memory
 
 Prove = Callable[[Evidence], Proofs]
 
@@ -42,11 +44,11 @@ def rehearse(case: Case, site: Site) -> Result:
 
     :param site: with the settings and directory that the case asks for.
     """
-    counters = Counters(1 << 12)
+    counters, memory = Counters(1 << 12), Memory()
     observed: list[tuple[Observed, ...]] = []
     differences: list[Difference] = []
     for number, message in enumerate(case.messages):
-        seen = play(message, site, counters).observed
+        seen = play(message, site, counters, memory=memory).observed
         observed.append(seen)
         differences.extend(_compared(number, message, seen))
     return Result(case, tuple(observed), tuple(differences))
@@ -65,18 +67,27 @@ class Transcript:
     decision: Decision | None = None
 
 
-def play(message: Message, site: Site, counters: Counters, prove: Prove | None = None) -> Transcript:
+def play(
+    message: Message,
+    site: Site,
+    counters: Counters,
+    prove: Prove | None = None,
+    memory: Memory | None = None,
+) -> Transcript:
     """Send one message.
 
     :param counters: what the storm guard has counted so far; an accepted message counts.
     :param prove: what is proven of it; None for what the message itself supposes.
+    :param memory: which messages came before; None where none did.
     """
-    now = message.time.timestamp()
+    now, before = message.time.timestamp(), memory or Memory()
     pinned = replace(
         site,
         prove=prove or (lambda evidence: supposed(evidence, message.proofs)),
         counts=lambda: CountsNow(counters, now),
         clock=lambda: message.time,
+        seen=lambda sighting: before.seen(sighting, now),
+        remember=lambda sighting: before.record(sighting, now),
     )
     collector = begin(message, pinned)
     early = [_at_rcpt(collector, recipient) for recipient in message.recipients]
@@ -115,6 +126,8 @@ def _at_end(collector: Collector, message: Message, counters: Counters) -> Trans
         return _unknown(collector)
     if decision.answer is None:
         counters.add(counted(decision, facts, collector.site.settings), message.time.timestamp())
+        if (sighting := taken(decision, facts)) is not None:
+            collector.site.remember(sighting)
     proven = facts.may_be_told
     seen = (_one(verdict, _outcome(verdict, decision, proven=proven)) for verdict in decision.verdicts)
     return Transcript(tuple(seen), facts, decision)
@@ -130,7 +143,8 @@ def _hand_over(message: Message, collector: Collector) -> None:
         return
     for name, value in message.fields:
         collector.header(name, b" " + value.encode("utf-8", "surrogateescape"))
-    collector.octets += len(message.body()) if collector.groups else 0
+    if collector.groups:
+        collector.body(message.body())
 
 
 def _unknown(collector: Collector) -> Transcript:
