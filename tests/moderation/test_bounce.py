@@ -43,7 +43,8 @@ def test_a_notification_of_another_server_is_told_from_our_own() -> None:
     [("from localhost (localhost)\n\tby mx.example.org (8.17.1.9/8.17.1.9) id 4AQ; Thu, 26 Nov 2026", True),
      ("from localhost (localhost [192.0.2.1])\n\tby mx.example.org (8.17.1.9/8.17.1.9) id 4AQ; Thu", False),
      ("from localhost (localhost [127.0.0.1])\n\tby mx.example.org (Postfix) with ESMTP id 4AQ; Thu", False),
-     ("from by (unknown [192.0.2.1])\n\tby mx.example.org (Postfix) with SMTP id 4AQ; Thu", False), ("", False)],
+     ("from by (unknown [192.0.2.1])\n\tby mx.example.org (Postfix) with SMTP id 4AQ; Thu", False),
+     ("by mx.example.org (Postfix, from userid 33)\n\tid 4AQ; Thu", False), ("", False)],
 )  # fmt: skip
 def test_whose_report_it_is_says_the_topmost_received_field_alone(received: str, own: bool) -> None:
     top_line, below = f"Received: {received}\n", "Received: by mx.example.org (Postfix)\n\tid 1; Thu\n"

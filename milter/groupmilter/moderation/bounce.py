@@ -32,6 +32,9 @@ _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _BOUNDARY = re.compile(r'boundary[ \t]*=[ \t]*("[^"\n]{1,70}"|[^\s;"]{1,70})', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _OURS = ("by ", "from localhost (localhost) by ")
+_SUBMITTED = ", from userid "
+"""What pickup(8) notes of mail from an account of this host, which names no client either."""
+
 _DSN = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RECEIPT = frozenset({"disposition-notification"})
 
@@ -80,8 +83,9 @@ class Failure:
 class Report:
     """A mail to a bounce address, read.
 
-    :param own: our own mail server has written it: the topmost Received field, which is its, names no client
-        (Postfix), or itself without an address (Sendmail; of a client that calls itself so it writes the address).
+    :param own: our own mail server has written it: the topmost Received field, which is its, names neither a client
+        nor an account of this host (Postfix), or names itself without an address (Sendmail; of a client that calls
+        itself so it writes the address).
     """
 
     tells: Tells = Tells.OTHER
@@ -93,7 +97,8 @@ def read_report(octets: bytes) -> Report:
     """Return what a file of the hold mailbox says about members' mail; never raises."""
     message = message_of(octets)[:_MOST]
     fields = _fields(_head(message)[:_MOST_HEADER])
-    own = fields.get("received", "").startswith(_OURS)
+    received = fields.get("received", "")
+    own = received.startswith(_OURS) and _SUBMITTED not in received
     content_type = fields.get("content-type", "").lower()
     if content_type.startswith("multipart/report"):
         status = _status_part(message, fields["content-type"])
