@@ -155,7 +155,7 @@ def dn_of(mirror: Mirror, node: int | None) -> str:
     return str(row[0]) if row else ""
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @example(batches=TWINS, noted=1)
 @example(batches=TWINS, noted=20_000)
 @example(batches=LEAVER, noted=20_000)

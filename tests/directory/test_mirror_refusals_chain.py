@@ -130,7 +130,7 @@ def met(world: World, senders: list[Identity]) -> set[tuple[int, int, str]]:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds())
 def test_what_is_told_is_what_senders_meet(world: World) -> None:
     """Every telling about senders has a sender who meets it; every refusal is told of some group on the way.

@@ -262,7 +262,6 @@ TestMail = Mail.TestCase
 TestMail.settings = settings(
     max_examples=int(EXAMPLES or 40),
     stateful_step_count=40,
-    deadline=None,
     derandomize=not EXAMPLES,
     suppress_health_check=list(HealthCheck),
 )

@@ -48,7 +48,7 @@ def tracked() -> list[Path]:
 def _made(path: Path) -> bool:
     """Tell whether a file is something that tools made: caches, environments, what an installation leaves."""
     return any(
-        part in {"__pycache__", ".venv", "build"}
+        part in {"__pycache__", ".hypothesis", ".venv", "build"}
         or part.endswith((".egg-info", "_cache"))
         or part.startswith(".cov")
         for part in path.parts

@@ -370,7 +370,7 @@ def test_who_waits_too_long_for_his_turn_is_in_doubt(court: Court, signer: Signe
     assert (set(proofs.dkim), set(proofs.dkim_doubt)) == (set(), set(PROVEN))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(
@@ -388,7 +388,7 @@ def test_no_signature_field_whatever_proves_or_crashes(court: Court, tags: list[
     assert not court.prove(b"DKIM-Signature: " + field + b"\r\n" + MESSAGE, client="").dkim
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=300), st.binary(max_size=200).map(lambda key: b"v=DKIM1; p=" + b64encode(key))

@@ -42,7 +42,7 @@ def by_python(field: str) -> list[tuple[str, str]] | None:
     return [(address.username, address.domain) for address in header.addresses]
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=2_000)
 @given(FIELDS)
 @example('"Last, First" <boss@own.example>')
 @example("Dr. Zoé <x@münchen.example> (c)")
@@ -56,7 +56,7 @@ def test_one_mailbox_of_ours_is_the_only_one_of_pythons(field: str) -> None:
         assert [canonical(f"{local}@{domain}") for local, domain in seen] == [*read]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(FIELDS)
 def test_what_is_read_reads_as_itself(field: str) -> None:
     read = mailboxes(field)
@@ -71,7 +71,7 @@ NAMES = st.sampled_from(
 VALUES = st.sampled_from([" boss@own.example", "bob@evil.example", " a\n b@own.example", "", " :x"])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
 def test_dkimpy_counts_no_more_from_fields_than_we(fields: list[tuple[str, str]]) -> None:
     # A message can't begin with the continuation of a line: Postfix takes that for the body.
