@@ -9,7 +9,7 @@ import pytest
 from tests.support.letters import Letter, Office
 
 from groupmilter.mail.content import ContentDigest
-from groupmilter.mail.fingerprint import fingerprints
+from groupmilter.mail.fingerprint import MOST_SIGNATURES, fingerprints
 from groupmilter.mta.site import Site
 from groupmilter.policy.disposition import Deferred, Expanded, Held, Refused
 from groupmilter.policy.replaying import taken
@@ -55,8 +55,18 @@ def test_a_signature_is_known_whatever_was_altered_around_it() -> None:
     second = fingerprints(((b"Message-ID", b" <9@evil.example>"), other), body(b"y"))
     assert set(first) & set(second)
     assert len(first) == 2
-    assert len(fingerprints([(b"DKIM-Signature", b" b=%d" % n) for n in range(100)], body(b"x"))) == 8
+    assert (
+        len(fingerprints([(b"DKIM-Signature", b" b=%d" % n) for n in range(100)], body(b"x")))
+        == MOST_SIGNATURES
+    )
     assert fingerprints([(b"DKIM-Signature", b" bh=AAAA; b= ")], body(b"x")) == ()
+
+
+def test_no_spelling_of_a_signature_and_no_others_above_it_make_a_message_new() -> None:
+    [known] = fingerprints([(b"DKIM-Signature", b" b=QUI=")], body(b"x"))
+    assert fingerprints([(b"DKIM-Signature", b" b=QUJ=")], body(b"y")) == (known,)
+    above = [(b"DKIM-Signature ", b" d=evil.example; b=%d" % n) for n in range(MOST_SIGNATURES - 1)]
+    assert known in fingerprints([*above, (b"DKIM-Signature", b" b=QUI=")], body(b"y"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from groupmilter.authentication.evidence import Field
 from groupmilter.mail.address import canonical_domain
+from groupmilter.mail.fingerprint import MOST_SIGNATURES
 
 FIELD = b"dkim-signature"
 
@@ -70,9 +72,12 @@ def tag_list(text: bytes) -> dict[bytes, bytes] | None:
 
 
 def signatures(fields: Iterable[Field]) -> tuple[Signature, ...]:
-    """Return a message's signatures from top to bottom, without those that name no domain or selector."""
+    """Return a message's signatures from top to bottom, without those that name no domain or selector.
+
+    None below the fiftieth: by no other a message is known when it comes again (`mail.fingerprint`).
+    """
     found = (value for name, value in fields if name.lower() == FIELD)
-    read = (_read(place, value) for place, value in enumerate(found))
+    read = (_read(place, value) for place, value in enumerate(islice(found, MOST_SIGNATURES)))
     return tuple(signature for signature in read if signature is not None)
 
 

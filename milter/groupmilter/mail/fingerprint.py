@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 
 _WHITE = b" \t\r\n"
 _SIGNATURE = re.compile(rb"(?:^|;)[ \t\r\n]*b[ \t\r\n]*=([^;]*)")
-_MOST_SIGNATURES = 8
+MOST_SIGNATURES = 50
+"""How many signatures are looked at, from the top. No proof looks further, so that none hides below others."""
 
 
 def fingerprints(fields: Iterable[tuple[bytes, bytes]], body: bytes) -> tuple[bytes, ...]:
@@ -26,7 +28,7 @@ def fingerprints(fields: Iterable[tuple[bytes, bytes]], body: bytes) -> tuple[by
     named = _values(known, b"message-id")
     dated = _values(known, b"date")
     parts = (b"message-id", *named) if named else (b"date", *dated, b"from", *_values(known, b"from"))
-    signatures = list(_signatures(known))[:_MOST_SIGNATURES]
+    signatures = list(_signatures(known))[:MOST_SIGNATURES]
     written = (_digest(*parts, body),) if named or dated else ()
     return (*written, *(_digest(b"signature", one) for one in dict.fromkeys(signatures)))
 
@@ -40,7 +42,15 @@ def _signatures(fields: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
         found = _SIGNATURE.search(value) if name == b"dkim-signature" else None
         seen = found[1].translate(None, _WHITE) if found is not None else b""
         if seen:
-            yield seen
+            yield _octets(seen)
+
+
+def _octets(text: bytes) -> bytes:
+    """Return what Base64 stands for: the last bits of its last character may be any (RFC 4648 section 3.5)."""
+    try:
+        return b64decode(text)
+    except ValueError:
+        return text
 
 
 def _digest(*parts: bytes) -> bytes:
