@@ -8,16 +8,24 @@ from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.mail.address import canonical, extended
-from groupmilter.mail.header import mailboxes
+from groupmilter.mail.header import mailboxes, mentioned
 
 EXTENSIONS = frozenset({"join", "leave", "owner", "approve", "reject"})
 """Address extensions of a group that mean something of their own (specification 4.1)."""
 
 
 def authors(fields: Sequence[str], own: frozenset[str]) -> tuple[tuple[str, ...], bool]:
-    """Return all authors that can be read, and whether From stands once and can be read without doubt."""
+    """Return all authors, and whether From stands once and can be read without doubt.
+
+    Of a field that can't be, whatever looks like an address: some mail program shows it, so it counts against the
+    sender, and proves nothing.
+    """
     read = [mailboxes(value) for value in fields]
-    found = tuple(canonical(a, own) or a for addresses in read if addresses for a in addresses)
+    named = (
+        addresses if addresses is not None else sorted(mentioned((value,)))
+        for value, addresses in zip(fields, read, strict=True)
+    )
+    found = tuple(canonical(a, own) or a for addresses in named for a in addresses)
     return found, len(fields) == 1 and read[0] is not None
 
 
