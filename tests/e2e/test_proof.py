@@ -196,7 +196,8 @@ def test_what_claims_to_be_a_relays_is_taken_out(site: Installation, domain: str
     names = (b"mx.masociete.example", b"MX.Masociete.Example", b"mx(x).masociete.example", b"else.example")
     forged = b"".join(b"Authentication-Results: " + name + b"; dkim=pass\r\n" for name in names * 5)
     assert site.send(f"paul@{domain}", [OPEN], forged + unsigned).accepted
-    assert site.send(f"paul@{domain}", [OPEN], forged + unsigned, client=RELAY).accepted
+    further = unsigned.replace(f"<{mark}@".encode(), f"<{mark}-2@".encode())
+    assert site.send(f"paul@{domain}", [OPEN], forged + further, client=RELAY).accepted
     site.settle()
     copies = {copy.content.count(b"Authentication-Results:") for copy in site.delivered(mark)}
     assert copies == {5, 20}

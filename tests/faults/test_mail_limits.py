@@ -67,9 +67,9 @@ def test_a_client_that_drips_its_message_keeps_nobody_waiting(site: Installation
         session.mail("x@outside.example")
         assert session.rcpt(OPEN).code == 250
         session.command("DATA")
-        for line in message(slow).splitlines(keepends=True):
+        for number, line in enumerate(message(slow).splitlines(keepends=True)):
             session.send(line)
-            assert site.send("x@outside.example", [OPEN], message(quick)).accepted
+            assert site.send("x@outside.example", [OPEN], message(f"{quick}-{number}")).accepted
         session.send(b".\r\n")
         assert session.reply().code == 250
     site.settle()
