@@ -1,7 +1,11 @@
-"""A signature proves nothing where it stands too low for the message to be known by it when it comes again."""
+"""A signature proves nothing where a message could not be known by it when it comes again."""
 
 from __future__ import annotations
 
+import base64
+import re
+
+from dkim.crypto import parse_pem_private_key
 from tests.support.proving import MESSAGE, Court
 from tests.support.signing import Signer
 
@@ -17,3 +21,20 @@ def test_a_signature_below_so_many_others_that_a_replay_would_not_be_known_prove
         message = signer.craft(MESSAGE)
         assert court.prove(OTHER * (MOST_SIGNATURES - 1) + message).dkim == {"outside.example"}
         assert not court.prove(OTHER * MOST_SIGNATURES + message).dkim
+
+
+def test_a_signature_is_spelt_in_one_way() -> None:
+    """The modulus may be added any number of times, and zeros put before: the same to whoever only computes."""
+    with Court() as court:
+        signer = Signer(domain=b"outside.example")
+        signer.publish(court.dns)
+        message = signer.craft(MESSAGE)
+        assert court.prove(message).dkim == {"outside.example"}
+        found = re.search(rb"\bb=([A-Za-z0-9+/=]+(?:\r\n[ \t]+[A-Za-z0-9+/=]+)*)", message)
+        assert found is not None
+        octets = base64.b64decode(b"".join(found[1].split()))
+        modulus = parse_pem_private_key(signer.key)["modulus"]
+        added = (int.from_bytes(octets, "big") + modulus * 2**64).to_bytes(len(octets) + 16, "big")
+        for other in (added, b"\0" + octets):
+            whole = base64.b64encode(other)
+            assert not court.prove(message[: found.start(1)] + whole + message[found.end(1) :]).dkim

@@ -78,6 +78,8 @@ def _compared(signature: Signature, fields: Iterable[Field], name: str, public: 
     exponent = key["publicExponent"]
     if bits > _LONGEST or exponent < 3 or exponent.bit_length() > _LONGEST_EXPONENT:
         return "with a key out of bounds"
+    if not _in_range(b64decode(b"".join(signature.tags[b"b"].split())), key["modulus"]):
+        return "not a number that the key could make"
     checker = dkim.DKIM(minkey=_SHORTEST)
     checker.headers = [[one, _lines(value)] for one, value in fields]
     checker.pk, checker.keysize, checker.ktag, checker.seqtlsrpt = key, bits, kind, for_reports
@@ -88,6 +90,15 @@ def _compared(signature: Signature, fields: Iterable[Field], name: str, public: 
     without_body = {tag: value for tag, value in tags.items() if tag != b"bh"}
     holds = checker.verify_sig_process(without_body, names, found[signature.place], None)
     return "" if holds else "the header was changed, or the key is another"
+
+
+def _in_range(octets: bytes, modulus: int) -> bool:
+    """Tell whether a signature is the one number that stands for it (RFC 8017 sections 5.2.2 and 8.2.2).
+
+    The library takes each multiple of the modulus more as well, so that one signature could be spelt in any number of
+    ways, and a message that comes again wouldn't be known by it.
+    """
+    return len(octets) == (modulus.bit_length() + 7) // 8 and int.from_bytes(octets, "big") < modulus
 
 
 def _lines(value: bytes) -> bytes:
