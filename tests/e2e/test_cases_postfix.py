@@ -8,36 +8,22 @@ client is submitted by sendmail(1), and its refusal is a report to its sender.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import pytest
-from tests.support.certificates import Authority
-from tests.support.corpus import (
-    Services,
-    Setting,
-    corpus,
-    name_of,
-    pure,
-    setting,
-    stage_for,
-)
+from tests.support.corpus import corpus, name_of, pure, setting, stage_for
 from tests.support.corpus_delivery import Delivery, Submission
+from tests.support.corpus_sites import Sites
 from tests.support.installation import Installation, installation
+from tests.support.postfix_files import Tls
 from tests.support.service import Service
-from tests.support.slapd import Slapd
-from tests.support.slapd_configuration import Settings
 
-from groupmilter.mail.address import domain_of
 from groupmilter.rehearsal.case import Case
-from groupmilter.rehearsal.cases import plain
 from groupmilter.rehearsal.stage import Stage
 
 CASES = corpus()
 NUMBERS = {id(case): number for number, case in enumerate(CASES, 1)}
-MODULES = ("back_mdb", "syncprov", "ppolicy")
-"""ppolicy: for its attributes alone, such as the one that says that an account is locked."""
 REFUSED_BY_POSTFIX = {
     f"routes: {route}@masociete.example, {sender}": "554 5.7.1"
     for route in ("staff%masociete.example", "masociete.example!staff")
@@ -47,37 +33,14 @@ REFUSED_BY_POSTFIX = {
 (postconf(5), allow_untrusted_routing), and says so before any milter is asked."""
 
 
-@dataclass
-class Sites:
-    """The installations of the corpus, one at a time."""
-
-    current: Installation | None = None
-    services: Services = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.services = Services(self._directory, self._around)
-
-    def get(self, wanted: Setting) -> Installation:
-        """The installation for a setting."""
-        self.services.get(wanted)
-        assert self.current is not None
-        return self.current
-
-    def _directory(self, wanted: Setting, stack: ExitStack) -> str:
-        settings = Settings(suffix=wanted.base, modules=MODULES)
-        return stack.enter_context(Slapd(settings, [wanted.directory])).uri
-
-    def _around(self, service: Service, wanted: Setting, stack: ExitStack) -> None:
-        domains = {domain_of(plain(to)) for case in CASES for m in case.messages for to in m.recipients}
-        local = sorted((domains | wanted.own_domains) - {wanted.service_domain, ""})
-        authority = Authority(service.folder / "authority").create()
-        server = authority.issue("mx.masociete.example")
-        tls = {
-            "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes",
-            "smtpd_tls_cert_file": str(server.certificate), "smtpd_tls_key_file": str(server.key),
-            "smtpd_tls_CAfile": str(authority.certificate),
-        }  # fmt: skip
-        self.current = stack.enter_context(installation(service, local, main=tls))
+def beside(service: Service, local: Sequence[str], tls: Tls) -> AbstractContextManager[Installation]:
+    """Postfix beside a service; it asks each client for a certificate."""
+    main = {
+        "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes",
+        "smtpd_tls_cert_file": str(tls.certificate), "smtpd_tls_key_file": str(tls.key),
+        "smtpd_tls_CAfile": str(tls.client_ca),
+    }  # fmt: skip
+    return installation(service, local, main=main)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +50,9 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def sites() -> Iterator[Sites]:
-    known = Sites()
-    with known.services:
-        yield known
+def sites() -> Iterator[Sites[Installation]]:
+    with Sites(CASES, beside).entered() as entered:
+        yield entered
 
 
 def test_what_postfix_refuses_by_itself_is_in_the_corpus() -> None:
@@ -98,7 +60,7 @@ def test_what_postfix_refuses_by_itself_is_in_the_corpus() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_case(case: Case, stage: Stage, sites: Sites) -> None:
+def test_case(case: Case, stage: Stage, sites: Sites[Installation]) -> None:
     site = sites.get(setting(case, stage.site(case)))
     for index, run in enumerate(pure(case, stage, site.service.keys)):
         identity = f"case-{NUMBERS[id(case)]:05d}-{index:03d}@corpus.example"

@@ -8,24 +8,19 @@ docs/install.md; no verdict of ours does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import pytest
-from tests.support.certificates import Authority
-from tests.support.corpus import Services, Setting, corpus, name_of, parameters, pure, setting, stage_for
+from tests.support.corpus import corpus, name_of, parameters, pure, setting, stage_for
 from tests.support.corpus_delivery import Delivery, Submission
+from tests.support.corpus_sites import Sites
 from tests.support.postfix_files import Tls
 from tests.support.sendmail_installation import SendmailInstallation, sendmail_installation
 from tests.support.service import Service
-from tests.support.slapd import Slapd
-from tests.support.slapd_configuration import Settings
 from tests.support.smtp_client import SmtpReply
 
-from groupmilter.mail.address import domain_of
 from groupmilter.rehearsal.case import Case, Message
-from groupmilter.rehearsal.cases import plain
 from groupmilter.rehearsal.stage import Stage
 
 CASES = corpus()
@@ -48,33 +43,9 @@ class Sent(Delivery):
         return re.sub(r"^(\d{3} \d\.\d+\.\d+) <[^>]*>\.\.\. ", r"\1 ", str(reply))
 
 
-@dataclass
-class Sites:
-    """The installations of the corpus, one at a time."""
-
-    current: SendmailInstallation | None = None
-    services: Services = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.services = Services(self._directory, self._around)
-
-    def get(self, wanted: Setting) -> SendmailInstallation:
-        """The installation for a setting."""
-        self.services.get(wanted)
-        assert self.current is not None
-        return self.current
-
-    def _directory(self, wanted: Setting, stack: ExitStack) -> str:
-        settings = Settings(suffix=wanted.base, modules=("back_mdb", "syncprov", "ppolicy"))
-        return stack.enter_context(Slapd(settings, [wanted.directory])).uri
-
-    def _around(self, service: Service, wanted: Setting, stack: ExitStack) -> None:
-        domains = {domain_of(plain(to)) for case in CASES for m in case.messages for to in m.recipients}
-        local = sorted((domains | wanted.own_domains) - {wanted.service_domain, ""})
-        authority = Authority(service.folder / "authority").create()
-        server = authority.issue("mx.masociete.example")
-        tls = Tls(server.certificate, server.key, authority.certificate)
-        self.current = stack.enter_context(sendmail_installation(service, local, LOGINS, tls))
+def beside(service: Service, local: Sequence[str], tls: Tls) -> AbstractContextManager[SendmailInstallation]:
+    """Sendmail beside a service."""
+    return sendmail_installation(service, local, LOGINS, tls)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +55,9 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def sites() -> Iterator[Sites]:
-    known = Sites()
-    with known.services:
-        yield known
+def sites() -> Iterator[Sites[SendmailInstallation]]:
+    with Sites(CASES, beside).entered() as entered:
+        yield entered
 
 
 def test_what_cannot_be_told_is_in_the_corpus() -> None:
@@ -95,7 +65,7 @@ def test_what_cannot_be_told_is_in_the_corpus() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_case(case: Case, stage: Stage, sites: Sites) -> None:
+def test_case(case: Case, stage: Stage, sites: Sites[SendmailInstallation]) -> None:
     site = sites.get(setting(case, stage.site(case)))
     for index, run in enumerate(pure(case, stage, site.service.keys)):
         identity = f"case-{NUMBERS[id(case)]:05d}-{index:03d}@corpus.example"
