@@ -73,3 +73,12 @@ def test_a_state_that_is_gone_is_unavailable(ledger: Ledger) -> None:
         ledger.sightings.seen(at(), NOW)
     with pytest.raises(LedgerUnavailable):
         ledger.sightings.record(at("x", ("uuid-z",)), NOW)
+
+
+def test_no_number_of_groups_and_signatures_is_too_much_for_a_statement(ledger: Ledger) -> None:
+    """SQLite takes 32,766 values in a statement, Debian's 250,000; a message may have 50 signatures."""
+    groups = tuple(f"uuid-{number}" for number in range(5_001))
+    known = tuple(number.to_bytes(16, "big") for number in range(50))
+    assert ledger.sightings.record(at(groups=groups[-20:], known=known), NOW)
+    seen = ledger.sightings.seen(at("elsewhere", groups, known), NOW)
+    assert seen == dict.fromkeys(groups[-20:], Seen.REPEATED)

@@ -8,12 +8,13 @@ import pytest
 from tests.support.letters import Office, receivers
 
 from groupmilter.authentication.identity import Proofs
-from groupmilter.groups.group import Group
+from groupmilter.groups.group import BouncesTo, Group
 from groupmilter.mail.address import Pattern, pattern
 from groupmilter.mail.reply import reply
 from groupmilter.policy.conditions import StrengthIs
 from groupmilter.policy.disposition import Expanded, Held
 from groupmilter.policy.facts import Strength
+from groupmilter.policy.returning import bounces
 from groupmilter.policy.settings import RefuseThen, SiteRule
 
 X = "x@out.example"
@@ -150,3 +151,16 @@ def test_what_is_refused_anyway_is_refused_without_a_proof() -> None:
     )
     assert office.letter(X).to(TO).answered() == "552 5.2.3"
     assert office.proven == 0
+
+
+def test_where_a_signature_makes_an_insider_his_bounces_are_his_at_an_open_group_too() -> None:
+    own = frozenset({"own.example"})
+    office = Office(proofs=Proofs(dkim=own, spf=own))
+    office.settings = replace(office.settings, dmarc_is_internal=True)
+    office.person("jean")
+    office.group("contact", "z@own.example")
+    facts, decision = office.letter("jean@own.example").to(TO).end()
+    assert facts.identity.internal
+    expanded = decision.verdicts[0].disposition
+    assert isinstance(expanded, Expanded)
+    assert bounces(expanded.group, expanded.expansion, facts) is BouncesTo.SENDER

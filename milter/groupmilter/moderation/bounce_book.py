@@ -5,19 +5,18 @@ A suspension and the end of one are written in one transaction with their audit 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from groupmilter.moderation.bounce import Cause
-from groupmilter.moderation.database import Database
+from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.schema import AUDIT, FAILURE, SUMMED_UP, SUSPENSION
 
 DAY = 86_400
-Part = TypeVar("Part")
 _BLAMED = (Cause.PERMANENT.value, Cause.TEMPORARY.value)
 _NEW_FAILURE, _NEW_SUSPENSION, _NEW_ROW = insert(FAILURE), insert(SUSPENSION), insert(AUDIT)
 _THOSE = FAILURE.c.address.in_(bindparam("of_addresses", expanding=True))
@@ -28,7 +27,6 @@ _AGAINST = (
     .group_by(FAILURE.c.address)
     .having(func.count(FAILURE.c.day.distinct()) >= bindparam("days"))
 )
-_AT_ONCE = 500
 _SUSPENDED = select(SUSPENSION).where(SUSPENSION.c.address == bindparam("wanted"))
 _FORGIVE = (
     update(FAILURE).where(FAILURE.c.address == bindparam("of_address")).values(cause=Cause.FORGIVEN.value)
@@ -118,7 +116,7 @@ class BounceBook:
         """Count failures of one message, each once for a member; return the file of the report that counts for each."""
         counts: dict[str, str] = {}
         with self._database.writing() as connection:
-            for some in _parts(failures):
+            for some in parts(failures):
                 this = {"of_ticket": some[0].ticket, "of_addresses": [one.address for one in some]}
                 counts.update((str(address), str(file)) for address, file in connection.execute(_KNOWN, this))
                 new = [one for one in some if one.address not in counts]
@@ -131,7 +129,7 @@ class BounceBook:
         """Return the addresses at which messages of so many days failed, sent since a time, by the address's fault."""
         found: set[str] = set()
         with self._database.reading() as connection:
-            for some in _parts(addresses):
+            for some in parts(addresses):
                 asked = {"of_addresses": list(some), "since": since // DAY, "days": days}
                 found.update(connection.execute(_AGAINST, asked).scalars())
         return frozenset(found)
@@ -149,7 +147,7 @@ class BounceBook:
         """Suspend delivery to addresses; return what is new. One on trial is suspended again."""
         new: list[Suspension] = []
         with self._database.writing() as connection:
-            for some in _parts(wanted):
+            for some in parts(wanted):
                 these = {"of_addresses": [one.address for one in some]}
                 known = set(connection.execute(_STOPPED, these).scalars())
                 made = [one for one in some if one.address not in known]
@@ -270,12 +268,6 @@ class BounceBook:
         """Forget failures that were counted before a time."""
         with self._database.writing() as connection:
             connection.execute(delete(FAILURE).where(FAILURE.c.at < before))
-
-
-def _parts(whole: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """Cut what a statement is asked about: a database takes so many values and no more."""
-    for start in range(0, len(whole), _AT_ONCE):
-        yield whole[start : start + _AT_ONCE]
 
 
 def _suspension(connection: Connection, address: str) -> Suspension | None:

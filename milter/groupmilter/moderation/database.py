@@ -11,9 +11,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -25,9 +25,20 @@ from groupmilter.moderation.migrations.apply import HEAD, NewerLedger, revision,
 _TICK_NS = 50_000_000
 """Far more than the tick of any file system's clock, nanoseconds."""
 
+_AT_ONCE = 500
+"""Values of one statement."""
+
+Value = TypeVar("Value")
+
 
 class LedgerUnavailable(Exception):
     """The ledger can't be read or written now; nothing was changed."""
+
+
+def parts(whole: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Cut what a statement is asked about: a database takes so many values and no more."""
+    for start in range(0, len(whole), _AT_ONCE):
+        yield whole[start : start + _AT_ONCE]
 
 
 class Database:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
-from groupmilter.moderation.database import Database
+from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.schema import SIGHTING
 from groupmilter.policy.sighting import Seen, Sighting
 
@@ -49,9 +49,10 @@ class SightingBook:
         with self._database.writing() as connection:
             if _origins(connection, keys, now - sighting.window):
                 return False
-            connection.execute(_THOSE, {"digests": list(keys)})
-            rows = [{"digest": digest, "at": now, "origin": sighting.origin} for digest in keys]
-            connection.execute(_NEW, rows)
+            for some in parts(list(keys)):
+                connection.execute(_THOSE, {"digests": some})
+                rows = [{"digest": digest, "at": now, "origin": sighting.origin} for digest in some]
+                connection.execute(_NEW, rows)
         return True
 
     def forget(self, now: int, window: int) -> None:
@@ -71,5 +72,8 @@ def _key(group: str, fingerprint: bytes) -> str:
 
 
 def _origins(connection: Connection, digests: Iterable[str], since: int) -> dict[str, str]:
-    rows = connection.execute(_KNOWN, {"digests": list(digests), "since": since}).mappings()
-    return {row["digest"]: row["origin"] for row in rows}
+    found: dict[str, str] = {}
+    for some in parts(list(digests)):
+        rows = connection.execute(_KNOWN, {"digests": some, "since": since}).mappings()
+        found.update((row["digest"], row["origin"]) for row in rows)
+    return found

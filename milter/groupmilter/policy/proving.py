@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from groupmilter.policy.case import Answer
 from groupmilter.policy.disposition import (
-    Answered,
     Decision,
     Deferred,
     Expanded,
@@ -20,7 +19,7 @@ from groupmilter.policy.disposition import (
     Undecided,
     Verdict,
 )
-from groupmilter.policy.facts import Facts
+from groupmilter.policy.facts import Facts, Identity
 from groupmilter.policy.replies import reply_for
 from groupmilter.policy.settings import Settings
 
@@ -28,15 +27,16 @@ Verdicts = tuple[Verdict, ...]
 
 
 def wants_proof(facts: Facts, decision: Decision) -> bool:
-    """Tell whether DKIM and SPF must be asked: a rule waits for them, a human will read them, or a report hangs on
-    them.
+    """Tell whether DKIM and SPF must be asked: a rule waits for them, a human will read them, a report hangs on them,
+    or they may make the author an insider, whose bounces and copies go other ways.
 
     :param decision: of the whole message, made without them.
     """
     identity = facts.identity
     if not identity.unasked:
         return False
-    if identity.could_be is not None and any(_pending(v) or _looked_at(v) for v in decision.verdicts):
+    could_be = identity.could_be
+    if could_be is not None and any(_pending(v) or _looked_at(v, could_be) for v in decision.verdicts):
         return True
     told = _some_refused(decision.verdicts) or _news(decision.verdicts)
     return identity.path_doubtful and told
@@ -68,13 +68,13 @@ def _pending(verdict: Verdict) -> bool:
     return any(step.answer is Answer.PENDING for step in verdict.trace)
 
 
-def _looked_at(verdict: Verdict) -> bool:
-    """Tell whether a human is shown how the sender is proven."""
+def _looked_at(verdict: Verdict, could_be: Identity) -> bool:
+    """Tell whether a human is shown how the sender is proven, or more than a rule depends on it."""
     match verdict.disposition:
-        case Held() | Answered():
+        case Held():
             return True
         case Expanded(_, expansion) | Split(_, _, expansion):
-            return bool(expansion.holds)
+            return bool(expansion.holds) or could_be.internal
         case _:
             return False
 
