@@ -8,6 +8,7 @@ the runs are over. Exit 0: every invariant held. Anything else: a finding, whose
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,8 +41,13 @@ def main() -> None:
             f"-max_total_time={asked.seconds}", f"-runs={asked.runs}", f"-seed={asked.seed}", f"-max_len={_LONGEST}",
             "-timeout=600", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=1",
         )  # fmt: skip
-        atheris.Setup([sys.argv[0], *options, *kept, folder], TARGETS[asked.target])
-        atheris.Fuzz()
+        child = os.fork()
+        if not child:
+            # libFuzzer ends its process without a word to Python, so the folder is another's to remove.
+            atheris.Setup([sys.argv[0], *options, *kept, folder], TARGETS[asked.target])
+            atheris.Fuzz()
+        _, status = os.waitpid(child, 0)
+    sys.exit(os.waitstatus_to_exitcode(status))
 
 
 main()
