@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.demo.nameserver import NameServer
 from deploy.demo.people import PASSWORD, Mailbox, mailboxes, recipients
 from deploy.demo.post import files, is_letter
 from deploy.demo.story import DOMAIN, Words
-from tests.support.dns import Dns
 from tests.support.ports import free_port
 from tests.support.postfix import Postfix
 from tests.support.postfix_lines import apply
@@ -139,7 +139,7 @@ class Site:
             panel=free_port(),
             hold=self.hold,
             control=state / "control.sock",
-            dns=self._open.enter_context(Dns()),
+            dns=self._open.enter_context(NameServer()),
         )
         return Serving(self.folder, text, state / "control.sock", user)
 
