@@ -18,7 +18,7 @@ CHANGES: dict[str, Change] = {
     "the fields that are signed": lambda m: m.replace(b"h=From", b"h=To:From").replace(
         b"h=from", b"h=to:from"
     ),
-    "the signatures": lambda m: re.sub(rb"([\s;]b=\w)", rb"\1AAAA", m),
+    "the signatures": lambda m: re.sub(rb"([\s;]b=)", rb"\1AAAA", m),
 }
 
 

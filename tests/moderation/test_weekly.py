@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,9 @@ from tests.moderation.test_letter_screens import shown
 from tests.panel.browser import Browser
 
 from groupmilter.directory.entry import Put
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.moderation.bounce_book import Failed, Standing, Suspension
+from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.failing import Week
 from groupmilter.moderation.item import DESK
 from groupmilter.moderation.ledger import Letter
@@ -83,6 +86,24 @@ def test_owners_are_told_of_the_week_once(post: Post) -> None:
 def test_of_a_week_without_failures_nobody_is_told(post: Post) -> None:
     week_over(post)
     assert post.mta.taken == []
+
+
+class Empty:
+    """A mirror that was never loaded."""
+
+    def snapshot(self) -> AbstractContextManager[Lookup]:
+        raise DirectoryUnknown("the mirror has never been loaded completely")
+
+
+def test_a_mirror_that_is_still_empty_matters_only_where_somebody_is_to_be_told(post: Post) -> None:
+    weekly = replace(post.weekly, lookups=Empty())
+    post.hold.now += WEEK
+    assert weekly.plan() is False
+    assert post.hold.ledger.bounces.summed_up(BOUNCES) == week_of(post.hold.now), "this week is done"
+    fail(post)
+    post.hold.now += WEEK
+    with pytest.raises(DirectoryUnknown):
+        weekly.plan()
 
 
 def test_what_came_before_the_first_start_is_not_told(tmp_path: Path) -> None:

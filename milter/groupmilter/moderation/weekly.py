@@ -7,7 +7,7 @@ with the letters that are planned, so a crash or a restart neither repeats a wee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -58,12 +58,16 @@ class Weekly:
         # come was written by a clock that was ahead.
         since = min(told or begun, begun)
         concerned = self.ledger.bounces.concerned(since, begun) if self.settings.bounces.summary else ()
-        with self.lookups.snapshot() as directory:
-            letters = [one for group in concerned for one in self._letters(*group, (since, begun), directory)]
+        # At the first start the mirror may still be empty; but then there is nobody to tell of anything either.
+        letters = self._about(concerned, (since, begun)) if concerned else []
         with self.ledger.together():
             self.ledger.letters.plan(letters)
             self.ledger.bounces.sum_up(BOUNCES, begun)
         return False
+
+    def _about(self, concerned: Iterable[tuple[str, str]], time: tuple[int, int]) -> list[Letter]:
+        with self.lookups.snapshot() as directory:
+            return [one for group in concerned for one in self._letters(*group, time, directory)]
 
     def _letters(self, uuid: str, address: str, time: tuple[int, int], directory: Lookup) -> Iterator[Letter]:
         group, now = directory.by_digest(digest(uuid)), int(self.clock())
