@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from threading import Lock
 
 from groupmilter.authentication.alignment import Alignment
@@ -26,6 +26,7 @@ from groupmilter.authentication.results import Result, believed, forged
 from groupmilter.authentication.signature import Signature, covered, flaw, signatures
 from groupmilter.authentication.spf import Policy
 from groupmilter.mail.address import canonical_domain, domain_of
+from groupmilter.mail.client import client_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,9 @@ class Prover:
 
     def ids(self, client: str) -> frozenset[str]:
         """Return the authserv-ids under which a client writes; none where it is no relay."""
-        try:
-            address = ip_address(client)
-        except ValueError:
+        address = client_address(client)
+        if address is None:
             return frozenset()
-        address = getattr(address, "ipv4_mapped", None) or address
         return frozenset(relay.authserv_id for relay in self.relays if address in relay.net)
 
 
@@ -305,8 +304,5 @@ def _named(value: str) -> str:
 
 
 def _loopback(client: str) -> bool:
-    try:
-        address = ip_address(client)
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    address = client_address(client)
+    return address is not None and address.is_loopback

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from groupmilter.config.model import Rights, TrustedCertificate, TrustedNetwork
+from groupmilter.mail.client import client_address
 from groupmilter.policy.facts import Strength
 
 _NO_DOMAINS: frozenset[str] = frozenset()
@@ -94,14 +95,12 @@ class Trust:
         return tuple(found)
 
     def _holding(self, client: str) -> Iterable[Network]:
-        """Return the networks that hold the client; an IPv4-mapped IPv6 address counts as the IPv4 one."""
+        """Return the networks that hold the client."""
         if not client:
             return (network for network in self.networks if network.net is None)
-        try:
-            address = ip_address(client.partition("%")[0])
-        except ValueError:
+        address = client_address(client)
+        if address is None:
             return ()
-        address = getattr(address, "ipv4_mapped", None) or address
         return (network for network in self.networks if network.net is not None and address in network.net)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+
+from groupmilter.mail.client import client_address
 
 _HOSTS = {4: 24, 6: 64}
 """Bits of an address by which neighbours are told: large senders try again from another of theirs."""
@@ -44,12 +46,6 @@ def origin(client: str, envelope_sender: str) -> str:
 
     :param client: IP address; empty for local submission.
     """
-    place = client
-    try:
-        address = ip_address(client)
-    except ValueError:
-        pass
-    else:
-        address = getattr(address, "ipv4_mapped", None) or address
-        place = str(ip_network((address, _HOSTS[address.version]), strict=False))
+    address = client_address(client)
+    place = str(ip_network((address, _HOSTS[address.version]), strict=False)) if address else client
     return hashlib.sha256(f"{place}\0{envelope_sender}".encode(errors="replace")).hexdigest()[:32]
