@@ -30,6 +30,7 @@ class Watch:
 
     site: Site
     digest: ContentDigest = field(default_factory=ContentDigest)
+    _known: tuple[bytes, ...] | None = None
     _asked: Sighting | None = None
     _seen: Mapping[str, Seen] | None = None
 
@@ -38,18 +39,19 @@ class Watch:
         self.digest.body(chunk)
 
     def looked_up(self, facts: Facts, fields: Iterable[tuple[bytes, bytes]]) -> Facts:
-        """Return the facts with how the message is known again, and who has seen it before.
+        """Return the facts with how the message is known again, and who has seen it before; of one message only.
 
         :param facts: of the whole message. ``fields``: its header.
         """
         groups = tuple(dict.fromkeys(r.group.uuid for r in facts.recipients if r.group is not None))
         if not groups or facts.identity.strength >= Strength.NETWORK:
             return facts
-        known = fingerprints(fields, self.digest.digest())
-        if not known:
+        if self._known is None:
+            self._known = fingerprints(fields, self.digest.digest())
+        if not self._known:
             return facts
         place = origin(facts.client, facts.envelope_sender)
-        sighting = Sighting(groups, known, place, self.site.settings.replay.window)
+        sighting = Sighting(groups, self._known, place, self.site.settings.replay.window)
         if sighting != self._asked:
             self._asked, self._seen = sighting, self.site.seen(sighting)
         return replace(facts, sighting=sighting, seen=self._seen)
