@@ -7,6 +7,7 @@ import io
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -102,6 +103,19 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="letter"):
         Ledger.open(url(tmp_path))
     assert names(file) == {"letter"}
+
+
+def test_who_comes_while_another_writes_into_the_new_file_waits(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None, check_same_thread=False)
+    with closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        leaving = Timer(0.3, other.execute, ["COMMIT"])
+        leaving.start()
+        try:
+            Ledger.open(url(tmp_path), timeout=60).close()
+        finally:
+            leaving.join()
+        assert other.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 
 def test_several_programs_may_make_a_ledger_at_once(tmp_path: Path) -> None:

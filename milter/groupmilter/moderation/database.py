@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ from groupmilter.moderation.migrations.apply import HEAD, NewerLedger, revision,
 
 _TICK_NS = 50_000_000
 """Far more than the tick of any file system's clock, nanoseconds."""
+
+_SOON = 0.01
+"""Between two attempts at what SQLite doesn't wait for, seconds."""
 
 _AT_ONCE = 500
 """Values of one statement."""
@@ -216,7 +220,7 @@ def _file(path: Path, timeout: float) -> Engine:
     )
 
     def connected(connection: Any, record: Any) -> None:  # noqa: ANN401 - the driver's and the pool's own
-        _settle(connection)
+        _settle(connection, timeout)
         record.info["file"] = _identity(path)
 
     def lent(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's own
@@ -257,11 +261,28 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _settle(connection: Any) -> None:  # noqa: ANN401 - the driver's own connection
+def _settle(connection: Any, timeout: float) -> None:  # noqa: ANN401 - the driver's own connection
     # The driver begins no transaction by itself: `writing` does, so that DDL is part of one too.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _log_ahead(connection, time.monotonic() + timeout)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _log_ahead(connection: Any, until: float) -> None:  # noqa: ANN401 - the driver's own connection
+    """Switch to the log; SQLite itself doesn't wait for others that do so with a new file in the same moment.
+
+    :param until: when to give up, by the monotonic clock, seconds.
+    """
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_SOON)
+        else:
+            return
 
 
 @contextlib.contextmanager
