@@ -28,7 +28,7 @@ ALLOWED = {
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"directory", "mta"},
+    "sqlite3": {"directory", "moderation", "mta"},
     "sqlalchemy": {"moderation"},
     "alembic": {"moderation"},
     "watchfiles": {"moderation"},
