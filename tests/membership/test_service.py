@@ -11,8 +11,10 @@ import pytest
 from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, WHO, ZOE, Office
 from tests.support.fake_ldap import SEARCH, FakeLdap, Request, entry, page_end
 
-from groupmilter.directory.change import Values, WriteRefused, Written
+from groupmilter.directory.change import Meanwhile, Values, WriteRefused, Written
 from groupmilter.directory.writer import OutcomeUnknown
+from groupmilter.membership.address_book import Known
+from groupmilter.membership.service import NoSuchGroup
 from groupmilter.membership.vocabulary import Several, Single, Wish
 from groupmilter.membership.wishes import Rules
 
@@ -124,3 +126,42 @@ def test_a_group_is_removed_with_all_it_held_in_the_journal(office: Office) -> N
         [f"uid=zoe,{PEOPLE}"], True, "gone@masociete.example",
     )  # fmt: skip
     assert row.detail == f"cn=gone,{GROUPS}"
+
+
+def test_what_somebody_else_set_since_it_was_seen_is_shown_and_nothing_is_written(office: Office) -> None:
+    address = "seen@masociete.example"
+    with office.service() as groups:
+        made, _ = groups.prepare_new(address, [Single("name", "Before"), Single("mail_tip.fr", "Un\nmot")])
+        groups.apply(made)
+        group = groups.stored(address)
+        assert groups.at(group.entry.dn, group.entry.uuid) == group
+        theirs, _ = groups.prepare(group, [Single("name", "Theirs"), Single("hold_hours", "24")])
+        groups.apply(theirs)
+        wishes: list[Wish] = [
+            Single("name", "Mine", "Before"),
+            Single("hold_hours", "24", ""),
+            Single("mail_tip.fr", "Deux", "Un\r\nmot "),
+            Several("members", (ZOE,)),
+        ]
+        prepared, problems = groups.prepare(groups.stored(address), wishes)
+        assert (prepared.meanwhile, problems) == ((Meanwhile("name", "Before", "Theirs"),), ())
+        assert groups.apply(prepared).meanwhile == prepared.meanwhile[0]
+        assert groups.value(groups.stored(address), "mail_tip", "fr") == "Un\nmot"
+        agreed, _ = groups.prepare(groups.stored(address), [Single("name", "Mine", "Theirs"), *wishes[1:]])
+        assert groups.apply(agreed).meanwhile is None
+        now = groups.stored(address)
+        assert [groups.value(now, "name"), groups.value(now, "mail_tip", "fr")] == ["Mine", "Deux"]
+        assert groups.delete(now) is True
+        with pytest.raises(NoSuchGroup):
+            groups.at(now.entry.dn, now.entry.uuid)
+
+
+def test_what_cannot_be_had_is_told_with_who_stands_in_the_way(office: Office) -> None:
+    with office.service() as groups:
+        _, (problem,) = groups.prepare(groups.stored(CONTACT), [Several("aliases", (JEAN,))])
+        assert (problem.field, problem.written, problem.sentence) == (
+            "aliases", JEAN, "{who} has this address",
+        )  # fmt: skip
+        [jean] = problem.values.values()
+        assert isinstance(jean, Known)
+        assert str(problem) == f"aliases: '{JEAN}': {jean} has this address"

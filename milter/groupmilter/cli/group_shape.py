@@ -27,7 +27,7 @@ def changed(prepared: Prepared, result: Result, *, dry_run: bool) -> dict[str, o
         "new": prepared.new,
         "dry_run": dry_run,
         "differences": [difference(each) for each in result.differences],
-        "remarks": list(prepared.remarks),
+        "remarks": [str(each) for each in prepared.remarks],
         "meanwhile": None if lost is None else {"field": lost.field, "seen": lost.seen, "found": lost.found},
     }
 
@@ -38,7 +38,7 @@ def difference(each: Difference) -> dict[str, object]:
 
 
 def draw(
-    console: Console, prepared: Prepared, result: Result, remarks: Sequence[str], *, dry_run: bool
+    console: Console, prepared: Prepared, result: Result, remarks: Sequence[object], *, dry_run: bool
 ) -> None:
     """Print a change for people."""
     from groupmilter.membership.vocabulary import written

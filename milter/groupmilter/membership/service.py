@@ -21,8 +21,9 @@ from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.spelling import MEMBERS_OF
 from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
+from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
-from groupmilter.membership.vocabulary import BadWish, Single, Wish, written
+from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
 from groupmilter.membership.wishes import Intent, Rules, Wishes
 
 STEP = 500
@@ -66,13 +67,15 @@ class Prepared:
     """Changes to one group, looked at and not yet made.
 
     :param differences: what they change as the group is now. ``new``: the group has still to be made.
+    :param meanwhile: single values that somebody else has changed since they were seen: nothing is written then.
     """
 
     group: Stored
     changes: tuple[Change, ...]
     differences: tuple[Difference, ...]
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     new: bool = False
+    meanwhile: tuple[Meanwhile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,13 @@ class Groups:
         entry = self.book.entry(found[0].dn)
         return None if entry is None else Stored(found[0].address, entry)
 
+    def at(self, dn: str, uuid: str) -> Stored:
+        """Return the group whose entry has a name and a UUID, as the server has it now; `NoSuchGroup`."""
+        entry, known = self.book.entry(dn), self.book.named([dn])[dn]
+        if entry is None or known is None or not known.group or entry.uuid != uuid:
+            raise NoSuchGroup(f"there is no group {dn} any more")
+        return Stored(known.address, entry)
+
     def stored(self, address: str) -> Stored:
         """Return the group with an address; `NoSuchGroup`."""
         found = self.find(address)
@@ -121,9 +131,19 @@ class Groups:
 
     def _prepared(self, group: Stored, intent: Intent, *, new: bool = False) -> Prepared:
         plan = planned(self.writer.profile, group.entry, intent.changes, self.writer.placeholder)
-        # Made from what the entry holds at this moment, nothing can have come between.
         differences = plan.differences if isinstance(plan, Plan) else ()
-        return Prepared(group, tuple(intent.changes), differences, tuple(intent.remarks), new)
+        return Prepared(
+            group, tuple(intent.changes), differences, tuple(intent.remarks), new,
+            tuple(self._overtaken(group.entry, intent.changes)),
+        )  # fmt: skip
+
+    def _overtaken(self, entry: Entry, changes: Sequence[Change]) -> Iterator[Meanwhile]:
+        """Yield each single value that is no longer what it was seen to be."""
+        for change in changes:
+            if isinstance(change, Setting):
+                plan = planned(self.writer.profile, entry, (change,), self.writer.placeholder)
+                if isinstance(plan, Meanwhile):
+                    yield plan
 
     def prepare_new(
         self, address: str, wishes: Sequence[Wish], cn: str = "", parent: str = ""
@@ -143,7 +163,8 @@ class Groups:
         entry = Entry("", dn, {"objectclass": classes, "cn": (name.encode(),)})
         intent = self.wishes.intent(entry, [Single("address", address), *wishes])
         if not name:
-            intent.problems.append(BadWish("address", address, "no name for the entry can be taken from it"))
+            why = marked("no name for the entry can be taken from it")
+            intent.problems.append(BadWish("address", address, why))
         known = self.book.key(address)
         return self._prepared(Stored(known, entry), intent, new=True), tuple(intent.problems)
 
@@ -306,12 +327,12 @@ def _together(done: Sequence[Difference]) -> Iterator[Difference]:
         yield Difference(field, before, after)
 
 
-def warned(prepared: Prepared) -> list[str]:
+def warned(prepared: Prepared) -> list[Remark]:
     """Return what a person should know of a group that is made or changed."""
     said = list(prepared.remarks)
     owners = [each for each in prepared.changes if isinstance(each, Values) and each.field == "owners"]
     if prepared.new and not any(each.add for each in owners):
-        said.append("nobody owns it")
+        said.append(Remark(marked("nobody owns it")))
     return said
 
 

@@ -8,10 +8,12 @@ what is wanted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from groupmilter.config.fields import size_in_octets
 from groupmilter.directory.profile_fields import GROUP, Form, Scalar
+from groupmilter.language.catalogue import marked
 
 ADDRESSES_OF = {
     "members": "member_addresses",
@@ -40,17 +42,39 @@ _WORDS = {
     **dict.fromkeys(("no", "false", "off", "0", "non", "faux"), False),
 }
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
+_SIZE = marked("a size such as 500KB, 10MB, 10MiB or a number of octets is wanted")
 _HOURS = re.compile(r"([0-9]{1,6})\s*(h|d)?")
 
 
 class BadWish(Exception):
-    """What somebody wrote for a field can't be read, or not be had."""
+    """What somebody wrote for a field can't be read, or not be had.
 
-    def __init__(self, field: str, written: str, wanted: str) -> None:
-        super().__init__(f"{field}: {written!r}: {wanted}" if written else f"{field}: {wanted}")
+    :param sentence: why, as the catalogue has it; ``values`` stand in its places: texts, numbers, entries of the
+        directory (`address_book.Known`), which are named only to whom they may be.
+    """
+
+    def __init__(self, field: str, written: str, sentence: str, **values: object) -> None:
         self.field = field
         self.written = written
-        self.wanted = wanted
+        self.sentence = sentence
+        self.values = values
+        super().__init__(f"{field}: {written!r}: {self.wanted}" if written else f"{field}: {self.wanted}")
+
+    @property
+    def wanted(self) -> str:
+        """The sentence in English, for administrators."""
+        return self.sentence.format(**self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What should be known of a change though nothing stops it: a sentence of the catalogue, and its values."""
+
+    sentence: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.sentence.format(**self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +82,12 @@ class Single:
     """A value that somebody wants a field to have.
 
     :param text: as written; empty takes it away. ``field`` may have a language: ``mail_tip.fr``.
+    :param seen: how the field read (`written`) when whoever wants it looked; None: as it is by now.
     """
 
     field: str
     text: str
+    seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +112,10 @@ def field_of(written: str) -> tuple[str, str]:
     language = language.replace("_", "-").lower()
     name = _SECOND.get(name.lower(), name.lower())
     if name not in SINGLES and name not in LISTS:
-        raise BadWish(written, "", f"no such field; fields are {', '.join((*SINGLES, *LISTS))}")
+        fields = ", ".join((*SINGLES, *LISTS))
+        raise BadWish(written, "", marked("no such field; fields are {fields}"), fields=fields)
     if language and (name != "mail_tip" or not _LANGUAGE.fullmatch(language)):
-        raise BadWish(written, "", "a language such as mail_tip.fr is wanted")
+        raise BadWish(written, "", marked("a language such as mail_tip.fr is wanted"))
     return name, language
 
 
@@ -100,11 +127,12 @@ def scalar(field: str, text: str) -> Scalar:
     form = GROUP[field].form
     if form is Form.BOOLEAN:
         if text.lower() not in _WORDS:
-            raise BadWish(field, text, "yes or no is wanted")
+            raise BadWish(field, text, marked("yes or no is wanted"))
         return _WORDS[text.lower()]
     if form is Form.WORD:
         if text.lower() not in GROUP[field].words:
-            raise BadWish(field, text, f"one of {', '.join(GROUP[field].words)} is wanted")
+            words = ", ".join(GROUP[field].words)
+            raise BadWish(field, text, marked("one of {words} is wanted"), words=words)
         return text.lower()
     return _number(field, text) if form is Form.NUMBER else text
 
@@ -114,10 +142,10 @@ def _number(field: str, text: str) -> int:
         try:
             return 0 if text == "0" else size_in_octets(text)
         except ValueError as error:
-            raise BadWish(field, text, str(error)) from error
+            raise BadWish(field, text, _SIZE) from error
     found = _HOURS.fullmatch(text.lower())
     if found is None or (found[2] and field != "hold_hours") or int(found[1]) < GROUP[field].least:
-        raise BadWish(field, text, "a number of at least 1 is wanted")
+        raise BadWish(field, text, marked("a number of at least 1 is wanted"))
     return int(found[1]) * (24 if found[2] == "d" else 1)
 
 

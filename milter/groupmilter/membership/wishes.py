@@ -18,16 +18,19 @@ from groupmilter.directory.modification import current, is_placeholder
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import GROUP, Form, Scalar
 from groupmilter.directory.spelling import held, key_of
+from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import domain_of, pattern, strict
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.vocabulary import (
     ADDRESSES_OF,
     BadWish,
+    Remark,
     Several,
     Single,
     Wish,
     field_of,
     scalar,
+    written,
 )
 
 
@@ -53,7 +56,7 @@ class Intent:
 
     changes: list[Change] = field(default_factory=list)
     problems: list[BadWish] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,24 +96,27 @@ class Wishes:
             value = self.free(name, wish.text, entry.dn, found.remarks)
         elif name != "mail_tip":
             value = scalar(name, wish.text)
-        now = current(self.profile, entry, name, language)
-        found.changes.append(Setting(name, value, None if isinstance(now, tuple) else now, language))
+        there = current(self.profile, entry, name, language)
+        now = None if isinstance(there, tuple) else there
+        seen = now if wish.seen is None or same(written(now), wish.seen) else _seen(name, wish.seen)
+        found.changes.append(Setting(name, value, seen, language))
 
-    def free(self, name: str, text: str, dn: str, remarks: list[str]) -> str:
+    def free(self, name: str, text: str, dn: str, remarks: list[Remark]) -> str:
         """Return an address that the group may have; `BadWish` where it is somebody else's or none."""
         address = text.strip()
         if strict(address) is None:
-            raise BadWish(name, text, "no mail address that every mail server takes as it is")
+            raise BadWish(name, text, marked("no mail address that every mail server takes as it is"))
         domain = domain_of(self.book.key(address))
         if domain == self.rules.service_domain:
-            raise BadWish(name, text, "the service domain is for tickets only")
+            raise BadWish(name, text, marked("the service domain is for tickets only"))
         others = [
             each for each in self.book.having([address])[address] if normalise(each.dn) != normalise(dn)
         ]
         if others:
-            raise BadWish(name, text, f"{others[0]} has this address")
+            raise BadWish(name, text, marked("{who} has this address"), who=others[0])
         if domain not in self.rules.own_domains:
-            remarks.append(f"{address}: {domain} is none of own_domains")
+            values = {"address": address, "domain": domain}
+            remarks.append(Remark(marked("{address}: {domain} is none of own_domains"), values))
         return address
 
     def _several(self, entry: Entry, wish: Several, found: Intent) -> None:
@@ -134,7 +140,8 @@ class Wishes:
             if not any(
                 (place, key_of(self.profile.mapped(place), spelt)) in there for place, spelt in places
             ):
-                found.remarks.append(f"{text} is not among the {name.replace('_', ' ')}")
+                values = {"value": text, "field": name.replace("_", " ")}
+                found.remarks.append(Remark(marked("{value} is not among the {field}"), values))
         for each in dict.fromkeys((*come, *go)):
             found.changes.append(Values(each, tuple(come.get(each, ())), tuple(go.get(each, ()))))
 
@@ -169,7 +176,7 @@ class Wishes:
             go[each] = [value for value in unwanted if not is_placeholder(value.encode(), placeholder)]
         return go
 
-    def _place(self, name: str, text: str, dn: str, remarks: list[str]) -> tuple[str, str]:
+    def _place(self, name: str, text: str, dn: str, remarks: list[Remark]) -> tuple[str, str]:
         """Return in which field of the directory something wanted stands, and how."""
         form = GROUP[name].form
         if name == "aliases":
@@ -180,27 +187,28 @@ class Wishes:
             return name, known
         second = ADDRESSES_OF.get(name)
         if second is None:
-            raise BadWish(name, text, "nobody of the directory has this address")
+            raise BadWish(name, text, marked("nobody of the directory has this address"))
         if GROUP[second].form is Form.PATTERNS and pattern(text) is not None and not _mailbox(text):
             return second, text
         if strict(text) is None:
-            raise BadWish(name, text, "neither a mail address nor a DN")
+            raise BadWish(name, text, marked("neither a mail address nor a DN"))
         if domain_of(self.book.key(text)) in self.rules.own_domains:
-            raise BadWish(name, text, "nobody has this address, though its domain is ours")
+            raise BadWish(name, text, marked("nobody has this address, though its domain is ours"))
         return second, text
 
     def _somebody(self, name: str, text: str) -> str | None:
         """Return the DN that an address or a DN leads to; None for an address of nobody."""
         if _is_name(text):
             if self.book.named([text])[text] is None:
-                raise BadWish(name, text, "no person or group stands at this DN")
+                raise BadWish(name, text, marked("no person or group stands at this DN"))
             return text
         if not _mailbox(text):
             return None
         found = self.book.having([text])[text]
         groups = [each for each in found if each.group]
         if len(groups or found) > 1:
-            raise BadWish(name, text, f"several have this address: {', '.join(each.dn for each in found)}")
+            names = ", ".join(each.dn for each in found)
+            raise BadWish(name, text, marked("several have this address: {names}"), names=names)
         return (groups or list(found))[0].dn if found else None
 
     def _places_left(self, name: str, text: str) -> list[tuple[str, str]]:
@@ -216,6 +224,18 @@ class Wishes:
         return places
 
 
+def same(one: str, other: str) -> bool:
+    """Tell whether two texts read the same; forms change line ends and spaces."""
+    return one.split() == other.split()
+
+
+def _seen(name: str, text: str) -> Scalar:
+    """Return what somebody saw in a field of one value, which holds something else by now."""
+    if name in ("address", "mail_tip"):
+        return text or None
+    return scalar(name, text)
+
+
 def _mailbox(text: str) -> bool:
     return not _is_name(text) and "@" in text.lstrip("@") and not text.lower().startswith("ldap")
 
@@ -227,12 +247,12 @@ def _is_name(text: str) -> bool:
 
 def _checked(name: str, form: Form, text: str) -> str:
     if form is Form.PATTERNS and pattern(text) is None:
-        raise BadWish(name, text, "an address, @domain or @.domain is wanted")
+        raise BadWish(name, text, marked("an address, @domain or @.domain is wanted"))
     if form is Form.ADDRESSES and strict(text) is None:
-        raise BadWish(name, text, "no mail address that every mail server takes as it is")
+        raise BadWish(name, text, marked("no mail address that every mail server takes as it is"))
     if form is Form.URLS:
         try:
             parse_url(text.strip())
         except UrlError as error:
-            raise BadWish(name, text, str(error)) from error
+            raise BadWish(name, text, marked("no LDAP URL that is used: {why}"), why=error) from error
     return text.strip()
