@@ -28,6 +28,7 @@ from groupmilter.directory.writer import Writer, WriteRefused
 SINGLE: dict[str, tuple[Scalar, ...]] = {
     "name": ("Ventes Été", "ventes été", "Ventes, Paris"),
     "address": ("ventes@masociete.example", "Ventes2@masociete.example"),
+    "description": ("Pour les clients\net les autres", "Été"),
     "enabled": (False, True),
     "join_policy": ("open", "approval", "closed"),
     "leave_policy": ("approval", "closed", "open"),

@@ -113,6 +113,7 @@ def _fields(group: Group, directory: Directory) -> Iterator[tuple[str, object]]:
     yield "address", group.address
     yield "aliases", list(group.aliases)
     yield "name", group.name
+    yield "description", group.description
     yield "dn", group.dn
     yield "enabled", group.enabled
     yield "owners", _named(group.owners, directory)

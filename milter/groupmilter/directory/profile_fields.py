@@ -77,6 +77,7 @@ GROUP: Mapping[str, Field] = {
     "name": _TEXT,
     "address": _ADDRESSES,
     "aliases": _ADDRESSES,
+    "description": _TEXT,
     "enabled": Field(Form.BOOLEAN, absent=True, invalid=False),
     "owners": _NAMES,
     "members": _NAMES,

@@ -59,6 +59,7 @@ class Group:
     dn: str
     version: int = 0
     name: str = ""
+    description: str = ""
     address: str = ""
     aliases: tuple[str, ...] = ()
     enabled: bool = True
