@@ -220,3 +220,16 @@ def test_check_tries_the_account_that_writes(office: Office) -> None:
     assert said()["text"].startswith("ou=none,dc=masociete,dc=example isn't there")
     (office.folder / "writer").write_text("wrong")
     assert "groups can't be changed" in said()["text"]
+
+
+def test_a_group_refuses_everything_by_one_command_and_takes_mail_again_by_another(office: Office) -> None:
+    assert "would change" in office.call("group", "suspend", CONTACT, "--dry-run").stdout
+    assert office.values("contact", "dgEnabled") == []
+    [stopped] = office.asked("group", "suspend", CONTACT)["differences"]
+    assert stopped == {"field": "enabled", "before": True, "after": False}
+    assert office.values("contact", "dgEnabled") == ["FALSE"]
+    assert "nothing to change" in office.call("group", "suspend", CONTACT).stdout
+    [again] = office.asked("group", "resume", CONTACT)["differences"]
+    assert again == {"field": "enabled", "before": False, "after": True}
+    assert office.values("contact", "dgEnabled") == ["TRUE"]
+    assert [row.detail for row in office.journal("group-edit")] == ["enabled: yes → no", "enabled: no → yes"]

@@ -64,6 +64,8 @@ for _name, _command in (
     ("edit", group_change.edit),
     ("add", group_change.add),
     ("remove", group_change.remove),
+    ("suspend", group_change.suspend),
+    ("resume", group_change.resume),
     ("export", group_files.export),
     ("import", group_files.import_),
 ):

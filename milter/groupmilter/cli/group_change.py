@@ -1,6 +1,7 @@
-"""``group create``, ``edit``, ``add``, ``remove``: groups changed by command, through the service the panel uses too.
+"""``group create``, ``edit``, ``add``, ``remove``, ``suspend``, ``resume``: groups changed by command.
 
-What can't be had is told all at once and nothing is written then; ``--dry-run`` shows the differences only.
+The service is the one that the panel uses too. What can't be had is told all at once and nothing is written then;
+``--dry-run`` shows the differences only.
 """
 
 from __future__ import annotations
@@ -150,6 +151,34 @@ def remove(
 
     call = Call.of(ctx, config, json=json)
     _change(call, group, [Several(list_, (), _people(who, file))], dry_run=dry_run)
+
+
+def suspend(
+    ctx: typer.Context,
+    group: GroupArgument,
+    dry_run: DryRunOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Refuse every message to a group from now on, whoever writes; what is held stays held."""
+    _enable(Call.of(ctx, config, json=json), group, on=False, dry_run=dry_run)
+
+
+def resume(
+    ctx: typer.Context,
+    group: GroupArgument,
+    dry_run: DryRunOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take messages to a group again, as its rules say."""
+    _enable(Call.of(ctx, config, json=json), group, on=True, dry_run=dry_run)
+
+
+def _enable(call: Call, group: str, *, on: bool, dry_run: bool) -> None:
+    from groupmilter.membership.vocabulary import Single
+
+    _change(call, group, [Single("enabled", "yes" if on else "no")], dry_run=dry_run)
 
 
 @contextmanager
