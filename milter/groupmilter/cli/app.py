@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from groupmilter.cli import bounces, control, directory, group, held, keys, postfix, sendmail
+from groupmilter.cli import bounces, control, directory, group, held, keys, postfix, sendmail, token
 from groupmilter.cli.audit import audit
 from groupmilter.cli.backup import backup, restore
 from groupmilter.cli.cases import play
@@ -111,6 +111,7 @@ app.add_typer(bounces.app, name="bounces", rich_help_panel=_MODERATE)
 app.command(rich_help_panel=_MODERATE)(audit)
 app.command(rich_help_panel=_MODERATE)(trace)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ADMINISTER)
+app.add_typer(token.app, name="token", rich_help_panel=_ADMINISTER)
 app.command(rich_help_panel=_ADMINISTER)(backup)
 app.command(rich_help_panel=_ADMINISTER)(restore)
 app.add_typer(directory.app, name="directory", rich_help_panel=_ADMINISTER)

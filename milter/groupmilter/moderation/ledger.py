@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, or_, select, update
 
+from groupmilter.moderation.access_token_book import AccessTokenBook
 from groupmilter.moderation.bounce_book import BounceBook
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
@@ -69,7 +70,8 @@ class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
-    what failed at members, ``sightings`` what came before, ``search`` finds items.
+    what failed at members, ``sightings`` what came before, ``access_tokens`` what programs log in with, ``search``
+    finds items.
     """
 
     def __init__(self, database: Database) -> None:
@@ -79,6 +81,7 @@ class Ledger:
         self.releases = ReleaseBook(database)
         self.bounces = BounceBook(database)
         self.sightings = SightingBook(database)
+        self.access_tokens = AccessTokenBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:

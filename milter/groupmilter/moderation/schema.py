@@ -220,3 +220,17 @@ SIGHTING = Table(
     Column("origin", Text, nullable=False),
     Index("sighting_at", "at"),
 )
+
+ACCESS_TOKEN = Table(
+    "access_token",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    _text("name"),
+    _text("person"),
+    _text("dn"),
+    _text("scopes"),
+    _number("made"),
+    _number("until"),
+    _number("used"),
+    Index("access_token_person", "person", "name", unique=True),
+)
