@@ -93,16 +93,16 @@ def explain(
 
         groupmilter explain --from jean@example.org --login jean --to staff@example.org
     """
-    from groupmilter.authentication.identity import Connection, Proofs
-    from groupmilter.cli.explanation import draw, explained, shape
+    from groupmilter.authentication.identity import Connection
+    from groupmilter.cli.explanation import draw, shape
     from groupmilter.cli.looking import opened
+    from groupmilter.rehearsal.explanation import explained
 
     call = Call.of(ctx, config, json=json)
     _require_address(client)
     headed = header(sender.strip("<>"), tuple(to), tuple(author or ()), message)
-    proofs = Proofs(frozenset(dkim or ()), frozenset(spf or ()))
     shown = Connection("" if local else client, login, certificate=certificate, issuer=issuer)
-    made = sent(shown, sender.strip("<>"), tuple(to), size, headed, proofs)
+    made = sent(shown, sender.strip("<>"), tuple(to), size, headed, _proofs(dkim, spf))
     # An author of one's own would break every signature of the file.
     live = message is not None and not (dkim or spf or author)
     made = replace(made, content=with_crlf(message)) if live and message is not None else made
@@ -110,6 +110,12 @@ def explain(
     with opened(configuration) as view:
         explanation = explained(made, view.site, proving(configuration) if live else None)
     call.terminal.show(shape(explanation), lambda console: draw(console, explanation))
+
+
+def _proofs(dkim: Texts, spf: Texts) -> Proofs:
+    from groupmilter.authentication.identity import Proofs
+
+    return Proofs(frozenset(dkim or ()), frozenset(spf or ()))
 
 
 def proving(configuration: Configuration) -> Prove:
@@ -180,12 +186,10 @@ def header(
 
     :param authors: who stands in From instead of the sender, or of what the file says.
     """
-    from email.utils import format_datetime
+    from groupmilter.rehearsal.explanation import usual_header
 
     if file is None:
-        written = authors or ((sender,) if sender else ())
-        usual = (("To", ", ".join(recipients)), ("Subject", "A question"), ("Date", format_datetime(_now())))
-        return ((("From", ", ".join(written)),) if written else ()) + usual, None
+        return usual_header(sender, recipients, authors, _now()), None
     fields, octets = read_message(file)
     if authors:
         others = (field for field in fields if field[0].lower() != "from")

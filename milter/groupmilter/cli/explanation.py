@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groupmilter.cli.terminal import plain
@@ -20,15 +19,14 @@ from groupmilter.policy.disposition import (
     Split,
     Undecided,
 )
+from groupmilter.policy.explain import word
 from groupmilter.policy.facts import Identity, Strength
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from groupmilter.mail.reply import Reply
-    from groupmilter.mta.site import Site
-    from groupmilter.rehearsal.case import Message, Observed
-    from groupmilter.rehearsal.run import Prove
+    from groupmilter.rehearsal.case import Observed
+    from groupmilter.rehearsal.explanation import Explanation
 
 _STYLES = {
     "expand": "green",
@@ -41,46 +39,6 @@ _STYLES = {
     "defer": "magenta",
     "undecided": "yellow",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """One message explained.
-
-    :param answer: the one reply for the whole message, None where it is accepted.
-    :param chain: the rules in the order in which they are asked.
-    """
-
-    message: Message
-    identity: Identity
-    observed: tuple[Observed, ...]
-    answer: Reply | None
-    chain: tuple[str, ...]
-
-
-def explained(message: Message, site: Site, prove: Prove | None = None) -> Explanation:
-    """Play a message; nothing is counted, and the storm guard finds no earlier mail.
-
-    :param prove: what is proven of it; None for what it supposes itself.
-    :raises DirectoryUnknown: where there is no usable mirror.
-    """
-    from groupmilter.mta.counters import Counters
-    from groupmilter.rehearsal.run import play
-
-    transcript = play(message, site, Counters(1 << 8), prove)
-    identity = transcript.facts.identity if transcript.facts is not None else _at_rcpt(message, site)
-    answer = transcript.decision.answer if transcript.decision is not None else None
-    return Explanation(message, identity, transcript.observed, answer, site.settings.chain)
-
-
-def _at_rcpt(message: Message, site: Site) -> Identity:
-    from groupmilter.authentication.identity import identify
-    from groupmilter.rehearsal.run import begin
-
-    collector = begin(message, site)
-    with site.snapshots.snapshot() as directory:
-        sender = collector.sender.canonical
-        return identify(collector.connection, sender, None, message.proofs, site.trust, directory)
 
 
 def who(identity: Identity) -> str:
@@ -106,22 +64,6 @@ def _whence(identity: Identity) -> str:
     if identity.unasked:
         return "; nothing hangs on a proof by DKIM or SPF, so none was looked for"
     return f": {identity.because}" if identity.because else ""
-
-
-def word(disposition: Disposition) -> str:
-    """Return a disposition in one word, as JSON has it."""
-    words: dict[type, str] = {
-        Passed: "pass",
-        Undecided: "undecided",
-        Expanded: "expand",
-        Split: "split",
-        Held: "hold",
-        Answered: "answer",
-        Reported: "report",
-        Refused: "refuse",
-        Deferred: "defer",
-    }
-    return words[type(disposition)]
 
 
 def shape(explanation: Explanation) -> dict[str, object]:

@@ -15,8 +15,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_ID = r"(?:[0-9A-F]{6,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,20})"
-QUEUE_ID = re.compile(_ID)
+from groupmilter.mail.queue_id import QUEUE_ID
+
+_ID = QUEUE_ID.pattern
 _OF_POSTFIX = re.compile(rf"\[\d+\]: (?P<id>{_ID}): (?P<rest>.*)")
 _NEXT = re.compile(rf"queued as ({_ID})\b")
 _NOTICE = re.compile(rf"^sender (?:non-delivery|delivery status|delay) notification: ({_ID})$")

@@ -21,21 +21,18 @@ import typer
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import event_shape, shape
-from groupmilter.cli.mail_log import QUEUE_ID, Line, Names, follow
+from groupmilter.cli.mail_log import Line, Names, follow
 from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.mail.queue_id import QUEUE_ID
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from groupmilter.config.reload import Configuration
     from groupmilter.moderation.item import Item
-    from groupmilter.moderation.ledger import Ledger
     from groupmilter.moderation.rows import AuditRow
 
 _STREAM = Path("-")
-_NAME = re.compile(r"[a-z0-9]{3,10}")
-_TOKEN = re.compile(r"[^\s,;]+")
-_SENT_OUT = frozenset({"release", "report"})
 WhatArgument = Annotated[
     str,
     typer.Argument(
@@ -111,50 +108,28 @@ def _told(configuration: Configuration, what: str, *, need: bool) -> list[Told]:
     from groupmilter.bootstrap.moderation import mailbox
     from groupmilter.cli.ledger import opened
     from groupmilter.moderation.mailbox import Missing
+    from groupmilter.moderation.tracing import traced
 
     if not need and not configuration.site.state.exists():
         return []
     box = mailbox(configuration)
     found = []
     with opened(configuration) as ledger:
-        for item in _items(ledger, what):
-            history = ledger.search.history(item)
+        for one in traced(ledger, what):
             try:
-                place = str(box.find(item.arrival.file))
+                place = str(box.find(one.item.arrival.file))
             except Missing:
                 place = ""
-            found.append(Told(item, history, _left_as(history), place))
+            found.append(Told(one.item, one.history, one.left_as, place))
     return found
-
-
-def _items(ledger: Ledger, what: str) -> list[Item]:
-    """Return every item of the mail: one for each moderated group that it was sent to."""
-    search = ledger.search
-    found = [*search.of_mail(message_id=_bracketed(what)), *search.of_mail(message_id=what)]
-    if QUEUE_ID.fullmatch(what):
-        # The ledger is searched for parts of words, in any case: another mail's queue id may hold this one.
-        went = (item for item in search.sent_out_as(what) if what in _left_as(search.history(item)))
-        found += [*search.of_mail(queue_id=what), *went]
-    if _NAME.fullmatch(what.lower()):
-        found += search.named(what)
-    for message_id in {item.arrival.message_id for item in found if item.arrival.message_id}:
-        found += search.of_mail(message_id=message_id)
-    return sorted({item.id: item for item in found}.values(), key=lambda item: item.id)
-
-
-def _bracketed(what: str) -> str:
-    return what if what.startswith("<") else f"<{what}>"
-
-
-def _left_as(history: Sequence[AuditRow]) -> tuple[str, ...]:
-    said = (word for row in history if row.action in _SENT_OUT for word in _TOKEN.findall(row.detail))
-    return tuple(dict.fromkeys(word for word in said if QUEUE_ID.fullmatch(word)))
 
 
 def _names(what: str, told: Sequence[Told]) -> Names:
     """Return by which names the mail is to be looked for in logs."""
+    from groupmilter.moderation.tracing import bracketed
+
     items = [one.item for one in told]
-    message_ids = {item.arrival.message_id for item in items} | ({_bracketed(what)} if "@" in what else set())
+    message_ids = {item.arrival.message_id for item in items} | ({bracketed(what)} if "@" in what else set())
     queue_ids = {item.arrival.queue_id for item in items} | {name for one in told for name in one.left_as}
     if QUEUE_ID.fullmatch(what) and not items:
         queue_ids.add(what)

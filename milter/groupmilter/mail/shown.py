@@ -31,3 +31,15 @@ def shown(text: str, most: int = 200) -> str:
 def prose(text: str, most: int = 200) -> str:
     """Return text as `shown` does, without the invisible characters that prose may have."""
     return shown(text[: 4 * most].translate(_INVISIBLE), most)
+
+
+def lines(text: str) -> str:
+    """Return text of several lines with its blanks, without what is invisible in prose, turns the direction of writing
+    round or hides; the length is the caller's to bound.
+    """
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
+    kept = "".join(
+        c if c in "\n\t" else " " if c.isspace() else _ODD if unicodedata.category(c)[0] == "C" else c
+        for c in plain
+    )
+    return _HEAPED.sub(r"\1", kept)

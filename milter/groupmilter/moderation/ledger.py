@@ -28,7 +28,9 @@ from groupmilter.moderation.item import (
     item_key,
     name_of,
 )
+from groupmilter.moderation.journal import Journal
 from groupmilter.moderation.letter_queue import LetterQueue
+from groupmilter.moderation.overview import Overview
 from groupmilter.moderation.release_book import ReleaseBook
 from groupmilter.moderation.rows import (
     AuditRow,
@@ -71,12 +73,14 @@ class Ledger:
 
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
     what failed at members, ``sightings`` what came before, ``access_tokens`` what programs log in with, ``search``
-    finds items.
+    finds items, ``overview`` counts them, ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = self.database = database
         self.search = Search(database)
+        self.overview = Overview(database)
+        self.journal = Journal(database)
         self.letters = LetterQueue(database)
         self.releases = ReleaseBook(database)
         self.bounces = BounceBook(database)

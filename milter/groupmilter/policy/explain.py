@@ -42,6 +42,22 @@ def outcome(disposition: Disposition) -> str:
             return f"defer {disposition.reply}"
 
 
+def word(disposition: Disposition) -> str:
+    """Return a disposition in one word, as JSON has it."""
+    words: dict[type, str] = {
+        Passed: "pass",
+        Undecided: "undecided",
+        Expanded: "expand",
+        Split: "split",
+        Held: "hold",
+        Answered: "answer",
+        Reported: "report",
+        Refused: "refuse",
+        Deferred: "defer",
+    }
+    return words[type(disposition)]
+
+
 def steps(trace: Iterable[Step]) -> list[str]:
     """Return a trace as one line a step: group, rule, answer, and the fact or value that decided."""
     return [f"{step.group} {step.rule}: {step.answer.value} ({step.because})" for step in trace]

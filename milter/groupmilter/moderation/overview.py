@@ -1,0 +1,160 @@
+"""Looking at the ledger from above, for pages: lists in pages, counts, how many a day. Raises `LedgerUnavailable`.
+
+Who may see what hangs on an item's group and on whom a site rule has decide instead of its moderators; the pairs of the
+two are few, however many items there are, so rights are asked once for each pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select, tuple_
+
+from groupmilter.groups.ticket import Kind
+from groupmilter.moderation.database import Database
+from groupmilter.moderation.item import Item, State
+from groupmilter.moderation.rows import item_of
+from groupmilter.moderation.schema import ITEM, LETTER
+
+_HELD = ITEM.c.kind == int(Kind.HOLD)
+_PAIR = (ITEM.c.group, ITEM.c.moderators)
+
+Scope = tuple[int, str]
+"""A group's digest, and who decides instead of its moderators, as the ledger has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which items are looked at.
+
+    :param scopes: only those; None: all. ``group``: canonical address, or empty for all.
+    """
+
+    states: frozenset[State]
+    scopes: tuple[Scope, ...] | None = None
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was decided on one day.
+
+    :param number: of the day: seconds since 1970 by 86,400, in the zone that was asked for.
+    """
+
+    number: int
+    approved: int = 0
+    rejected: int = 0
+    expired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Letters that haven't left yet.
+
+    :param oldest: when the one that waits longest was planned, 0 for none. ``failed``: how many were tried in vain.
+    """
+
+    letters: int = 0
+    oldest: int = 0
+    failed: int = 0
+
+
+class Overview:
+    """Questions to a ledger that change nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def scopes(self, states: Collection[State]) -> tuple[tuple[Scope, Item], ...]:
+        """Return the pairs that items in some states have, each with one of those items."""
+        one = (
+            select(func.min(ITEM.c.id))
+            .where(ITEM.c.state.in_([state.value for state in states]), _HELD)
+            .group_by(*_PAIR)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(select(ITEM).where(ITEM.c.id.in_(one))).mappings().all()
+        return tuple(((int(row["group"]), str(row["moderators"])), item_of(row)) for row in rows)
+
+    def page(
+        self, wanted: Wanted, *, first: int = 0, limit: int = 50, oldest: bool = True
+    ) -> tuple[Item, ...]:
+        """Return some items.
+
+        :param first: how many come before them. ``oldest``: in which order.
+        """
+        order = ITEM.c.id if oldest else ITEM.c.id.desc()
+        chosen = select(ITEM).where(*_conditions(wanted)).order_by(order).offset(first).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(item_of(row) for row in connection.execute(chosen).mappings())
+
+    def count(self, wanted: Wanted) -> int:
+        """Return how many items there are."""
+        counted = select(func.count()).select_from(ITEM).where(*_conditions(wanted))
+        with self._database.reading() as connection:
+            return int(connection.execute(counted).scalar() or 0)
+
+    def by_group(self, wanted: Wanted) -> Mapping[str, int]:
+        """Return how many items each group has, by its address."""
+        counted = (
+            select(ITEM.c.group_address, func.count())
+            .where(*_conditions(wanted))
+            .group_by(ITEM.c.group_address)
+            .order_by(ITEM.c.group_address)
+        )
+        with self._database.reading() as connection:
+            return {str(group): int(number) for group, number in connection.execute(counted)}
+
+    def days(self, since: int, offset: int) -> tuple[Day, ...]:
+        """Return what was decided each day since a time, without the days on which nothing was.
+
+        :param offset: seconds that the zone of the days is before UTC.
+        """
+        number = (ITEM.c.decided + offset) / 86_400
+        counted = (
+            select(func.floor(number), ITEM.c.state, func.count())
+            .where(ITEM.c.decided >= since, _HELD)
+            .group_by(func.floor(number), ITEM.c.state)
+        )
+        found: dict[int, dict[str, int]] = {}
+        with self._database.reading() as connection:
+            for day, state, count in connection.execute(counted):
+                name = _DECIDED.get(str(state), "approved")
+                tally = found.setdefault(int(day), {})
+                tally[name] = tally.get(name, 0) + int(count)
+        return tuple(Day(day, **found[day]) for day in sorted(found))
+
+    def waiting_at(self, times: Sequence[int]) -> tuple[int, ...]:
+        """Return how many messages waited for a decision at each of some times, which come in order."""
+        if not times:
+            return ()
+        undecided = (ITEM.c.decided == 0) | (ITEM.c.decided > times[0])
+        chosen = select(ITEM.c.recorded, ITEM.c.decided).where(_HELD, undecided)
+        with self._database.reading() as connection:
+            spans = connection.execute(chosen).all()
+        return tuple(
+            sum(came <= time and (not went or went > time) for came, went in spans) for time in times
+        )
+
+    def letters(self) -> Waiting:
+        """Return how many letters wait to be sent."""
+        counted = select(
+            func.count(), func.min(LETTER.c.planned), func.count().filter(LETTER.c.attempts > 0)
+        ).where(LETTER.c.sent == 0)
+        with self._database.reading() as connection:
+            letters, oldest, failed = connection.execute(counted).one()
+        return Waiting(int(letters), int(oldest or 0), int(failed))
+
+
+_DECIDED = {State.REJECTED.value: "rejected", State.EXPIRED.value: "expired"}
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [ITEM.c.state.in_([state.value for state in wanted.states]), _HELD]
+    if wanted.scopes is not None:
+        found.append(tuple_(*_PAIR).in_(wanted.scopes))
+    if wanted.group:
+        found.append(ITEM.c.group_address == wanted.group)
+    return found
