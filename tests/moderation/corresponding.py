@@ -26,6 +26,7 @@ from tests.directory.mirrors import person_dn
 from tests.moderation.holding import SERVICE, SETTINGS, Holding, holding
 from tests.moderation.ledgers import KEYS
 
+from groupmilter.directory.administration import Administration
 from groupmilter.directory.entry import Put
 from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
@@ -136,12 +137,12 @@ def corresponding(
             return hold.now
 
         decisions = Decisions(
-            hold.ledger, hold.lookups, KEYS, SETTINGS, clock, person_dn("boss")
+            hold.ledger, hold.lookups, KEYS, SETTINGS, clock, (Administration(person_dn("boss")),)
         )  # fmt: skip
         letters = Letters(SERVICE, 256_000, catalogue(), language, zone=ZoneInfo("UTC"))
         mta = Mta()
         weekly = Weekly(
-            hold.ledger, hold.lookups, SETTINGS, letters, person_dn("boss"), lambda _: CONTACT, clock
+            hold.ledger, hold.lookups, SETTINGS, letters, (Administration(person_dn("boss")),), lambda _: CONTACT, clock
         )  # fmt: skip
         correspondence = Correspondence(
             hold.ledger, hold.mailbox, hold.lookups, decisions, letters, weekly, mta, KEYS, SERVICE, panel,

@@ -139,7 +139,7 @@ def deskwork(folder: Path, settings: Settings = SETTINGS, *more: Put) -> Iterato
 
         bouncing = Bouncing(hold.ledger, directory, settings, clock, log)
         letters = Letters(SERVICE, 256_000, catalogue(), "en", zone=UTC)
-        weekly = Weekly(hold.ledger, directory, settings, letters, "", lambda _: CONTACT, clock)
+        weekly = Weekly(hold.ledger, directory, settings, letters, (), lambda _: CONTACT, clock)
         intake = Intake(
             hold.mailbox, hold.ledger, directory, KEYS, settings, played.answer, held, bouncing.take, clock, log
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.letters import Office
 
+from groupmilter.directory.administration import Administration
 from groupmilter.groups.group import Nodes
 from groupmilter.groups.person import Person
 from groupmilter.moderation.circle import Circle, circle, reachable
@@ -17,7 +18,7 @@ def test_moderators_then_owners_then_administrators() -> None:
     office = Office()
     anna, owner, boss = (office.person(name) for name in ("anna", "owner", "boss"))
     moderated = office.group("sales", moderators=nodes(anna), owners=nodes(owner))
-    made = circle(moderated, (), boss.dn, office.paper)
+    made = circle(moderated, (), (Administration(boss.dn),), office.paper)
     assert made.rings == (nodes(anna), nodes(owner), nodes(boss))
 
 
@@ -25,8 +26,8 @@ def test_without_moderators_the_owners_are_asked_first() -> None:
     office = Office()
     owner = office.person("owner")
     group = office.group("sales", owners=nodes(owner))
-    assert circle(group, (), "", office.paper).rings == (nodes(owner), nodes(owner), frozenset())
-    assert circle(group, (), "cn=nobody", office.paper).administrators == frozenset()
+    assert circle(group, (), (), office.paper).rings == (nodes(owner), nodes(owner), frozenset())
+    assert circle(group, (), (Administration("cn=nobody"),), office.paper).administrators == frozenset()
 
 
 def test_a_rule_names_others_by_address() -> None:
@@ -34,9 +35,9 @@ def test_a_rule_names_others_by_address() -> None:
     anna, other = office.person("anna"), office.person("other")
     board = office.group("board", other)
     group = office.group("sales", moderators=nodes(anna))
-    named = circle(group, ("other@own.example", "board@own.example", "gone@own.example"), "", office.paper)
+    named = circle(group, ("other@own.example", "board@own.example", "gone@own.example"), (), office.paper)
     assert named.moderators == frozenset({other.node, board.node})
-    assert circle(group, ("gone@own.example",), "", office.paper).moderators == nodes(anna)
+    assert circle(group, ("gone@own.example",), (), office.paper).moderators == nodes(anna)
 
 
 def test_whoever_is_in_a_ring_may_decide_and_nobody_else() -> None:

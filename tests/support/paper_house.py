@@ -185,7 +185,7 @@ class House:
 
         answers = Answers(ledger, self, decided, self.clock)
         bouncing = Bouncing(ledger, self, self.settings, self.clock, self.log)
-        weekly = Weekly(ledger, self, self.settings, letters, "", lambda _: CONTACT, self.clock)
+        weekly = Weekly(ledger, self, self.settings, letters, (), lambda _: CONTACT, self.clock)
         intake = Intake(
             self.mailbox, ledger, self, KEYS, self.settings, answers.take, held, bouncing.take, self.clock, self.log
         )  # fmt: skip

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
-from groupmilter.bootstrap.parts import snapshots, ticket_keys, trust
+from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys, trust
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
@@ -145,9 +145,9 @@ class _Wiring:
         return worked
 
     def _weekly(self, lookups: Lookups, letters: Letters) -> Weekly:
-        settings, administrators = self.configuration.settings, self.configuration.site.panel.administrators
+        settings = self.configuration.settings
         return Weekly(
-            self.opened, lookups, settings, letters, administrators or "",
+            self.opened, lookups, settings, letters, administrations(self.configuration),
             lambda group: contact_for(group, settings), time.time,
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from groupmilter.bootstrap.parts import ldap_settings, profile, write_settings
 from groupmilter.config.reload import Configuration
@@ -15,10 +16,13 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.directory.reader import Reader
 from groupmilter.directory.writer import Writer
 from groupmilter.membership.address_book import AddressBook
+from groupmilter.membership.authority import Authority, Rights, Unlimited
 from groupmilter.membership.service import Groups, Note
 from groupmilter.membership.wishes import Rules
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
+
+UNLIMITED = Unlimited()
 
 
 def journal(ledger: Ledger, who: Who) -> Note:
@@ -35,9 +39,10 @@ def unwritten(action: str, group: str, *, before: str, after: str, detail: str) 
 
 
 @contextmanager
-def groups(configuration: Configuration, note: Note) -> Iterator[Groups]:
+def groups(configuration: Configuration, note: Note, authority: Authority = UNLIMITED) -> Iterator[Groups]:
     """Give what makes and changes groups for the length of the ``with`` block.
 
+    :param authority: what whoever acts may; everything for the command line.
     :raises WriteRefused: where the directory is an LDIF file.
     """
     directory = configuration.site.directory
@@ -52,6 +57,9 @@ def groups(configuration: Configuration, note: Note) -> Iterator[Groups]:
         directory.placeholder,
     )
     reader = Reader(ldap_settings(configuration))
-    writer = Writer(write_settings(configuration), known, directory.placeholder)
+    settings = write_settings(configuration)
+    if directory.write.as_person and isinstance(authority, Rights):
+        settings = replace(settings, acting_for=authority.person.dn)
+    writer = Writer(settings, known, directory.placeholder)
     with AddressBook(reader.connect, known, directory.base, own) as book:
-        yield Groups(book, writer, rules, note)
+        yield Groups(book, writer, rules, note, authority)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import profile, snapshots, ticket_keys, write_settings
+from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys, write_settings
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.moderation.decision import Decisions, Remember
@@ -46,7 +46,7 @@ def decisions(configuration: Configuration, opened: Ledger) -> Decisions:
         ticket_keys(configuration.keys),
         configuration.settings,
         time.time,
-        configuration.site.panel.administrators or "",
+        administrations(configuration),
         _remember(configuration),
     )
 

@@ -18,6 +18,7 @@ from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, rea
 from groupmilter.config.model import Format, MapType
 from groupmilter.config.reload import Configuration, load
 from groupmilter.config.resources import Kind, resource
+from groupmilter.directory.administration import Administration
 from groupmilter.directory.generatedmap import GeneratedMap
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.mirror import MirrorSettings
@@ -150,4 +151,12 @@ def write_settings(configuration: Configuration) -> LdapSettings:
         urls=tuple(server.url for server in write.url) or reading.urls,
         bind_dn=(write.bind_dn or "") if own else reading.bind_dn,
         password=password.get_secret_value() if own and password is not None else reading.password,
+    )
+
+
+def administrations(configuration: Configuration) -> tuple[Administration, ...]:
+    """Return who administers which groups."""
+    return tuple(
+        Administration(one.group, frozenset(one.domains), one.base or "")
+        for one in configuration.site.panel.administrators
     )

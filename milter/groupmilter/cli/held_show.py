@@ -99,20 +99,20 @@ def _read(configuration: Configuration, item: Item) -> tuple[bytes | None, str, 
 
 
 def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]] | None:
-    from groupmilter.bootstrap import snapshots
+    from groupmilter.bootstrap import administrations, snapshots
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
     from groupmilter.moderation.circle import circle, reachable
 
     found: dict[str, str] = {}
-    administrators = configuration.site.panel.administrators or ""
+    above = administrations(configuration)
     lookups = snapshots(configuration)
     try:
         with lookups.snapshot() as directory:
             group = directory.by_digest(item.arrival.group)
             if not isinstance(group, Group):
                 return []
-            around = circle(group, item.terms.moderators, administrators, directory)
+            around = circle(group, item.terms.moderators, above, directory)
             rings = (("moderator", around.moderators), ("owner", around.owners))
             for ring, nodes in (*rings, ("administrator", around.administrators)):
                 for person in reachable(nodes, directory):

@@ -29,16 +29,15 @@ from groupmilter.config.fields import (
     Place,
     Seconds,
 )
+from groupmilter.config.panel import Panel
 from groupmilter.config.places import (
     Listen,
     ListenAt,
     Maildir,
-    OnLoopback,
     Server,
     ServerUrl,
     SqliteUrl,
     Tls,
-    WebAddress,
 )
 from groupmilter.config.validation import STRICT
 from groupmilter.mail.address import canonical_domain
@@ -137,12 +136,14 @@ class Write(_Section):
 
     :param url: none: as ``directory.url``.
     :param bind_dn: None: the account that reads.
+    :param as_person: whether the server is told on whose behalf it is asked to change (RFC 4370).
     :param groups: DN below which new groups are made.
     """
 
     url: Annotated[tuple[ServerUrl, ...], Listing] = ()
     bind_dn: Line | None = None
     password_file: FilePath | None = None
+    as_person: bool = False
     groups: Line | None = None
     group_class: Annotated[GroupClass, Field(strict=False)] = GroupClass.NAMES
 
@@ -272,18 +273,6 @@ class GeneratedMap(_Section):
 
     type: Annotated[MapType, Field(strict=False)] = MapType.AUTO
     path: FilePath = Path("/var/lib/groupmilter/map/groups")
-
-
-class Panel(_Section):
-    """The pages for moderators: HTTP on loopback, which a reverse proxy brings to browsers by TLS.
-
-    :param url: as browsers reach them; None: letters hold no link.
-    :param administrators: DN of the group whose members administer.
-    """
-
-    listen: OnLoopback = "127.0.0.1:8025"
-    url: WebAddress | None = None
-    administrators: Line | None = None
 
 
 class Log(_Section):

@@ -62,6 +62,18 @@ class LdapConnection:
     def open(cls, url: str, settings: LdapSettings, clock: Clock = monotonic) -> Self:
         """Connect to one URL, secure the connection as the settings say, and bind."""
         until = clock() + settings.connect_timeout
+        connection = cls.unbound(url, settings, clock)
+        try:
+            connection._bind(until)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @classmethod
+    def unbound(cls, url: str, settings: LdapSettings, clock: Clock = monotonic) -> Self:
+        """Connect to one URL and secure the connection as the settings say; nobody is bound to it yet."""
+        until = clock() + settings.connect_timeout
         scheme, host, port = address_of(url)
         try:
             channel = _connected(scheme, host, port, settings.connect_timeout)
@@ -70,7 +82,6 @@ class LdapConnection:
         connection = cls(url, channel, settings, clock)
         try:
             connection._secure(scheme, host, until)
-            connection._bind(until)
         except BaseException:
             connection.close()
             raise

@@ -49,6 +49,7 @@ class LdapSettings:
     :param urls: ``ldap://host[:port]``, ``ldaps://host[:port]`` or ``ldapi:///path``, tried in this order.
     :param base: the suffix below which everything is searched.
     :param bind_dn, password: for a simple bind; both empty for an anonymous one.
+    :param acting_for: DN of the person whose name each change bears (RFC 4370); empty for none.
     :param start_tls: whether ``ldap://`` connections are encrypted before anything else is sent (RFC 4511
         section 4.14); None: unless the host is this machine.
     :param ca_file: PEM certificates to trust; None for the system's.
@@ -69,6 +70,7 @@ class LdapSettings:
     base: str
     bind_dn: str = ""
     password: str = field(default="", repr=False)
+    acting_for: str = ""
     start_tls: bool | None = None
     ca_file: Path | None = None
     verify: bool = True

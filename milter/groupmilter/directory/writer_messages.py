@@ -1,7 +1,7 @@
 """LDAP's requests that write, as octets, and the object classes that a server's schema offers. Pure.
 
 Sources: RFC 4511 sections 4.1.9 (results), 4.6 (modify), 4.7 (add), 4.8 (delete) and 5.1 (BER), RFC 4528 (assertion
-control), RFC 4512 section 4.1.1 (object class descriptions).
+control), RFC 4370 (proxied authorization), RFC 4512 section 4.1.1 (object class descriptions).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MODIFIED = 0x67
 ADDED = 0x69
 DELETED = 0x6B
 ASSERTION = "1.3.6.1.1.12"
+PROXIED_AUTHORIZATION = "2.16.840.1.113730.3.4.18"
 
 _SEQUENCE, _SET, _BOOLEAN, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x31, 0x01, 0x02, 0x04, 0x0A
 _CONTROLS = 0xA0
@@ -52,25 +53,32 @@ def modify_request(
         for each in modifications
     )
     operation = tlv(_MODIFY, tlv(_OCTETS, dn.encode()) + tlv(_SEQUENCE, changes))
-    return _request(number, operation, controls)
+    return enveloped(number, operation, controls)
 
 
-def add_request(number: int, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bytes:
+def add_request(
+    number: int, dn: str, attributes: Mapping[str, Sequence[bytes]], controls: Sequence[SearchControl] = ()
+) -> bytes:
     """Encode an add request for an entry with these attributes."""
     content = b"".join(_attribute(name, values) for name, values in attributes.items())
     operation = tlv(_ADD, tlv(_OCTETS, dn.encode()) + tlv(_SEQUENCE, content))
-    return _request(number, operation, ())
+    return enveloped(number, operation, controls)
 
 
 def delete_request(number: int, dn: str, controls: Sequence[SearchControl] = ()) -> bytes:
     """Encode a delete request."""
-    return _request(number, tlv(_DELETE, dn.encode()), controls)
+    return enveloped(number, tlv(_DELETE, dn.encode()), controls)
 
 
 def assertion(attribute: str, value: bytes) -> SearchControl:
     """Return the control that lets an operation happen only while an attribute has a value (RFC 4528)."""
     filter_ = tlv(_EQUALITY_MATCH, tlv(_OCTETS, attribute.encode()) + tlv(_OCTETS, value))
     return (ASSERTION, True, filter_)
+
+
+def acting_for(dn: str) -> SearchControl:
+    """Return the control that lets an operation bear somebody else's name, and count by his rights (RFC 4370)."""
+    return (PROXIED_AUTHORIZATION, True, f"dn:{dn}".encode())
 
 
 def referral(body: bytes) -> str:
@@ -81,7 +89,8 @@ def referral(body: bytes) -> str:
     return ""
 
 
-def _request(number: int, operation: bytes, controls: Sequence[SearchControl]) -> bytes:
+def enveloped(number: int, operation: bytes, controls: Sequence[SearchControl] = ()) -> bytes:
+    """Encode a message around an operation (RFC 4511 section 4.1.1)."""
     # A positive INTEGER whose first bit is set takes one octet more (X.690 section 8.3).
     digits = number.to_bytes(number.bit_length() // 8 + 1, "big")
     carried = b"".join(map(_control, controls))

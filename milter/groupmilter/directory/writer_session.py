@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from groupmilter.directory.change import WriteRefused
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_connection import Clock, LdapConnection
 from groupmilter.directory.ldap_messages import SearchControl, result
@@ -19,7 +20,9 @@ from groupmilter.directory.writer_messages import (
     ASSERTION,
     DELETED,
     MODIFIED,
+    PROXIED_AUTHORIZATION,
     Modification,
+    acting_for,
     add_request,
     assertion,
     classes_with,
@@ -55,7 +58,7 @@ class WriterSession:
         self._settings = settings
         self._clock = clock
         self._reading = LdapSession(connection, settings, clock)
-        self._asserts: bool | None = None
+        self._offered: frozenset[str] | None = None
 
     @property
     def url(self) -> str:
@@ -74,18 +77,19 @@ class WriterSession:
 
     def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
         """Change an entry; with a version only while it still has that one, where the server can tell (RFC 4528)."""
-        controls = self._only_while(version)
+        controls = self._controls(version)
         return self._written(
             "modify", MODIFIED, lambda number: modify_request(number, dn, modifications, controls)
         )
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> Answer:
         """Make an entry."""
-        return self._written("add", ADDED, lambda number: add_request(number, dn, attributes))
+        controls = self._controls(b"")
+        return self._written("add", ADDED, lambda number: add_request(number, dn, attributes, controls))
 
     def delete(self, dn: str, version: bytes = b"") -> Answer:
         """Remove an entry; ``version`` as for `modify`."""
-        controls = self._only_while(version)
+        controls = self._controls(version)
         return self._written("delete", DELETED, lambda number: delete_request(number, dn, controls))
 
     def classes(self, dn: str, attribute: str) -> tuple[str, ...]:
@@ -98,12 +102,22 @@ class WriterSession:
             attribute, (raw.decode("utf-8", "replace") for raw in schema.get("objectclasses", ()))
         )
 
-    def _only_while(self, version: bytes) -> tuple[SearchControl, ...]:
-        if not version:
-            return ()
-        if self._asserts is None:
-            self._asserts = ASSERTION in self._reading.capabilities().controls
-        return (assertion(VERSION, version),) if self._asserts else ()
+    def _controls(self, version: bytes) -> tuple[SearchControl, ...]:
+        """Return what goes along with a change: only while the entry has a version, and on whose behalf."""
+        controls: list[SearchControl] = []
+        if version and self._offers(ASSERTION):
+            controls.append(assertion(VERSION, version))
+        if self._settings.acting_for:
+            if not self._offers(PROXIED_AUTHORIZATION):
+                words = f"{self.url} has no proxied authorization (RFC 4370), which directory.write.as_person wants"
+                raise WriteRefused(words)
+            controls.append(acting_for(self._settings.acting_for))
+        return tuple(controls)
+
+    def _offers(self, control: str) -> bool:
+        if self._offered is None:
+            self._offered = self._reading.capabilities().controls
+        return control in self._offered
 
     def _written(self, what: str, tag: int, request: Callable[[int], bytes]) -> Answer:
         number = self._connection.number()

@@ -2,8 +2,8 @@
 
 Each step that reaches the directory gets its row in the journal, with what was there before and what is there after.
 Large lists go in steps of a bounded size; every step may be repeated. Raises `NoSuchGroup`, `BadWishes` (everything
-that can't be had, at once), `WriteRefused`, or a `DirectoryUnknown` where the directory can't be asked or didn't
-answer; what was done until then stays done and is in the journal.
+that can't be had, at once), `Forbidden` (whoever acts may not), `WriteRefused`, or a `DirectoryUnknown` where the
+directory can't be asked or didn't answer; what was done until then stays done and is in the journal.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
+from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
 from groupmilter.membership.wishes import Intent, Rules, Wishes
 
@@ -88,12 +89,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Groups of one directory, changed on behalf of one person."""
+    """Groups of one directory, changed on behalf of one person.
+
+    :param authority: what that person may; asked before each write, also within one change of several steps.
+    """
 
     book: AddressBook
     writer: Writer
     rules: Rules
     note: Note
+    authority: Authority = Unlimited()
 
     @property
     def wishes(self) -> Wishes:
@@ -127,6 +132,7 @@ class Groups:
     def prepare(self, group: Stored, wishes: Sequence[Wish]) -> tuple[Prepared, tuple[BadWish, ...]]:
         """Return what wishes change in a group, and those that can't be had."""
         intent = self.wishes.intent(group.entry, wishes)
+        self.authority.require(group.entry, intent.changes)
         return self._prepared(group, intent), tuple(intent.problems)
 
     def _prepared(self, group: Stored, intent: Intent, *, new: bool = False) -> Prepared:
@@ -161,7 +167,9 @@ class Groups:
         dn = f"cn={rdn_value(name)},{parent}"
         classes = (self.rules.structural.encode(), CLASS.encode())
         entry = Entry("", dn, {"objectclass": classes, "cn": (name.encode(),)})
-        intent = self.wishes.intent(entry, [Single("address", address), *wishes])
+        completed = self.authority.completed(wishes)
+        intent = self.wishes.intent(entry, [Single("address", address), *completed])
+        intent.problems += self.authority.problems(entry, intent.changes)
         if not name:
             why = marked("no name for the entry can be taken from it")
             intent.problems.append(BadWish("address", address, why))
@@ -186,6 +194,7 @@ class Groups:
             done += self._create(prepared)
         steps = list(_steps(prepared.changes, new=prepared.new))[1 if prepared.new else 0 :]
         for step in steps:
+            self._require(prepared, step)
             outcome = self._step(prepared.group, step)
             if isinstance(outcome, Meanwhile):
                 return Result(tuple(done), outcome)
@@ -194,11 +203,19 @@ class Groups:
         self.book.forget()
         return Result(tuple(_together(done)))
 
+    def _require(self, prepared: Prepared, step: Sequence[Change]) -> None:
+        """Ask before each step: who may make a group may fill it, whoever is to own it."""
+        if prepared.new:
+            self.authority.require_new(prepared.group.entry, prepared.changes)
+        else:
+            self.authority.require(prepared.group.entry, step)
+
     def delete(self, group: Stored, version: bytes = b"") -> bool:
         """Remove a group's entry, with all it holds in the journal; False where it was gone already.
 
         :param version: its ``entryCSN`` when it was looked at; a group changed since then is not removed.
         """
+        self.authority.require_removal(group.entry)
         gone = self.writer.delete(group.entry.dn, version)
         self.book.forget()
         if gone:
@@ -235,6 +252,7 @@ class Groups:
         empty = MEMBERS_OF.get(self.rules.structural.lower().encode(), "")
         if empty and empty not in content:
             content[empty] = [self.writer.placeholder.encode()]
+        self.authority.require_new(entry, prepared.changes)
         if not self.writer.create(entry.dn, content):
             raise WriteRefused(f"there is an entry {entry.dn} already; --cn gives the new one another name")
         before, after = journal_texts(plan.differences)
@@ -307,6 +325,11 @@ def _steps(changes: Sequence[Change], *, new: bool) -> Iterator[tuple[Change, ..
                 room -= size
             else:
                 later.append(change)
+    if later and not new:
+        # Who gives the group away does so last: the steps before are still his.
+        given = [change for change in first if change.field == "owners"]
+        first = [change for change in first if change.field != "owners"]
+        later += [change for change in given if isinstance(change, Values)]
     if first or changes:
         yield tuple(first)
     for change in later:

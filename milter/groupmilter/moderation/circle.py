@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from groupmilter.directory.administration import Administration, covering
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
@@ -66,17 +67,18 @@ class Circle:
         return not person.disabled and not self.owners.isdisjoint(nodes)
 
 
-def circle(group: Group, named: Iterable[str], administrators: str, directory: Lookup) -> Circle:
+def circle(
+    group: Group, named: Iterable[str], administrators: Iterable[Administration], directory: Lookup
+) -> Circle:
     """Return the circle of a group.
 
     :param named: addresses of persons or groups that a site rule has moderate instead; none: the group's own.
-    :param administrators: DN of a person or group, or empty.
+    :param administrators: all of them; those are meant to whom the group belongs.
     """
     others = frozenset(found.node for address in named if (found := directory.find(address)) is not None)
-    top = directory.by_dn(administrators) if administrators else None
-    return Circle(
-        others or group.moderators, group.owners, frozenset({top.node}) if top is not None else frozenset()
-    )
+    concerned = covering(administrators, group.dn, group.addresses)
+    above = frozenset(top.node for one in concerned if (top := directory.by_dn(one.holder)) is not None)
+    return Circle(others or group.moderators, group.owners, above)
 
 
 def reachable(nodes: Nodes, directory: Directory) -> tuple[Person, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from groupmilter.directory.administration import Administration
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
@@ -49,7 +50,7 @@ class Decisions:
     """The service.
 
     :param clock: seconds since 1970, UTC.
-    :param administrators: DN of those who may decide everywhere, or empty.
+    :param administrators: who may decide besides a group's moderators and owners.
     :param write: how a sender is remembered in the directory; None where it can't be written.
     """
 
@@ -58,7 +59,7 @@ class Decisions:
     keys: Keys
     settings: Settings
     clock: Callable[[], float]
-    administrators: str = ""
+    administrators: tuple[Administration, ...] = ()
     write: Remember | None = None
 
     def open(self, text: str, kind: Kind) -> Asked | Problem:

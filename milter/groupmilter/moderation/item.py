@@ -41,6 +41,7 @@ class Way(StrEnum):
     MAIL = "mail"
     LINK = "link"
     COMMAND = "command"
+    PANEL = "panel"
     DESK = "desk"
     MILTER = "milter"
 

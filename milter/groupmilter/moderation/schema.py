@@ -234,3 +234,18 @@ ACCESS_TOKEN = Table(
     _number("used"),
     Index("access_token_person", "person", "name", unique=True),
 )
+
+SESSION = Table(
+    "session",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    _text("person"),
+    _text("dn"),
+    _text("csrf"),
+    _text("client"),
+    _number("opened"),
+    _number("seen"),
+    _number("until"),
+    Index("session_person", "person"),
+    Index("session_until", "until"),
+)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 
+from groupmilter.directory.administration import Administration
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
@@ -36,7 +37,7 @@ _MONDAY = 4 * 86_400
 class Weekly:
     """What telling owners takes.
 
-    :param administrators: DN of a person or group, or empty. ``contact``: address of a group's contact.
+    :param administrators: who is told where no owner can be. ``contact``: address of a group's contact.
     :param clock: seconds since 1970, UTC.
     """
 
@@ -44,7 +45,7 @@ class Weekly:
     lookups: Lookups
     settings: Settings
     letters: Letters
-    administrators: str
+    administrators: tuple[Administration, ...]
     contact: Callable[[str], str]
     clock: Callable[[], float]
 

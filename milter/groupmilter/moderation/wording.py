@@ -25,6 +25,7 @@ _WAYS: Mapping[str, str] = {
     Way.MAIL: marked("by mail"),
     Way.LINK: marked("by link"),
     Way.COMMAND: marked("on the command line"),
+    Way.PANEL: marked("in the panel"),
 }
 _BY_ITSELF = marked("by the service itself")
 

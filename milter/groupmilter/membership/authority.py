@@ -1,0 +1,267 @@
+"""Who may change which groups, asked of the directory itself before each write: a right taken away is gone at once.
+
+Administrators may do everything within what they administer. Owners change their groups, save the addresses and the
+policy; they make and remove none. Everybody joins and leaves where the group says *open*. What nobody may is
+`Forbidden`; where the directory can't be asked, `DirectoryUnknown`, and nothing is written then either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from groupmilter.directory.administration import Administration, covering
+from groupmilter.directory.change import Change, Setting, Values
+from groupmilter.directory.dn import normalise
+from groupmilter.directory.entry import Entry
+from groupmilter.directory.modification import Plan, current, planned
+from groupmilter.directory.profile import Profile
+from groupmilter.directory.reader import LdapSession
+from groupmilter.groups.group import JoinPolicy
+from groupmilter.groups.person import Person
+from groupmilter.language.catalogue import marked
+from groupmilter.mail.address import canonical
+from groupmilter.membership.founding import Founding
+from groupmilter.membership.standing import Ascent, read_entry
+from groupmilter.membership.vocabulary import BadWish, Several, Wish
+
+ADMINISTRATORS_ONLY = frozenset({"address", "aliases", "policy"})
+"""Who sets an address can take anybody's mail; a policy can open what the organisation has closed."""
+
+
+NEVER_READ = ("members", "member_addresses")
+"""Lists that may be long, and that no right hangs on."""
+OWN_FIELDS = frozenset(NEVER_READ)
+POLICY = marked("only administrators choose a policy")
+
+
+class Reason(StrEnum):
+    """Why somebody may not."""
+
+    GONE = "gone"
+    LOCKED = "locked"
+    NO_GROUP = "no-group"
+    NOT_OWNER = "not-owner"
+    ADMINISTRATORS = "administrators"
+    ELSEWHERE = "elsewhere"
+    MAY_NOT_CREATE = "may-not-create"
+    CLOSED = "closed"
+
+
+_SENTENCES = {
+    Reason.GONE: marked("Your account is no longer in the directory."),
+    Reason.LOCKED: marked("Your account is locked."),
+    Reason.NO_GROUP: marked("The group is no longer in the directory."),
+    Reason.NOT_OWNER: marked("You are not, or no longer, an owner of this group."),
+    Reason.ADMINISTRATORS: marked("Only administrators may change this: {fields}."),
+    Reason.ELSEWHERE: marked("This group would lie outside of what you administer."),
+    Reason.MAY_NOT_CREATE: marked("You may not create groups."),
+    Reason.CLOSED: marked("Joining and leaving this group is for its owners to decide."),
+}
+
+
+class Forbidden(Exception):
+    """Somebody may not do what he asked for; nothing of it was written.
+
+    :param fields: canonical fields that it is about.
+    """
+
+    def __init__(self, reason: Reason, fields: Sequence[str] = ()) -> None:
+        super().__init__(f"{reason}: {', '.join(fields)}" if fields else str(reason))
+        self.reason = reason
+        self.fields = tuple(fields)
+
+    @property
+    def sentence(self) -> str:
+        """What to say, for translation; it may name ``fields``."""
+        return _SENTENCES[self.reason]
+
+
+class Authority(Protocol):
+    """What may be done on somebody's behalf; every method may raise `DirectoryUnknown`."""
+
+    def require(self, group: Entry, changes: Sequence[Change]) -> None:
+        """Raise `Forbidden` unless these changes to a group may be made now."""
+
+    def require_new(self, group: Entry, changes: Sequence[Change]) -> None:
+        """Raise `Forbidden` unless a group may be made with this DN and these fields now."""
+
+    def require_removal(self, group: Entry) -> None:
+        """Raise `Forbidden` unless a group may be removed now."""
+
+    def completed(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """Return what a new group gets: its founder owns it, where nobody is named."""
+
+    def problems(self, group: Entry, changes: Sequence[Change]) -> Sequence[BadWish]:
+        """Return what the rules for new groups have against one, field by field; `Forbidden` for whoever may make none.
+
+        :param group: the entry that is going to be made. ``changes``: what it is to have.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Unlimited:
+    """The command line's: who can run it as the service's account may do everything."""
+
+    def require(self, group: Entry, changes: Sequence[Change]) -> None:
+        """See `Authority`."""
+
+    def require_new(self, group: Entry, changes: Sequence[Change]) -> None:
+        """See `Authority`."""
+
+    def require_removal(self, group: Entry) -> None:
+        """See `Authority`."""
+
+    def completed(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """See `Authority`."""
+        return wishes
+
+    def problems(self, group: Entry, changes: Sequence[Change]) -> Sequence[BadWish]:  # noqa: ARG002 - the protocol's
+        """See `Authority`."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A person's own rights.
+
+    :param connect: opens a session with the server that takes changes, as the account that reads.
+    :param base: below it everything is searched. ``own_domains``: where a local part is compared without case.
+    :param founding: who may make groups, and which.
+    """
+
+    person: Person
+    connect: Callable[[], LdapSession]
+    profile: Profile
+    base: str
+    own_domains: frozenset[str]
+    administrations: tuple[Administration, ...]
+    founding: Founding
+
+    def require(self, group: Entry, changes: Sequence[Change]) -> None:
+        """See `Authority`."""
+        with self.connect() as session:
+            ascent = self._ascent(session)
+            now = self._group(session, group)
+            if self._administers(ascent, now.dn, (*self._addresses(now), *self._wanted(changes))):
+                return
+            reserved = [each.field for each in changes if self._reserved(now, each)]
+            if not self._owns(ascent, now):
+                self._require_own(now, changes)
+            elif reserved:
+                inside = self._administers(ascent, now.dn, self._addresses(now))
+                raise Forbidden(Reason.ELSEWHERE if inside else Reason.ADMINISTRATORS, reserved)
+
+    def require_new(self, group: Entry, changes: Sequence[Change]) -> None:
+        """See `Authority`."""
+        problems = self.problems(group, changes)
+        if problems:
+            raise Forbidden(Reason.ADMINISTRATORS, [each.field for each in problems])
+
+    def require_removal(self, group: Entry) -> None:
+        """See `Authority`."""
+        with self.connect() as session:
+            ascent = self._ascent(session)
+            now = self._group(session, group)
+            if not self._administers(ascent, now.dn, self._addresses(now)):
+                owner = self._owns(ascent, now)
+                raise Forbidden(Reason.ADMINISTRATORS if owner else Reason.NOT_OWNER)
+
+    def completed(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
+        """See `Authority`."""
+        named = any(isinstance(wish, Several) and wish.field == "owners" and wish.add for wish in wishes)
+        return wishes if named else (*wishes, Several("owners", (self.person.dn,)))
+
+    def problems(self, group: Entry, changes: Sequence[Change]) -> Sequence[BadWish]:
+        """See `Authority`."""
+        missing, pairs = self.founding.missing(changes), self._wanted_pairs(changes)
+        with self.connect() as session:
+            ascent = self._ascent(session)
+            if self._administers(ascent, group.dn, self._wanted(changes)):
+                return missing
+            if not self.founding.open_to(ascent.reaches):
+                above = any(ascent.reaches((one.holder,)) for one in self.administrations)
+                raise Forbidden(Reason.ELSEWHERE if above else Reason.MAY_NOT_CREATE)
+        policy = [
+            BadWish("policy", "", POLICY)
+            for each in changes
+            if self._reserved(group, each) and each.field == "policy"
+        ]
+        return [*self.founding.address_problems(pairs), *policy, *missing]
+
+    def _ascent(self, session: LdapSession) -> Ascent:
+        """Return the way up from the person; `Forbidden` where he is gone or locked."""
+        attributes = (*self.profile.attributes(), "objectClass")
+        entry = read_entry(session, self.person.dn, attributes)
+        record = None if entry is None or entry.uuid != self.person.uuid else self.profile.read(entry)
+        if record is None or record.group:
+            raise Forbidden(Reason.GONE)
+        if record.fields.get("disabled"):
+            raise Forbidden(Reason.LOCKED)
+        return Ascent(session, self.profile, self.base, record)
+
+    def _group(self, session: LdapSession, group: Entry) -> Entry:
+        left_out = {s.attribute for field in NEVER_READ for s in self.profile.mapped(field).sources}
+        attributes = (name for name in (*self.profile.attributes(), "objectClass") if name not in left_out)
+        now = read_entry(session, group.dn, attributes)
+        # Another entry in the same place is another group.
+        if now is None or (group.uuid and now.uuid != group.uuid):
+            raise Forbidden(Reason.NO_GROUP)
+        return now
+
+    def _administers(self, ascent: Ascent, dn: str, addresses: Sequence[str]) -> bool:
+        return ascent.reaches(one.holder for one in covering(self.administrations, dn, addresses))
+
+    def _owns(self, ascent: Ascent, group: Entry) -> bool:
+        owners = current(self.profile, group, "owners")
+        return isinstance(owners, tuple) and ascent.reaches(owners)
+
+    def _addresses(self, group: Entry) -> tuple[str, ...]:
+        texts = (current(self.profile, group, field) for field in ("address", "aliases"))
+        return tuple(
+            self._key(each)
+            for text in texts
+            for each in (text if isinstance(text, tuple) else (text,))
+            if isinstance(each, str) and each
+        )
+
+    def _wanted(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        return tuple(address for _, address in self._wanted_pairs(changes))
+
+    def _wanted_pairs(self, changes: Sequence[Change]) -> tuple[tuple[str, str], ...]:
+        pairs: list[tuple[str, str]] = []
+        for each in changes:
+            if isinstance(each, Setting) and each.field == "address" and isinstance(each.value, str):
+                pairs.append(("address", self._key(each.value)))
+            elif isinstance(each, Values) and each.field == "aliases":
+                pairs += (("aliases", self._key(one)) for one in each.add)
+        return tuple(pairs)
+
+    def _key(self, address: str) -> str:
+        return canonical(address, self.own_domains) or address.casefold()
+
+    def _reserved(self, group: Entry, change: Change) -> bool:
+        """Tell whether a change touches what only administrators change; what is so already changes nothing."""
+        if change.field not in ADMINISTRATORS_ONLY:
+            return False
+        plan = planned(self.profile, group, (change,))
+        return not isinstance(plan, Plan) or bool(plan.modifications)
+
+    def _require_own(self, group: Entry, changes: Sequence[Change]) -> None:
+        """Let a person join and leave by himself, where the group is open; `Forbidden` for anything else."""
+        for each in changes:
+            if not isinstance(each, Values) or each.field not in OWN_FIELDS:
+                raise Forbidden(Reason.NOT_OWNER)
+            if not all(self._own(each.field, value) for value in (*each.add, *each.remove)):
+                raise Forbidden(Reason.NOT_OWNER)
+            comes = each.add and current(self.profile, group, "join_policy") != JoinPolicy.OPEN
+            goes = each.remove and current(self.profile, group, "leave_policy") != JoinPolicy.OPEN
+            if comes or goes:
+                raise Forbidden(Reason.CLOSED)
+
+    def _own(self, field: str, value: str) -> bool:
+        if field == "members":
+            return normalise(value) == normalise(self.person.dn)
+        return self._key(value) in self.person.addresses

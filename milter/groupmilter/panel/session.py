@@ -1,0 +1,121 @@
+"""Sessions: who is logged in, by a cookie that holds a random token of which only the digest is stored.
+
+A session ends when it isn't used, when its time is over, at the log-out, at the log-out everywhere, and when its person
+is gone from the directory or locked. Raises `LedgerUnavailable`, or `DirectoryUnknown` where nobody can tell whether
+the person is still there; the session stays then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import digest
+from groupmilter.moderation.circle import Lookup, Lookups
+from groupmilter.moderation.session_book import SessionBook, SessionRow
+
+_OCTETS = 32
+_LONGEST = 64
+"""Characters of a token, at most: nothing longer is looked for."""
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A visitor who is logged in.
+
+    :param person: as the mirror has him now. ``csrf``: what his forms must hold.
+    :param opened, until: seconds since 1970, UTC. ``client``: IP address at the log-in.
+    """
+
+    person: Person
+    csrf: str
+    opened: int
+    until: int
+    client: str
+
+    def proves(self, given: str) -> bool:
+        """Tell whether a form's ``csrf``, or the header ``X-CSRF-Token``, is this session's."""
+        return same(self.csrf, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """All sessions; for any thread.
+
+    :param lookups: the mirror. ``idle``, ``longest``: seconds that one lives unused, and at all.
+    """
+
+    book: SessionBook
+    lookups: Lookups
+    idle: int = 3600
+    longest: int = 43_200
+
+    def open(self, person: Person, client: str, now: int, replaced: str = "") -> str:
+        """Begin a session; return its token.
+
+        :param replaced: the token that the browser had before, whose session ends: it may be somebody else's.
+        """
+        self.close(replaced)
+        self.book.forget(now, self.idle)
+        token = secrets.token_urlsafe(_OCTETS)
+        csrf = secrets.token_urlsafe(_OCTETS)
+        times = (now, now, now + self.longest)
+        self.book.add(SessionRow(_digest(token), person.uuid, person.dn, csrf, client, *times))
+        return token
+
+    def visitor(self, token: str, now: int) -> Session | None:
+        """Return the session of a token; None where there is none, or it is over: that is forgotten then."""
+        row = self.book.get(_digest(token)) if _plausible(token) else None
+        if row is None:
+            return None
+        person = self._person(row) if self._lives(row, now) else None
+        if person is None:
+            self.book.remove(row.digest)
+            return None
+        # Not at each request: a page is many.
+        if now - row.seen >= _MINUTE:
+            self.book.used(row.digest, now)
+        return Session(person, row.csrf, row.opened, row.until, row.client)
+
+    def close(self, token: str) -> None:
+        """End the session of a token, if there is one."""
+        if _plausible(token):
+            self.book.remove(_digest(token))
+
+    def close_all(self, uuid: str) -> int:
+        """End every session of a person; return how many there were."""
+        return self.book.remove_all(uuid)
+
+    def _lives(self, row: SessionRow, now: int) -> bool:
+        # A clock that was set back makes nobody a guest for longer.
+        return row.opened - _MINUTE <= now < row.until and now - row.seen < self.idle
+
+    def _person(self, row: SessionRow) -> Person | None:
+        with self.lookups.snapshot() as directory:
+            person = _found(row, directory)
+        return None if person is None or person.disabled else person
+
+
+def _found(row: SessionRow, directory: Lookup) -> Person | None:
+    """Return the person by his UUID, wherever his entry has moved to."""
+    for found in (directory.by_digest(digest(row.person)), directory.by_dn(row.dn)):
+        if isinstance(found, Person) and found.uuid == row.person:
+            return found
+    return None
+
+
+def same(wanted: str, given: str) -> bool:
+    """Compare in a time that doesn't tell where they differ; nothing equals an empty one."""
+    return bool(wanted) and hmac.compare_digest(wanted.encode(), given.encode("utf-8", "replace"))
+
+
+def _plausible(token: str) -> bool:
+    return 0 < len(token) <= _LONGEST and token.isascii()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
