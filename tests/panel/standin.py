@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
+from fastapi import FastAPI
 from tests.support.ports import LOOPBACK, free_port
 
 from groupmilter.groups.person import Node, Person
@@ -124,6 +125,9 @@ class Lines:
     def warning(self, event: str, **fields: object) -> None:
         self.lines.append(("warning", event, fields))
 
+    def info(self, event: str, **fields: object) -> None:
+        self.lines.append(("info", event, fields))
+
 
 def english(language: str, sentence: str) -> str:
     """Translate to what shows the language and the sentence."""
@@ -180,6 +184,13 @@ def panel(
     """Run the panel under a supervisor's channel, as the role does, until the end of the block."""
     log = Lines()
     app = create_app(decisions, Surroundings(translate, log, **settings))  # type: ignore[arg-type]
+    with running(app, log) as site:
+        yield site
+
+
+@contextmanager
+def running(app: FastAPI, log: Lines) -> Iterator[Site]:
+    """Run an application as the role does, until the end of the block."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     codes: list[int] = []
     port = free_port()

@@ -20,7 +20,7 @@ BORDERS = [("field", "sheet"), ("accent", "sheet"), ("good", "good-paper"), ("ba
 
 def schemes() -> list[dict[str, str]]:
     """Return the light and the dark colours by name."""
-    text = Pages(lambda _, sentence: sentence).stylesheet.decode()
+    text = Pages(lambda _, sentence: sentence).statics["panel.css"][1].decode()
     blocks = re.findall(r":root \{(.*?)\}", text, re.DOTALL)
     return [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in blocks]
 

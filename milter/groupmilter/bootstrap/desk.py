@@ -1,4 +1,4 @@
-"""The desk's and the panel's processes."""
+"""The desk's process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_network
-from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys, trust
-from groupmilter.config.fields import host_and_port
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.language.catalogue import catalogue
@@ -36,15 +33,10 @@ from groupmilter.moderation.release import Releases
 from groupmilter.moderation.submission import Submitter
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta.site import Site
-from groupmilter.panel.app import Log, Surroundings, create_app
-from groupmilter.panel.server import serve
 from groupmilter.policy.reasons import reason
 from groupmilter.policy.replies import contact_for
 from groupmilter.policy.settings import Expiry
 from groupmilter.supervision.channel import Channel
-
-_PROXIES = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-"""The panel listens on loopback, so whoever comes from elsewhere comes through a reverse proxy of this host."""
 
 
 def moderating(
@@ -165,25 +157,3 @@ class _Wiring:
         return Letters(
             settings.service_domain, moderation.largest_attachment, catalogue(), language, releases
         )
-
-
-def panelling(configuration: Configuration, log: FilteringBoundLogger) -> Callable[[Channel], int]:
-    """Return what runs the panel."""
-    return _Panelling(configuration, log).run
-
-
-@dataclass(frozen=True, slots=True)
-class _Panelling:
-    configuration: Configuration
-    log: FilteringBoundLogger
-
-    def run(self, channel: Channel) -> int:
-        """Serve the pages until told to drain."""
-        panel = self.configuration.site.panel
-        opened = ledger(self.configuration)
-        around = Surroundings(catalogue(), cast(Log, self.log), panel.url or "", _PROXIES)
-        app = create_app(decisions(self.configuration, opened), around)
-        host, port = host_and_port(panel.listen)
-        code = serve(app, host, port, channel)
-        opened.close()
-        return code

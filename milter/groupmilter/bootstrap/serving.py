@@ -18,7 +18,8 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.desk import moderating, panelling
+from groupmilter.bootstrap.desk import moderating
+from groupmilter.bootstrap.panel import panelling
 from groupmilter.bootstrap.parts import (
     address_map,
     ldap_settings,

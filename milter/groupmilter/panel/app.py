@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -22,7 +23,10 @@ from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.client import Clients, Networks
 from groupmilter.panel.deciding import Deciding, ledger_unavailable
 from groupmilter.panel.guard import FOREVER, Guard
-from groupmilter.panel.pages import Pages
+from groupmilter.panel.pages import KINDS, Pages
+from groupmilter.panel.parts import Parts
+from groupmilter.panel.routes import Frame
+from groupmilter.panel.screens import ROUTES
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle
 
@@ -61,8 +65,11 @@ class Surroundings:
     monotonic: Callable[[], float] = time.monotonic
 
 
-def create_app(decisions: DecisionsLike, around: Surroundings) -> FastAPI:
-    """Return the application, which decides through ``decisions``."""
+def create_app(decisions: DecisionsLike, around: Surroundings, parts: Parts | None = None) -> FastAPI:
+    """Return the application, which decides through ``decisions``.
+
+    :param parts: what the pages work with; None: there are none but those behind decision links.
+    """
     pages = Pages(around.translate, around.zone)
     clients = Clients(around.proxies, urlsplit(around.url).netloc)
     bad = Throttle(around.bad_tokens, around.bad_tokens_in_all, 60.0, around.monotonic)
@@ -74,6 +81,9 @@ def create_app(decisions: DecisionsLike, around: Surroundings) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_api_route("/decide/{token}", deciding.show, methods=_PAGE, response_model=None)
     app.add_api_route("/decide/{token}", deciding.answer, methods=["POST"], response_model=None)
+    if parts is not None:
+        report = lambda event, why: log.warning(event, why=why)  # noqa: E731 - two words for the log
+        Frame(parts, pages, clients, report).mount(app, ROUTES)
     _add_small_pages(app, pages)
     _add_errors(app, pages)
     # The type alone: an error's text may quote what came in.
@@ -92,14 +102,16 @@ def _add_small_pages(app: FastAPI, pages: Pages) -> None:
     def robots() -> Response:
         return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
-    def stylesheet() -> Response:
-        return Response(pages.stylesheet, media_type="text/css", headers={"cache-control": FOREVER})
+    def static(content: bytes, kind: str) -> Callable[[], Response]:
+        def endpoint() -> Response:
+            return Response(content, media_type=kind, headers={"cache-control": FOREVER})
 
-    for path, endpoint in (
-        ("/healthz", healthz),
-        ("/robots.txt", robots),
-        (f"/static/{pages.stylesheet_name}", stylesheet),
-    ):
+        return endpoint
+
+    served = {
+        path: static(content, KINDS[Path(name).suffix]) for name, (path, content) in pages.statics.items()
+    }
+    for path, endpoint in {"/healthz": healthz, "/robots.txt": robots, **served}.items():
         app.add_api_route(path, endpoint, methods=_PAGE, response_model=None)
 
 

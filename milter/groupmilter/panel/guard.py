@@ -15,8 +15,20 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT = 64 * 1024
+FILE_LIMIT = 16 * 1024 * 1024
+"""For pages that take a file or a long list; their paths end so."""
+
+_LARGE = ("/import", "/members")
 BODY_SECONDS = 10.0
 FOREVER = "public, max-age=31536000, immutable"
+
+WITH_OUR_SCRIPT = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+}
+"""For pages whose lists are exchanged in place; nothing inline runs there either."""
 
 _HEADERS = {
     "content-security-policy": (
@@ -57,7 +69,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         answer = _Answer(send)
-        body = _Body(receive, asyncio.get_running_loop().time() + BODY_SECONDS)
+        limit = FILE_LIMIT if scope["path"].endswith(_LARGE) else BODY_LIMIT
+        body = _Body(receive, asyncio.get_running_loop().time() + BODY_SECONDS, limit)
         try:
             await self.app(scope, body.receive, answer.send)
         except ClientDisconnect:
@@ -86,13 +99,14 @@ class _Answer:
 
 @dataclass(slots=True)
 class _Body:
-    """What comes in: no more than `BODY_LIMIT` octets, and no later than at a point in time.
+    """What comes in: no more than so many octets, and no later than at a point in time.
 
     Once the whole body is there, waiting (for the client to hang up) has no end.
     """
 
     inside: Receive
     until: float
+    limit: int
     size: int = 0
     whole: bool = False
 
@@ -106,6 +120,6 @@ class _Body:
             raise HTTPException(408) from None
         self.size += len(message.get("body", b""))
         self.whole = not message.get("more_body", False)
-        if self.size > BODY_LIMIT:
+        if self.size > self.limit:
             raise HTTPException(413)
         return message

@@ -1,4 +1,4 @@
-"""Pages: templates, the one stylesheet, and responses made of them.
+"""Pages: templates, the stylesheet and the one script, and responses made of them.
 
 Everything shown is escaped by the templates; text that others wrote is shown without control characters and without
 those that turn the direction of writing round. A template that isn't there is an error of the installation
@@ -28,6 +28,9 @@ from groupmilter.panel.language import NAMES, Words, chosen
 _HERE = Path(__file__).parent
 _LONGEST_SHOWN = 320
 
+KINDS = {".css": "text/css", ".js": "text/javascript"}
+"""Media types of the files that pages need, by suffix."""
+
 
 @dataclass(frozen=True)
 class Pages:
@@ -40,14 +43,19 @@ class Pages:
     zone: tzinfo | None = None
 
     @cached_property
-    def stylesheet(self) -> bytes:
-        """The stylesheet's content."""
-        return (_HERE / "static" / "panel.css").read_bytes()
+    def statics(self) -> Mapping[str, tuple[str, bytes]]:
+        """What pages need besides, by file name: the path, which changes with the content, and the content."""
+        found = {}
+        for file in sorted((_HERE / "static").iterdir()):
+            if file.suffix in KINDS:
+                content = file.read_bytes()
+                mark = hashlib.sha256(content).hexdigest()[:16]
+                found[file.name] = (f"/static/{file.stem}-{mark}{file.suffix}", content)
+        return found
 
-    @cached_property
-    def stylesheet_name(self) -> str:
-        """Its name, which changes with its content."""
-        return f"panel-{hashlib.sha256(self.stylesheet).hexdigest()[:16]}.css"
+    def static(self, name: str) -> str:
+        """Return the path of a file that pages need."""
+        return self.statics[name][0]
 
     @cached_property
     def _templates(self) -> Environment:
@@ -61,7 +69,7 @@ class Pages:
         environment.filters["shown"] = shown
         environment.globals["person_name"] = _person_name
         environment.globals["way_in_words"] = _way_in_words
-        environment.globals |= {"proofs": PROOFS, "is_sound": sound}
+        environment.globals |= {"proofs": PROOFS, "is_sound": sound, "static": self.static}
         return environment
 
     def words(self, request: Request, person: str = "") -> Words:
@@ -89,7 +97,7 @@ class Pages:
             language=words.language,
             other=other,
             other_name=NAMES[other],
-            style=f"/static/{self.stylesheet_name}",
+            style=self.static("panel.css"),
             **content,
         )
         return HTMLResponse(text, status, {**(headers or {}), "content-language": words.language})

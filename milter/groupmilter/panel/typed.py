@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from groupmilter.moderation.item import Event
+from groupmilter.panel.form import cleaned
 
 _WORDS = {
     "fr": (
@@ -71,16 +72,11 @@ def typed(body: bytes) -> Typed:
     first: Mapping[str, str] = {name: values[0] for name, values in fields.items()}
     return Typed(
         _DECISIONS.get(first.get("decision", "")),
-        _cleaned(first.get("reason", "").replace("\r\n", "\n"))[: 2 * _LONGEST_REASON],
-        _cleaned(first.get("word", ""))[:_LONGEST_WORD],
+        cleaned(first.get("reason", ""))[: 2 * _LONGEST_REASON],
+        cleaned(first.get("word", ""))[:_LONGEST_WORD],
         "allow" in first,
         "block" in first,
     )
-
-
-def _cleaned(text: str) -> str:
-    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
-    return "".join(kept).strip()
 
 
 def word(token: str, language: str) -> str:

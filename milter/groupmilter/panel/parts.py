@@ -1,0 +1,49 @@
+"""What the pages work with, put together by bootstrap. Each of these may be used from several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from groupmilter.groups.person import Person
+from groupmilter.membership.roles import Lookup, Roles
+from groupmilter.membership.service import Groups
+from groupmilter.moderation.circle import Lookups
+from groupmilter.moderation.decision import Decisions
+from groupmilter.moderation.item import Who
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.panel.door import Door
+from groupmilter.policy.settings import Settings
+
+
+class Changing(Protocol):
+    """Gives what changes groups on behalf of a person, whose rights are checked at each write."""
+
+    def __call__(self, person: Person, who: Who) -> AbstractContextManager[Groups]:
+        """Open it for the length of a ``with`` block."""
+
+
+RolesOf = Callable[[Person, Lookup], Roles]
+"""Tells a person's roles from a snapshot of the mirror."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The services behind the pages.
+
+    :param lookups: the mirror, for reading. ``changing``: the directory, for writing.
+    :param roles: what a person is to groups, for what is shown; what is written is checked anew.
+    :param door: who is in, and how one gets in.
+    :param now: the wall clock, seconds.
+    """
+
+    ledger: Ledger
+    lookups: Lookups
+    decisions: Decisions
+    changing: Changing
+    roles: RolesOf
+    settings: Settings
+    door: Door
+    now: Callable[[], float]
