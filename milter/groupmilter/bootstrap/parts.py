@@ -25,9 +25,9 @@ from groupmilter.directory.mirror import MirrorSettings
 from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.profile import Profile, ProfileError
 from groupmilter.directory.snapshot import Reader
+from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.ticket import Keys
 from groupmilter.log import logger
-from groupmilter.moderation.circle import Lookup
 
 FRESHNESS = 0.01
 """Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
@@ -105,7 +105,7 @@ class Snapshots:
 
     reader: Reader
 
-    def snapshot(self) -> AbstractContextManager[Lookup]:
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Give the directory as it is now; raises `DirectoryUnknown`."""
         return self.reader.snapshot(time.time())
 

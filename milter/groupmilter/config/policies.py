@@ -163,6 +163,8 @@ def _over(settings: Settings, policy: Policy) -> Settings:
     bounces = content.bounces.model_dump(exclude_none=True)
     if "retry" in bounces:
         bounces["retry"] *= 3600
+    names = {"time": "hours", "reminder": "reminder_hours", "confirm_time": "confirm_hours"}
+    requests = content.requests.model_dump(exclude_none=True)
     rules = tuple(_rule(entry, index, policy) for index, entry in enumerate(content.rules))
     return replace(
         settings,
@@ -171,6 +173,7 @@ def _over(settings: Settings, policy: Policy) -> Settings:
         bounds=replace(settings.bounds, **bounds),
         moderation=replace(settings.moderation, **moderation),
         bounces=replace(settings.bounces, **bounces),
+        requests=replace(settings.requests, **{names.get(name, name): it for name, it in requests.items()}),
         replay=replace(settings.replay, **content.replay.model_dump(exclude_none=True, mode="json")),
         storm=StormGuard(
             _rate(content.storm.messages, settings.storm.rate),

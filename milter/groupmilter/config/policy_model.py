@@ -218,6 +218,15 @@ class BouncesEntry(_Section):
         return self
 
 
+class RequestsEntry(_Section):
+    """How requests to be in a group, or out of it, are looked after."""
+
+    time: Annotated[Hours, Field(le=8_760)] | None = None
+    reminder: HoursOrNever | None = None
+    confirm_time: Annotated[Hours, Field(le=720)] | None = None
+    confirmations_per_hour: Annotated[int, Field(ge=1, le=100)] | None = None
+
+
 class RateEntry(_Section):
     """At most so many messages in any window of this length; 0 messages switches it off."""
 
@@ -256,6 +265,7 @@ class PolicyFile(_Section):
     storm: StormEntry = StormEntry()
     moderation: ModerationEntry = ModerationEntry()
     bounces: BouncesEntry = BouncesEntry()
+    requests: RequestsEntry = RequestsEntry()
     replay: ReplayEntry = ReplayEntry()
     texts: dict[Situation, Texts] = {}
     texts_for: Annotated[tuple[TextsForEntry, ...], Listing] = ()

@@ -5,20 +5,22 @@ Made and ended by `snapshot.Reader`. Whatever goes wrong is `DirectoryUnknown`: 
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.mirror_rows import group as group_of
 from groupmilter.directory.mirror_rows import person as person_of
-from groupmilter.directory.mirror_schema import DISABLED, MEMBERSHIP
+from groupmilter.directory.mirror_schema import DISABLED, MEMBER, MEMBERSHIP
 from groupmilter.directory.snapshot_cache import Cache
 from groupmilter.directory.snapshot_connection import Connection
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown, Member, Members
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Node, Person
+from groupmilter.groups.standing import Standing
 
 _ENTRY = (
     "SELECT e.node, e.kind, e.flags, e.version, e.address, d.uuid, d.dn, d.body"
@@ -41,6 +43,15 @@ WITH RECURSIVE up(node) AS (
     UNION
     SELECT l.source FROM up CROSS JOIN link l ON l.target = up.node AND l.field < ?)
 SELECT up.node FROM up JOIN entry e ON e.node = up.node WHERE e.kind = 1"""
+_HOW = "SELECT field FROM link WHERE target = ? AND field < ? AND source = ?"
+_AMONG = (
+    "SELECT 1 FROM detail d, json_each(d.outside) j, json_each(?) a"
+    " WHERE d.node = ? AND d.outside IS NOT NULL AND j.value = a.value"
+)
+_INSIDE = (
+    "SELECT DISTINCT l.target FROM json_each(?) j CROSS JOIN link l ON l.target = j.value AND l.field < ?"
+    " WHERE l.source = ? ORDER BY l.target"
+)
 
 
 class Source(Protocol):
@@ -270,3 +281,17 @@ class Snapshot:
         found = frozenset(Node(above) for (above,) in rows)
         self._cache.keep_containing(node, found)
         return found
+
+    def standing(self, group: Node, person: Node | None, addresses: Collection[str]) -> Standing:
+        """Return why somebody is a member of a group, without reading its other members.
+
+        :param person: None for somebody without an entry. ``addresses``: his, canonical.
+        """
+        above = () if person is None else sorted(self.containing(person))
+        with as_unknown(self._deadline):
+            rows = self._sqlite.execute(_HOW, (person, MEMBERSHIP, group)).fetchall()
+            fields = {field for (field,) in rows}
+            among = self._sqlite.execute(_AMONG, (json.dumps(list(addresses)), group)).fetchone()
+            inside = self._sqlite.execute(_INSIDE, (json.dumps(above), MEMBERSHIP, group)).fetchall()
+        through = tuple(found for (node,) in inside if (found := self.group(Node(node))) is not None)
+        return Standing(MEMBER in fields or among is not None, bool(fields - {MEMBER}), through)

@@ -32,6 +32,7 @@ from groupmilter.moderation.journal import Journal
 from groupmilter.moderation.letter_queue import LetterQueue
 from groupmilter.moderation.overview import Overview
 from groupmilter.moderation.release_book import ReleaseBook
+from groupmilter.moderation.request_book import RequestBook
 from groupmilter.moderation.rows import (
     AuditRow,
     Batch,
@@ -74,7 +75,8 @@ class Ledger:
 
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
     what failed at members, ``sightings`` what came before, ``access_tokens`` what programs log in with, ``sessions``
-    who is logged in to the panel, ``search`` finds items, ``overview`` counts them, ``journal`` reads audit rows.
+    who is logged in to the panel, ``requests`` who asks to be in a group or out of it, ``search`` finds items,
+    ``overview`` counts them, ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
@@ -88,6 +90,7 @@ class Ledger:
         self.sightings = SightingBook(database)
         self.access_tokens = AccessTokenBook(database)
         self.sessions = SessionBook(database)
+        self.requests = RequestBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:

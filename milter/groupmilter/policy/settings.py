@@ -141,6 +141,22 @@ class Bounces:
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """How requests to be in a group, or out of it, are looked after.
+
+    :param hours: how long owners have to decide. ``reminder_hours``: how long before the end they are reminded; 0 for
+        never.
+    :param confirm_hours: how long somebody has to confirm that he was it who wrote.
+    :param confirmations_per_hour: letters to one address, at most, that ask for this.
+    """
+
+    hours: int = 14 * 24
+    reminder_hours: int = 72
+    confirm_hours: int = 48
+    confirmations_per_hour: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyTexts:
     """Reply texts by situation and language, and whom to ask.
 
@@ -247,6 +263,7 @@ class Settings:
     hold_hours: int = 72
     moderation: Moderation = Moderation()
     bounces: Bounces = Bounces()
+    requests: Requests = Requests()
     replay: Replay = Replay()
     conceal_groups: bool = False
     dmarc_is_internal: bool = False

@@ -1,0 +1,104 @@
+"""Who is told of a request, by which letter: planned here, written by `correspondence`, sent by the desk.
+
+Nobody is written to whose address hasn't proven that it asked, but for the one letter that asks it to confirm, and of
+those only so many an hour. Raises `LedgerUnavailable` and `DirectoryUnknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from groupmilter.enrolment.place import Around, Registers, asked, group_of
+from groupmilter.groups.person import Person
+from groupmilter.moderation.item import DESK, Way
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.request import Request, Stage
+from groupmilter.moderation.rows import Letter
+
+CONFIRM = "membership-confirm"
+REQUEST = "membership-request"
+REMINDER = "membership-reminder"
+OUTCOME = "membership-outcome"
+LATE = "membership-late"
+KINDS = frozenset({CONFIRM, REQUEST, REMINDER, OUTCOME, LATE})
+
+_HOUR = 3600
+_CONFIRMATIONS_IN_ALL = 200
+"""Letters an hour that ask anybody to confirm: whoever forges many addresses makes us write to few of them."""
+
+_TOLD = frozenset({Stage.DONE, Stage.REJECTED, Stage.EXPIRED, Stage.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What plans letters about requests.
+
+    :param contact: the address that is written to when nobody else can be reached, by the group's.
+    :param per_hour: letters to one address, at most, that ask it to confirm.
+    """
+
+    ledger: Ledger
+    registers: Registers
+    contact: Callable[[str], str]
+    per_hour: int
+    clock: Callable[[], float]
+    around: Around
+
+    def asked(self, request: Request, *, told: bool) -> None:
+        """Tell of a request that is new, or newly confirmed.
+
+        :param told: whether who asks learns by letter how it stands; in the panel he sees it.
+        """
+        if request.stage is Stage.UNCONFIRMED:
+            self._ask_to_confirm(request)
+        elif request.stage is Stage.WAITING:
+            self.ask(request)
+        if told and request.stage in {Stage.WAITING, Stage.REFUSED}:
+            self._plan(OUTCOME, request)
+
+    def ask(self, request: Request, kind: str = REQUEST) -> None:
+        """Plan the letters to whoever can decide: owners, else administrators, else the site's contact."""
+        with self.registers.snapshot() as directory:
+            group = group_of(request, directory)
+            people = asked(group, self.around, directory) if group is not None else ()
+        letters = [self._to(kind, request, person) for person in people]
+        if not letters:
+            contact = self.contact(request.group_address)
+            letters = [Letter(0, 0, kind, contact, "", "", "", 0, self._now(), str(request.id))]
+        self.ledger.letters.plan(letters)
+
+    def turned(self, request: Request) -> None:
+        """Tell who asked what has become of it, unless he did it himself and has seen it."""
+        # What nobody had to wait for never expires.
+        own = not request.expires and request.way != Way.MAIL and not request.note
+        if request.stage in _TOLD and not (request.stage is Stage.DONE and own):
+            self._plan(OUTCOME, request)
+
+    def late(self, request: Request, person: Person) -> None:
+        """Tell somebody that a request was decided before."""
+        self.ledger.letters.plan((self._to(LATE, request, person),))
+
+    def _ask_to_confirm(self, request: Request) -> None:
+        since = self._now() - _HOUR
+        letters = self.ledger.letters
+        mine = letters.planned(CONFIRM, since, request.address)
+        if mine >= self.per_hour or letters.planned(CONFIRM, since) >= _CONFIRMATIONS_IN_ALL:
+            detail = f"{request.kind.value} {request.address}: too many letters in an hour"
+            self.ledger.note(
+                "confirmation-withheld", DESK, self._now(), group=request.group_address, detail=detail
+            )
+            return
+        self._plan(CONFIRM, request)
+
+    def _plan(self, kind: str, request: Request) -> None:
+        """Plan a letter to who asks."""
+        about = (request.address, request.person_name, request.language, request.person_uuid)
+        self.ledger.letters.plan((Letter(0, 0, kind, *about, 0, self._now(), str(request.id)),))
+
+    def _to(self, kind: str, request: Request, person: Person) -> Letter:
+        about = (person.address, person.name, person.language, person.uuid)
+        return Letter(0, 0, kind, *about, 0, self._now(), str(request.id))
+
+    def _now(self) -> int:
+        return int(self.clock())

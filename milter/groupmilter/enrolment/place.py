@@ -1,0 +1,110 @@
+"""What the directory says of a wish: the group, whose address it is, how he stands to it, who decides.
+
+Every function raises `DirectoryUnknown` where the mirror can't tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from groupmilter.enrolment.verdict import Answer, Applicant, Verdict, answered
+from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Node, Person
+from groupmilter.groups.standing import Standing
+from groupmilter.groups.ticket import digest
+from groupmilter.moderation.circle import Circle, Lookup, reachable
+from groupmilter.moderation.request import Request, Wanted
+
+Around = Callable[[Group, Lookup], Circle]
+"""Who has to do with a group: `moderation.circle.circle`, with the site's administrators filled in."""
+
+_MOVED_OFTEN = 10
+
+
+class Register(Lookup, Protocol):
+    """What is asked here beside what the desk asks."""
+
+    def standing(self, group: Node, person: Node | None, addresses: Collection[str]) -> Standing:
+        """Return why somebody is a member of a group."""
+
+
+class Registers(Protocol):
+    """Where one consistent directory is to be had for a moment."""
+
+    def snapshot(self) -> AbstractContextManager[Register]:
+        """Open a snapshot; raises `DirectoryUnknown` where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One look at the directory for one wish.
+
+    :param group: None for an address of no group.
+    """
+
+    group: Group | None
+    answer: Answer
+
+
+def place(registers: Registers, address: str, applicant: Applicant, wanted: Wanted, around: Around) -> Place:
+    """Return what becomes of a wish, as the mirror has it now.
+
+    :param address: of the group, canonical.
+    """
+    for _ in range(_MOVED_OFTEN):
+        try:
+            with registers.snapshot() as directory:
+                return _place(directory.find(address), applicant, wanted, around, directory)
+        except DirectoryMoved:
+            continue
+    raise DirectoryUnknown("the directory changes faster than it can be asked")
+
+
+def _place(
+    found: Group | Person | None,
+    applicant: Applicant,
+    wanted: Wanted,
+    around: Around,
+    directory: Register,
+) -> Place:
+    if not isinstance(found, Group) or not found.address:
+        return Place(None, Answer(Verdict.UNKNOWN))
+    person = applicant.person
+    standing = directory.standing(found.node, person.node if person else None, applicant.addresses)
+    decides = person is not None and deciders(found, around, directory).holds(person, directory)
+    return Place(found, answered(found, applicant, wanted, standing, decides=decides))
+
+
+def applicant_of(address: str, directory: Lookup, *, proven: bool) -> Applicant:
+    """Return who has a canonical address."""
+    found = directory.find(address)
+    if isinstance(found, Group):
+        return Applicant(address, None, proven, group=True)
+    return Applicant(found.address or address, found, proven) if found else Applicant(address, None, proven)
+
+
+def deciders(group: Group, around: Around, directory: Lookup) -> Circle:
+    """Return who decides about requests: owners first, then administrators; moderators decide about mail alone."""
+    return replace(around(group, directory), moderators=frozenset())
+
+
+def asked(group: Group, around: Around, directory: Lookup) -> tuple[Person, ...]:
+    """Return who is written to about a request: owners, or administrators where no owner can be reached."""
+    rings = deciders(group, around, directory).rings
+    return next((people for ring in rings if (people := reachable(ring, directory))), ())
+
+
+def group_of(request: Request, directory: Lookup) -> Group | None:
+    """Return the group of a request, None where it is gone."""
+    found = directory.by_digest(digest(request.group_uuid))
+    return found if isinstance(found, Group) and found.uuid == request.group_uuid else None
+
+
+def person_of(request: Request, directory: Lookup) -> Person | None:
+    """Return who asks, None for an outsider and for somebody who is gone."""
+    found = directory.by_digest(digest(request.person_uuid)) if request.person_uuid else None
+    return found if isinstance(found, Person) and found.uuid == request.person_uuid else None

@@ -1,0 +1,207 @@
+"""The service over a real directory: what is asked, decided, withdrawn and written, and who is told of it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.enrolment.clubs import (
+    ANAIS,
+    ARCTIC,
+    BOARD,
+    BOB,
+    CRISIS,
+    EVERYBODY,
+    HELENE,
+    JEAN,
+    JOSE,
+    NEWS,
+    SALES,
+    STRANGER,
+    SUPPORT,
+    TEAM,
+    ZOE,
+    Club,
+)
+from tests.membership.offices import PEOPLE
+
+from groupmilter.enrolment.verdict import Verdict, Why
+from groupmilter.moderation.item import Way, Who
+from groupmilter.moderation.request import Stage, Wanted
+
+OWNER = Who(ZOE, Way.PANEL)
+HOUR = 3600
+
+
+def test_an_open_group_is_joined_and_left_at_once(club: Club) -> None:
+    club.rule("support", dgJoinPolicy="open")
+    joined = club.ask(JEAN, SUPPORT)
+    assert (joined.answer.verdict, joined.done) == (Verdict.AT_ONCE, True)
+    assert f"uid=jean,{PEOPLE}" in club.office.values("support", "member")
+    club.look_again()
+    assert club.ask(JEAN, SUPPORT).answer.why is Why.MEMBER
+    assert club.ask(JEAN, SUPPORT, Wanted.LEAVE).done
+    assert f"uid=jean,{PEOPLE}" not in club.office.values("support", "member")
+    assert club.told() == []
+
+
+def test_an_owner_decides_where_the_group_wants_it_and_who_asked_is_told(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC, reason="J'y travaille.")
+    assert asked.request is not None
+    assert asked.request.stage is Stage.WAITING
+    assert club.told() == [("request", ZOE)]
+    assert not club.ask(JEAN, ARCTIC).new
+    assert club.service.pending(club.person(ZOE)) == (asked.request,)
+    assert club.service.pending(club.person(BOB)) == ()
+    assert club.service.may(club.person(ZOE), asked.request)
+    assert not club.service.may(club.person(JEAN), asked.request)
+
+    decided = club.service.decide(asked.request, True, OWNER)
+    assert (decided.happened, decided.request.stage) == (True, Stage.DONE)
+    assert f"uid=jean,{PEOPLE}" in club.office.values("projet-arctique", "member")
+    assert ("outcome", JEAN) in club.told()
+    late = club.service.decide(asked.request, False, Who(ANAIS, Way.COMMAND))
+    assert (late.happened, late.request.decided_by) == (False, ZOE)
+    rows = [(row.action, row.actor, row.before, row.after) for row in club.office.journal()]
+    assert rows == [
+        ("request-join", JEAN, "", "waiting"),
+        ("request-accept", ZOE, "waiting", "accepted"),
+        ("group-edit", ZOE, rows[2][2], rows[2][3]),
+        ("request-finish", ZOE, "accepted", "done"),
+    ]
+
+
+def test_a_rejection_bears_its_reason_and_changes_nothing(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    assert asked.request is not None
+    before = club.office.values("projet-arctique", "member")
+    turned = club.service.decide(asked.request, False, OWNER, "Complet.")
+    assert (turned.request.stage, turned.request.comment) == (Stage.REJECTED, "Complet.")
+    assert club.office.values("projet-arctique", "member") == before
+    assert ("outcome", JEAN) in club.told()
+    # Who was rejected may ask again.
+    assert club.ask(JEAN, ARCTIC).new
+
+
+def test_who_asked_can_think_better_of_it(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    assert asked.request is not None
+    assert club.service.of(club.person(JEAN)) == (asked.request,)
+    assert club.service.withdraw(asked.request, Who(JEAN, Way.PANEL)).happened
+    assert not club.service.decide(asked.request, True, OWNER).happened
+    assert club.service.of(club.person(JEAN)) == ()
+
+
+@pytest.mark.parametrize(
+    ("who", "group", "wanted", "why"),
+    [
+        (JEAN, BOARD, Wanted.JOIN, Why.CLOSED),
+        (HELENE, BOARD, Wanted.LEAVE, Why.CLOSED),
+        (STRANGER, ARCTIC, Wanted.JOIN, Why.OUTSIDER),
+        (JEAN, SALES, Wanted.LEAVE, Why.RULED),
+        (BOB, ARCTIC, Wanted.LEAVE, Why.NO_MEMBER),
+        (JOSE, ARCTIC, Wanted.JOIN, Why.MEMBER),
+        (TEAM, ARCTIC, Wanted.JOIN, Why.GROUP),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_reason(
+    club: Club, who: str, group: str, wanted: Wanted, why: Why
+) -> None:
+    found = club.ask(who, group, wanted)
+    assert (found.answer.verdict, found.answer.why, found.request) == (Verdict.REFUSED, why, None)
+    assert club.told() == []
+
+
+def test_who_is_in_by_another_group_learns_by_which(club: Club) -> None:
+    club.rule("tous", dgLeavePolicy="open")
+    found = club.ask(ZOE, EVERYBODY, Wanted.LEAVE)
+    assert (found.answer.why, found.answer.through) == (Why.NESTED, (TEAM,))
+
+
+def test_a_hidden_group_is_like_none(club: Club) -> None:
+    assert club.ask(JEAN, CRISIS).answer == club.ask(JEAN, "nobody@masociete.example").answer
+    assert club.ask(HELENE, CRISIS, Wanted.LEAVE).answer.why is Why.NESTED
+
+
+def test_an_outsider_confirms_first_and_stands_in_the_list_by_his_address(club: Club) -> None:
+    asked = club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)
+    assert asked.request is not None
+    assert asked.request.stage is Stage.UNCONFIRMED
+    assert club.told() == [("confirm", STRANGER)]
+    confirmed = club.service.confirm(asked.request, Who(STRANGER, Way.MAIL))
+    assert confirmed.request is not None
+    assert confirmed.new
+    done = club.service.carry_out(confirmed.request, Who(STRANGER, Way.MAIL))
+    assert done.stage is Stage.DONE
+    assert STRANGER in club.office.values("newsletter", "dgMemberAddress")
+    assert not club.service.confirm(asked.request, Who(STRANGER, Way.MAIL)).new
+    club.look_again()
+    assert club.ask(STRANGER, NEWS, Wanted.LEAVE).done
+    assert STRANGER not in club.office.values("newsletter", "dgMemberAddress")
+
+
+def test_somebody_gets_only_so_many_letters_that_ask_to_confirm(club: Club) -> None:
+    for _ in range(5):
+        club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)
+    assert club.told() == [("confirm", STRANGER)] * 3
+    assert [row.action for row in club.office.journal("confirmation-withheld")] == [
+        "confirmation-withheld"
+    ] * 2
+    club.now += HOUR + 1
+    club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)
+    assert club.told() == [("confirm", STRANGER)] * 4
+
+
+def test_what_nobody_confirms_is_forgotten(club: Club) -> None:
+    asked = club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)
+    assert asked.request is not None
+    club.now = asked.request.expires
+    [due] = club.ledger.requests.expiring(int(club.now))
+    assert club.service.expire(due).happened
+    assert club.ledger.requests.get(due.id) is None
+
+
+def test_a_request_expires_and_who_asked_is_told(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    assert asked.request is not None
+    assert asked.request.expires - asked.request.asked == 14 * 24 * HOUR
+    club.now = asked.request.remind
+    assert club.ledger.requests.to_remind(int(club.now)) == (asked.request,)
+    club.now = asked.request.expires
+    [due] = club.ledger.requests.expiring(int(club.now))
+    assert club.service.expire(due).request.stage is Stage.EXPIRED
+    assert ("outcome", JEAN) in club.told()
+
+
+def test_what_the_directory_cannot_take_now_is_tried_again(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    assert asked.request is not None
+    club.office.slapd.stop()
+    try:
+        turned = club.service.decide(asked.request, True, OWNER)
+        assert (turned.happened, turned.request.stage) == (True, Stage.ACCEPTED)
+        assert turned.request.note
+        assert turned.request.next_attempt > club.now
+        assert ("outcome", JEAN) not in club.told()
+    finally:
+        club.office.slapd.start()
+    club.now = turned.request.next_attempt
+    [due] = club.ledger.requests.to_write(int(club.now))
+    assert club.service.carry_out(due, OWNER).stage is Stage.DONE
+    assert f"uid=jean,{PEOPLE}" in club.office.values("projet-arctique", "member")
+    assert ("outcome", JEAN) in club.told()
+
+
+def test_two_owners_at_once_decide_once(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    request = asked.request
+    assert request is not None
+    start = threading.Barrier(2)
+
+    def decide(name: str) -> bool:
+        start.wait()
+        return club.service.decide(request, False, Who(name, Way.PANEL)).happened
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(decide, ("one", "two"))) == [False, True]
