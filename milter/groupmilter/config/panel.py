@@ -25,6 +25,7 @@ class Detail(StrEnum):
     """What a new group may be asked to have."""
 
     NAME = "name"
+    DESCRIPTION = "description"
     MAIL_TIP = "mail_tip"
     MEMBERS = "members"
     OWNERS = "owners"
