@@ -228,3 +228,30 @@ def test_writer_is_limited_to_groups(slapd: Slapd) -> None:
 )
 def test_writer_creates_nothing_but_groups(slapd: Slapd, lines: str) -> None:
     assert is_denied(slapd, WRITER, f"dn: {group('porte')}\nchangetype: add\ncn: porte\n{lines}")
+
+
+CONTACT = f"dn: cn=%s,ou=contacts,{SUFFIX}\nchangetype: add\nobjectClass: inetOrgPerson\ncn: %s\nsn: x\n"
+
+
+def test_writer_adds_contacts_and_neither_changes_nor_removes_them(slapd: Slapd) -> None:
+    slapd.modify(CONTACT % ("Eva", "Eva") + "mail: eva@partner.example\n", WRITER)
+    dn = f"cn=Eva,ou=contacts,{SUFFIX}"
+    assert not may_change(slapd, WRITER, dn, mail="other@partner.example")
+    assert is_denied(slapd, WRITER, f"dn: {dn}\nchangetype: delete\n")
+    slapd.delete(dn)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "userPassword: open\n",
+        "uid: jean\n",
+        "objectClass: simpleSecurityObject\nuserPassword: open\n",
+    ],
+)
+def test_a_contact_is_nobody_who_logs_in(slapd: Slapd, lines: str) -> None:
+    assert is_denied(slapd, WRITER, CONTACT % ("Eve", "Eve") + lines)
+
+
+def test_a_reader_adds_no_contact(slapd: Slapd) -> None:
+    assert is_denied(slapd, READER, CONTACT % ("Eve", "Eve"))

@@ -46,7 +46,10 @@ class Office:
         for name, (_, password) in (("reader", READER), ("writer", account)):
             (self.folder / name).write_text(password)
             (self.folder / name).chmod(0o600)
-        write = f"{{bind_dn: '{account[0]}', password_file: writer, groups: '{GROUPS}'}}"
+        write = (
+            f"{{bind_dn: '{account[0]}', password_file: writer, groups: '{GROUPS}', "
+            f"contacts: 'ou=contacts,{BASE}'}}"
+        )
         self.config.write_text(
             f"directory: {{url: '{url or self.slapd.uri}', base: '{BASE}', bind_dn: '{READER[0]}',\n"
             f"  password_file: reader, timeout: 10s, write: {write}}}\n"

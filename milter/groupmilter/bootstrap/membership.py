@@ -55,6 +55,7 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
         directory.write.groups or "",
         directory.write.group_class.value,
         directory.placeholder,
+        directory.write.contacts or "",
     )
     reader = Reader(ldap_settings(configuration))
     settings = write_settings(configuration)

@@ -137,7 +137,7 @@ class Write(_Section):
     :param url: none: as ``directory.url``.
     :param bind_dn: None: the account that reads.
     :param as_person: whether the server is told on whose behalf it is asked to change (RFC 4370).
-    :param groups: DN below which new groups are made.
+    :param groups: DN below which new groups are made; ``contacts``: external contacts.
     """
 
     url: Annotated[tuple[ServerUrl, ...], Listing] = ()
@@ -145,6 +145,7 @@ class Write(_Section):
     password_file: FilePath | None = None
     as_person: bool = False
     groups: Line | None = None
+    contacts: Line | None = None
     group_class: Annotated[GroupClass, Field(strict=False)] = GroupClass.NAMES
 
     @model_validator(mode="after")

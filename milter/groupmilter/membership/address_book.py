@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from groupmilter.directory.dn import normalise
+from groupmilter.directory.dynamic import MemberUrl
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_settings import Refused
@@ -77,6 +78,9 @@ class AddressBook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -136,6 +140,18 @@ class AddressBook:
                 found[name][entry.dn] = entry
         return {name: tuple(entries.values()) for name, entries in found.items()}
 
+    def matching(self, url: MemberUrl, most: int) -> tuple[Known, ...]:
+        """Return the persons and groups that a member URL finds now, at most so many.
+
+        :raises Refused: for a base that isn't there.
+        """
+        wanted = f"(&{self._profile.filter()}{url.text})"
+        found = list(islice(self._search(wanted, url.base, url.scope), most))
+        if len(found) == most:
+            # What the server still sends of this search must not meet the next one.
+            self._close()
+        return tuple(found)
+
     def _attributes(self) -> tuple[str, ...]:
         """Return the attributes that tell who an entry is; its members are none of them."""
         sources = (*self._sources(_ADDRESSED), *self._sources(_NAMED))
@@ -154,10 +170,11 @@ class AddressBook:
         terms = (f"({name}={literal(prefix + each)})" for each in addresses for name, prefix in places)
         return f"(|{''.join(terms)})"
 
-    def _search(self, query: str) -> Iterator[Known]:
+    def _search(self, query: str, base: str | None = None, scope: str = "sub") -> Iterator[Known]:
         if self._session is None:
             self._session = self._connect()
-        for entry in self._session.search(self._base, "sub", query, self._attributes()):
+        below = self._base if base is None else base
+        for entry in self._session.search(below, scope, query, self._attributes()):
             record = self._profile.read(entry)
             if record is not None:
                 yield self._known(record)

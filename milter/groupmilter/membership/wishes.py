@@ -41,6 +41,7 @@ class Rules:
     :param own_domains, service_domain: canonical.
     :param parent: DN below which new groups are made; empty: has to be said each time.
     :param structural: structural class of new groups. ``placeholder``: the member of an empty one, a DN.
+    :param contacts: DN below which external contacts are made; empty: they can't be.
     """
 
     own_domains: frozenset[str]
@@ -48,6 +49,7 @@ class Rules:
     parent: str = ""
     structural: str = "groupOfNames"
     placeholder: str = "cn=placeholder"
+    contacts: str = ""
 
 
 @dataclass(slots=True)
@@ -198,7 +200,7 @@ class Wishes:
 
     def _somebody(self, name: str, text: str) -> str | None:
         """Return the DN that an address or a DN leads to; None for an address of nobody."""
-        if _is_name(text):
+        if is_name(text):
             if self.book.named([text])[text] is None:
                 raise BadWish(name, text, marked("no person or group stands at this DN"))
             return text
@@ -217,10 +219,10 @@ class Wishes:
         if GROUP[name].form is not Form.NAMES:
             return [(name, text)]
         found: tuple[Known, ...] = () if not _mailbox(text) else self.book.having([text])[text]
-        places = [(name, each.dn) for each in found] or ([(name, text)] if _is_name(text) else [])
+        places = [(name, each.dn) for each in found] or ([(name, text)] if is_name(text) else [])
         if second is not None:
             addresses = dict.fromkeys((text, *(address for each in found for address in each.addresses)))
-            places += [(second, each) for each in addresses if not _is_name(each)]
+            places += [(second, each) for each in addresses if not is_name(each)]
         return places
 
 
@@ -237,10 +239,10 @@ def _seen(name: str, text: str) -> Scalar:
 
 
 def _mailbox(text: str) -> bool:
-    return not _is_name(text) and "@" in text.lstrip("@") and not text.lower().startswith("ldap")
+    return not is_name(text) and "@" in text.lstrip("@") and not text.lower().startswith("ldap")
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Tell whether a text is a DN; ``a=b@example.org`` is an address."""
     return "=" in text and ("," in text or "@" not in text) and bool(normalise(text))
 

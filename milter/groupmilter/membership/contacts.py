@@ -1,0 +1,72 @@
+"""External contacts: an entry for somebody from outside, so that he has a name wherever he stands in a list.
+
+Made only where the configuration names a place for them, by whoever may change the group that he comes into. Raises
+`BadWish` for what can't be had, `Forbidden`, `WriteRefused`, and `DirectoryUnknown` as `service` does.
+"""
+
+from __future__ import annotations
+
+import json
+
+from groupmilter.directory.change import Values, WriteRefused
+from groupmilter.directory.dn import rdn_value
+from groupmilter.language.catalogue import marked
+from groupmilter.mail.address import domain_of, strict
+from groupmilter.membership.service import Groups, Stored
+from groupmilter.membership.vocabulary import BadWish
+
+NO_NAME = marked("a name is needed")
+NO_ADDRESS = marked("no mail address that every mail server takes as it is")
+OURS = marked("this address is of our own organisation: its people have entries already")
+TAKEN = marked("{who} has this address already")
+
+_CLASS = "inetOrgPerson"
+_ADDRESS = "mail"
+_LONGEST = 120
+
+
+def makeable(groups: Groups) -> bool:
+    """Tell whether contacts can be made here: where they go is known, and the profile reads what is written."""
+    sources = groups.writer.profile.mapped("addresses", group=False).sources
+    return bool(groups.rules.contacts) and any(source.attribute == _ADDRESS for source in sources)
+
+
+def make(groups: Groups, group: Stored, name: str, address: str) -> str:
+    """Make a contact for a group to have as member; return the DN of its entry.
+
+    :param name: as people call him. ``address``: outside of the own domains, and nobody's so far.
+    """
+    name, address = " ".join(name.split())[:_LONGEST], address.strip()
+    if not makeable(groups):
+        raise WriteRefused("contacts can't be made here: directory.write.contacts says where they go")
+    _require_free(groups, name, address)
+    groups.authority.require(group.entry, (Values("member_addresses", (address,)),))
+    for called in (name, f"{name} ({address})"):
+        dn = f"cn={rdn_value(called)},{groups.rules.contacts}"
+        if groups.writer.create(dn, _content(called, name, address)):
+            groups.book.forget()
+            after = json.dumps({"name": name, "address": address}, ensure_ascii=False)
+            groups.note("contact-create", group.address, before="", after=after, detail=dn)
+            return dn
+    raise WriteRefused(f"there are entries of this name already: {dn}")
+
+
+def _require_free(groups: Groups, name: str, address: str) -> None:
+    if not name:
+        raise BadWish("contact_name", name, NO_NAME)
+    if strict(address) is None:
+        raise BadWish("contact_address", address, NO_ADDRESS)
+    if domain_of(groups.book.key(address)) in groups.rules.own_domains:
+        raise BadWish("contact_address", address, OURS)
+    found = groups.book.having([address])[address]
+    if found:
+        raise BadWish("contact_address", str(found[0].name or found[0].address), TAKEN)
+
+
+def _content(called: str, name: str, address: str) -> dict[str, list[bytes]]:
+    """Return the attributes of a contact (RFC 4519 section 3.12, RFC 2798); a surname is the last of its words."""
+    surname = name.split()[-1]
+    content = {"objectClass": [_CLASS], "cn": [called], "sn": [surname], _ADDRESS: [address]}
+    if called != name:
+        content["displayName"] = [name]
+    return {attribute: [value.encode() for value in values] for attribute, values in content.items()}

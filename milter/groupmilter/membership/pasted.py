@@ -1,0 +1,127 @@
+"""What people paste to name members: addresses, names, log-ins, DNs, several to a line; each is somebody or a question.
+
+Asked of the directory itself (`AddressBook`), which raises where it can't be asked. Nothing is written here, and
+nothing that was pasted is left out: what nobody bears comes back as that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from groupmilter.mail.address import domain_of, strict
+from groupmilter.membership.address_book import AddressBook, Known
+from groupmilter.membership.wishes import is_name
+
+_BRACKETED = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
+_LONGEST = 500
+
+
+class Outcome(StrEnum):
+    """What somebody that was named turns out to be.
+
+    ``OUTSIDER``: an address that nobody of the directory has, of a domain that isn't ours. ``SEVERAL``: more than one
+    may be meant. ``NOBODY``: no such name, or an address of our own domains that nobody has.
+    """
+
+    KNOWN = "known"
+    OUTSIDER = "outsider"
+    SEVERAL = "several"
+    NOBODY = "nobody"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """One of those that were named.
+
+    :param written: as pasted. ``value``: what stands for him in a wish: a DN or an address; empty for a question.
+    :param known: whom it can mean, of the directory.
+    """
+
+    written: str
+    outcome: Outcome
+    value: str = ""
+    known: tuple[Known, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to ask."""
+        return bool(self.value)
+
+
+def parted(text: str) -> tuple[str, ...]:
+    """Return what was named, each once: by lines, semicolons and tabs, by commas where each part is an address."""
+    return tuple(dict.fromkeys(filter(None, (part.strip(" ,") for part in _parts(text)))))
+
+
+def _parts(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if is_name(line.strip()):
+            yield line
+            continue
+        for piece in re.split(r"[;\t]", line):
+            split = [part for part in piece.split(",") if part.strip()]
+            yield from split if all("@" in part for part in split) else [piece]
+
+
+def meant(
+    book: AddressBook,
+    own_domains: frozenset[str],
+    written: Iterable[str],
+    chosen: Mapping[str, str] | None = None,
+) -> tuple[Meant, ...]:
+    """Return whom each of those named means.
+
+    :param chosen: for what could mean several, as written, the DN of the one that is meant.
+    """
+    every, settled = tuple(written), dict(chosen or {})
+    addresses = {each: _address(each) for each in every if each not in settled}
+    book.having({address for address in addresses.values() if address})
+    names = [each for each, address in addresses.items() if not address and not is_name(each)]
+    called = book.called([each for each in names if len(each) <= _LONGEST])
+    found = []
+    for each in every:
+        if each in settled or is_name(each):
+            found.append(_at(book, each, settled.get(each, each)))
+        elif address := addresses[each]:
+            found.append(_having(book, own_domains, each, address))
+        else:
+            found.append(_one_of(each, called.get(each, ())))
+    return tuple(found)
+
+
+def _address(written: str) -> str:
+    """Return the address in what was written, empty where there is none: ``Jean Dupont <jean@example.org>``."""
+    if is_name(written):
+        return ""
+    bracketed = _BRACKETED.search(written)
+    if bracketed is not None:
+        return bracketed[1]
+    plain = written.removeprefix("mailto:").strip("<> ")
+    return plain if "@" in plain and " " not in plain else ""
+
+
+def _at(book: AddressBook, written: str, dn: str) -> Meant:
+    known = book.named([dn])[dn]
+    return Meant(written, Outcome.NOBODY) if known is None else Meant(written, Outcome.KNOWN, dn, (known,))
+
+
+def _having(book: AddressBook, own_domains: frozenset[str], written: str, address: str) -> Meant:
+    found = book.having([address])[address]
+    groups = tuple(each for each in found if each.group)
+    if found:
+        return _one_of(written, groups or found)
+    if strict(address) is None:
+        return Meant(written, Outcome.UNREADABLE)
+    if domain_of(book.key(address)) in own_domains:
+        return Meant(written, Outcome.NOBODY)
+    return Meant(written, Outcome.OUTSIDER, address)
+
+
+def _one_of(written: str, found: tuple[Known, ...]) -> Meant:
+    if len(found) == 1:
+        return Meant(written, Outcome.KNOWN, found[0].dn, found)
+    return Meant(written, Outcome.SEVERAL if found else Outcome.NOBODY, "", found)

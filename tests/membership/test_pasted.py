@@ -1,0 +1,96 @@
+"""What people paste is taken apart, and each is somebody of the real directory, an outsider, or a question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.membership.offices import GROUPS, JEAN, PEOPLE, Office
+
+from groupmilter.membership.pasted import Meant, Outcome, meant, parted
+from groupmilter.membership.service import Groups
+
+OWN = frozenset({"masociete.example"})
+
+
+@pytest.fixture
+def groups(office: Office) -> Iterator[Groups]:
+    with office.service() as service:
+        yield service
+
+
+def one(groups: Groups, written: str, chosen: dict[str, str] | None = None) -> Meant:
+    (found,) = meant(groups.book, OWN, (written,), chosen)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a@x.example\n\n  b@x.example  \na@x.example", ("a@x.example", "b@x.example")),
+        ("a@x.example, b@x.example;c@x.example\td@x.example", tuple(f"{c}@x.example" for c in "abcd")),
+        ("Dupont, Jean", ("Dupont, Jean",)),
+        ('"Dupont, Jean" <jean@x.example>', ('"Dupont, Jean" <jean@x.example>',)),
+        ("Jean <j@x.example>, Pierre <p@x.example>", ("Jean <j@x.example>", "Pierre <p@x.example>")),
+        ("uid=jean,ou=people,dc=x", ("uid=jean,ou=people,dc=x",)),
+        ("cn=a b,dc=x\nc@x.example;", ("cn=a b,dc=x", "c@x.example")),
+        (" ,;\n\t", ()),
+    ],
+)
+def test_several_are_taken_apart(text: str, wanted: tuple[str, ...]) -> None:
+    assert parted(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(JEAN, JEAN.upper(), "jean@masociete.example", f"Jean Dupont <{JEAN}>", f"mailto:{JEAN}", f"<{JEAN}>"),
+        *("Jean Dupont", "jean dupont", "jean", f"uid=jean,{PEOPLE}"),
+    ],
+)
+def test_somebody_of_the_directory_is_found_however_he_is_named(groups: Groups, written: str) -> None:
+    found = one(groups, written)
+    assert (found.outcome, found.value, found.settled) == (Outcome.KNOWN, f"uid=jean,{PEOPLE}", True)
+
+
+def test_a_group_is_found_too(groups: Groups) -> None:
+    found = one(groups, "info@masociete.example")
+    assert (found.value, found.known[0].group) == (f"cn=contact,{GROUPS}", True)
+
+
+@pytest.mark.parametrize(
+    ("written", "outcome", "value"),
+    [
+        ("somebody@elsewhere.example", Outcome.OUTSIDER, "somebody@elsewhere.example"),
+        ("Some Body <somebody@elsewhere.example>", Outcome.OUTSIDER, "somebody@elsewhere.example"),
+        ("nobody@masociete.example", Outcome.NOBODY, ""),
+        ("Nobody At All", Outcome.NOBODY, ""),
+        (f"uid=nobody,{PEOPLE}", Outcome.NOBODY, ""),
+        ("two@at@signs.example", Outcome.UNREADABLE, ""),
+        ("x" * 5000, Outcome.NOBODY, ""),
+        ("*", Outcome.NOBODY, ""),
+        ("*)(uid=*", Outcome.NOBODY, ""),
+    ],
+)
+def test_what_is_nobody_of_ours_is_told_apart(
+    groups: Groups, written: str, outcome: Outcome, value: str
+) -> None:
+    found = one(groups, written)
+    assert (found.outcome, found.value) == (outcome, value)
+
+
+def test_a_name_of_several_is_a_question_until_one_is_chosen(office: Office, groups: Groups) -> None:
+    twin = f"uid=jean2,{PEOPLE}"
+    office.slapd.add(
+        f"dn: {twin}\nobjectClass: inetOrgPerson\nuid: jean2\ncn: Jean Dupont\nsn: Dupont\n"
+        "mail: jean.dupont2@masociete.example\n"
+    )
+    try:
+        found = one(groups, "Jean Dupont")
+        assert found.outcome is Outcome.SEVERAL
+        assert not found.settled
+        assert {known.dn for known in found.known} == {f"uid=jean,{PEOPLE}", twin}
+        assert one(groups, "Jean Dupont", {"Jean Dupont": twin}).value == twin
+        assert one(groups, "Jean Dupont", {"Jean Dupont": "uid=gone,dc=x"}).outcome is Outcome.NOBODY
+    finally:
+        office.slapd.delete(twin)
