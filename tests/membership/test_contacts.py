@@ -28,7 +28,7 @@ def test_a_contact_is_made_and_becomes_a_member(office: Office) -> None:
         prepared, problems = groups.prepare(group, [Several("members", (dn,))])
         assert problems == ()
         groups.apply(prepared)
-        (known,) = groups.book.having(["EVA@partner.example"])["EVA@partner.example"]
+        (known,) = groups.book.having(["eva@PARTNER.example"])["eva@PARTNER.example"]
         assert (known.dn, known.name) == (dn, "Éva Weiß-Müller")
     assert dn in office.values("contact", "member")
     row = next(row for row in office.journal("contact-create"))
@@ -57,7 +57,7 @@ def test_two_of_one_name_are_two_entries(office: Office) -> None:
 def test_what_can_not_be_had_is_told(office: Office, name: str, address: str, field: str, why: str) -> None:
     with office.service() as groups, pytest.raises(BadWish) as told:
         made(groups, name, address)
-    assert (told.value.field, told.value.wanted) == (field, why)
+    assert (told.value.field, told.value.sentence) == (field, why)
 
 
 def test_a_name_stays_a_name_whatever_is_in_it(office: Office) -> None:

@@ -44,7 +44,14 @@ def test_several_are_taken_apart(text: str, wanted: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        *(JEAN, JEAN.upper(), "jean@masociete.example", f"Jean Dupont <{JEAN}>", f"mailto:{JEAN}", f"<{JEAN}>"),
+        *(
+            JEAN,
+            JEAN.upper(),
+            "jean@masociete.example",
+            f"Jean Dupont <{JEAN}>",
+            f"mailto:{JEAN}",
+            f"<{JEAN}>",
+        ),
         *("Jean Dupont", "jean dupont", "jean", f"uid=jean,{PEOPLE}"),
     ],
 )
@@ -94,3 +101,12 @@ def test_a_name_of_several_is_a_question_until_one_is_chosen(office: Office, gro
         assert one(groups, "Jean Dupont", {"Jean Dupont": "uid=gone,dc=x"}).outcome is Outcome.NOBODY
     finally:
         office.slapd.delete(twin)
+
+
+def test_what_may_not_be_told_of_is_as_if_it_were_not_there(groups: Groups) -> None:
+    written = ("crise@masociete.example", "Cellule de crise", f"cn=cellule-de-crise,{GROUPS}")
+    shown = meant(groups.book, OWN, written)
+    assert {each.outcome for each in shown} == {Outcome.KNOWN}
+    hidden = meant(groups.book, OWN, written, visible=lambda known: not known.group)
+    assert {each.outcome for each in hidden} == {Outcome.NOBODY}
+    assert all(not each.known for each in hidden)

@@ -60,7 +60,7 @@ def _require_free(groups: Groups, name: str, address: str) -> None:
         raise BadWish("contact_address", address, OURS)
     found = groups.book.having([address])[address]
     if found:
-        raise BadWish("contact_address", str(found[0].name or found[0].address), TAKEN)
+        raise BadWish("contact_address", address, TAKEN, who=found[0])
 
 
 def _content(called: str, name: str, address: str) -> dict[str, list[bytes]]:

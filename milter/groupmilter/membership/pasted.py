@@ -7,13 +7,15 @@ nothing that was pasted is left out: what nobody bears comes back as that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from groupmilter.mail.address import domain_of, strict
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.wishes import is_name
+
+Visible = Callable[[Known], bool]
 
 _BRACKETED = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
 _LONGEST = 500
@@ -72,10 +74,12 @@ def meant(
     own_domains: frozenset[str],
     written: Iterable[str],
     chosen: Mapping[str, str] | None = None,
+    visible: Visible = lambda _: True,
 ) -> tuple[Meant, ...]:
     """Return whom each of those named means.
 
     :param chosen: for what could mean several, as written, the DN of the one that is meant.
+    :param visible: whether somebody may be told of an entry; it is as if the others weren't there.
     """
     every, settled = tuple(written), dict(chosen or {})
     addresses = {each: _address(each) for each in every if each not in settled}
@@ -85,11 +89,11 @@ def meant(
     found = []
     for each in every:
         if each in settled or is_name(each):
-            found.append(_at(book, each, settled.get(each, each)))
+            found.append(_at(book, each, settled.get(each, each), visible))
         elif address := addresses[each]:
-            found.append(_having(book, own_domains, each, address))
+            found.append(_having(book, own_domains, each, address, visible))
         else:
-            found.append(_one_of(each, called.get(each, ())))
+            found.append(_one_of(each, tuple(filter(visible, called.get(each, ())))))
     return tuple(found)
 
 
@@ -104,19 +108,23 @@ def _address(written: str) -> str:
     return plain if "@" in plain and " " not in plain else ""
 
 
-def _at(book: AddressBook, written: str, dn: str) -> Meant:
+def _at(book: AddressBook, written: str, dn: str, visible: Visible) -> Meant:
     known = book.named([dn])[dn]
-    return Meant(written, Outcome.NOBODY) if known is None else Meant(written, Outcome.KNOWN, dn, (known,))
+    return _one_of(written, () if known is None or not visible(known) else (known,))
 
 
-def _having(book: AddressBook, own_domains: frozenset[str], written: str, address: str) -> Meant:
-    found = book.having([address])[address]
-    groups = tuple(each for each in found if each.group)
-    if found:
-        return _one_of(written, groups or found)
+def _having(
+    book: AddressBook, own_domains: frozenset[str], written: str, address: str, visible: Visible
+) -> Meant:
+    having = book.having([address])[address]
+    # A group comes before persons who have its address, so nobody of them is meant where it may not be told of.
+    found = tuple(each for each in having if each.group) or having
+    shown = tuple(filter(visible, found))
+    if shown:
+        return _one_of(written, shown)
     if strict(address) is None:
         return Meant(written, Outcome.UNREADABLE)
-    if domain_of(book.key(address)) in own_domains:
+    if found or domain_of(book.key(address)) in own_domains:
         return Meant(written, Outcome.NOBODY)
     return Meant(written, Outcome.OUTSIDER, address)
 

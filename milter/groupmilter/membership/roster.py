@@ -17,10 +17,29 @@ COLUMNS = ("address", "name", "kind")
 """``kind`` says what a member is, for people; reading it changes nothing."""
 
 _ADDRESS = (
-    *("address", "email", "e-mail", "e-mail address", "email address", "mail", "member", "primarysmtpaddress"),
+    *(
+        "address",
+        "email",
+        "e-mail",
+        "e-mail address",
+        "email address",
+        "mail",
+        "member",
+        "primarysmtpaddress",
+    ),
     *("adresse", "adresse e-mail", "adresse de messagerie", "courriel", "membre", "windowsemailaddress"),
 )
-_NAME = ("name", "displayname", "display name", "nom", "nom complet", "login", "uid", "samaccountname", "alias")
+_NAME = (
+    "name",
+    "displayname",
+    "display name",
+    "nom",
+    "nom complet",
+    "login",
+    "uid",
+    "samaccountname",
+    "alias",
+)
 _LIST = "members"
 
 
