@@ -15,7 +15,23 @@ from typing import Any, NamedTuple
 from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.directory.filter import Values
 from groupmilter.directory.findings import Kind
-from groupmilter.directory.mirror_schema import DISABLED, LINKS, MODERATED, OPEN, OUTSIDERS, RIGHTS, RULED
+from groupmilter.directory.folding import folded
+from groupmilter.directory.mirror_schema import (
+    A_GROUP,
+    A_PERSON,
+    DISABLED,
+    EXTERNAL,
+    HIDDEN,
+    JOINABLE,
+    LINKS,
+    MODERATED,
+    MUTE,
+    OPEN,
+    OUTSIDERS,
+    RIGHTS,
+    RULED,
+    STOPPED,
+)
 from groupmilter.directory.profile import Problem, Record
 from groupmilter.directory.profile_fields import GROUP, Form
 from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
@@ -50,6 +66,8 @@ class Row(NamedTuple):
     :param address: where its mail goes (a person: strict; a group: canonical), or empty.
     :param addresses: canonical, primary first; ``logins`` as they are compared.
     :param outside: JSON list of strict member addresses; ``urls`` of member URLs; None for none.
+    :param listed: what people find it by, folded and a line each: name, addresses, logins, description; so it is also
+        what lists are sorted by.
     :param names: link field number to DNs as written; ``member_of`` the groups that the entry itself names.
     """
 
@@ -64,6 +82,7 @@ class Row(NamedTuple):
     outside: str | None
     urls: str | None
     search_values: str
+    listed: str
     names: Mapping[int, tuple[str, ...]]
     member_of: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -72,6 +91,13 @@ class Row(NamedTuple):
     def short(self) -> int:
         """The 56-bit digest by which tickets name the entry."""
         return short_digest(self.uuid)
+
+    @property
+    def form(self) -> int:
+        """What it is in lists: `A_GROUP`, `A_PERSON` or `MUTE`."""
+        if self.group:
+            return A_GROUP
+        return MUTE if self.flags & DISABLED or not self.address else A_PERSON
 
     def digest(self) -> bytes:
         """Return a digest of everything here, whatever the order of DNs: equal rows need no writing."""
@@ -140,6 +166,7 @@ def _person_row(record: Record, own: frozenset[str], realms: frozenset[str]) -> 
         outside=None,
         urls=None,
         search_values=packed(record.values),
+        listed=_listed(record, (*addresses, *logins)),
         names={},
         member_of=record.names.get("member_of", ()),
         problems=tuple(problems),
@@ -152,16 +179,7 @@ def _group_row(record: Record, own: frozenset[str]) -> Row:
     written = (*record.texts("address"), *record.texts("aliases"))
     addresses = _canonical(written if record.texts("address") else (), own, "mail", problems)
     outside = tuple(dict.fromkeys(_outside(record, own, problems)))
-    flags = (
-        (MODERATED if fields["moderated"] else 0)
-        | (
-            0
-            if fields["require_authentication"] or fields["moderated"] or fields["allowed_addresses"]
-            else OPEN
-        )
-        | (OUTSIDERS if outside else 0)
-        | (RULED if _is_ruled(record) else 0)
-    )
+    flags = _group_flags(record) | (OUTSIDERS if outside else 0)
     kept = {name: fields[name] for name in _STORED if fields[name] != _default(name)}
     urls = record.texts("member_urls")
     problems += filter(None, map(_bad_url, urls))
@@ -177,10 +195,26 @@ def _group_row(record: Record, own: frozenset[str]) -> Row:
         outside=_json(outside) if outside else None,
         urls=_json(urls) if urls else None,
         search_values=packed(record.values),
+        listed=_listed(record, (*addresses, str(fields["description"] or ""))),
         names=_names(record),
         member_of=record.names.get("member_of", ()),
         problems=tuple(problems),
     )
+
+
+def _group_flags(record: Record) -> int:
+    fields = record.fields
+    shut = fields["require_authentication"]
+    said = {
+        MODERATED: fields["moderated"],
+        OPEN: not (shut or fields["moderated"] or fields["allowed_addresses"]),
+        RULED: _is_ruled(record),
+        EXTERNAL: not shut or fields["external_senders"],
+        HIDDEN: fields["hidden"],
+        STOPPED: not fields["enabled"],
+        JOINABLE: fields["join_policy"] != JoinPolicy.CLOSED,
+    }
+    return sum(flag for flag, true in said.items() if true)
 
 
 def _is_ruled(record: Record) -> bool:
@@ -210,6 +244,12 @@ def _outside(record: Record, own: frozenset[str], problems: list[Problem]) -> It
             problems.append(Problem(Kind.BAD_ADDRESS, "member address", text[:100], expected))
         else:
             yield address
+
+
+def _listed(record: Record, further: tuple[str, ...]) -> str:
+    name = str(record.fields["name"] or "")
+    lines = dict.fromkeys(filter(None, (name, *further)))
+    return folded("\n".join(lines))
 
 
 def _names(record: Record) -> dict[int, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from groupmilter.directory.profile_fields import NAME_FIELDS
 
 # "gmmi" in ASCII: file(1) and `PRAGMA application_id` tell a mirror from any other database.
 APPLICATION = 0x676D6D69
-SCHEMA = 2
+SCHEMA = 3
 
 # Kinds of links. Up to SEARCHED they make members; the rest are rights.
 MEMBER, REVERSE, DYNAMIC, SEARCHED = 1, 2, 3, 4
@@ -25,8 +25,13 @@ MEMBERSHIP = 9
 RIGHTS = {name: 10 + at for at, name in enumerate(NAME_FIELDS) if name not in ("members", "member_of")}
 LINKS = {"members": MEMBER, **RIGHTS}
 
-# Flags of an entry's row. RULED: who may send is not left to the defaults (`groups.group`).
+# Flags of an entry's row. RULED: who may send is not left to the defaults (`groups.group`). EXTERNAL: some who aren't
+# authenticated may write; JOINABLE: whoever wants may join or ask to; the rest are what `Group`'s fields say.
 DISABLED, OPEN, MODERATED, OUTSIDERS, RULED = 1, 2, 4, 8, 16
+EXTERNAL, HIDDEN, STOPPED, JOINABLE = 32, 64, 128, 256
+
+# Forms of what is listed for people. MUTE: a person who gets no mail, being locked or without a usable address.
+A_PERSON, A_GROUP, MUTE = 0, 1, 2
 
 _TABLES = """
 CREATE TABLE state(
@@ -43,6 +48,7 @@ CREATE TABLE address(canonical TEXT, node INTEGER, rank INTEGER, PRIMARY KEY(can
 CREATE TABLE login(login TEXT, node INTEGER, PRIMARY KEY(login, node)) WITHOUT ROWID;
 CREATE TABLE link(
     source INTEGER, field INTEGER, target INTEGER, PRIMARY KEY(source, field, target)) WITHOUT ROWID;
+CREATE TABLE listed(node INTEGER PRIMARY KEY, form INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE TABLE finding(node INTEGER, kind TEXT, target INTEGER, details TEXT);
 CREATE INDEX finding_node ON finding(node);
 CREATE INDEX finding_target ON finding(target);
@@ -167,7 +173,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=2.0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA cache_size = -4096")
+        # What is sorted for a list (`catalogue`) is small, and a reader may have nowhere to write.
+        for pragma in ("cache_size = -4096", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()
         raise

@@ -24,6 +24,7 @@ _ENTRY = "INSERT INTO entry VALUES(?, ?, ?, ?, ?)"
 _DETAIL = "INSERT INTO detail VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADDRESS = "INSERT INTO address VALUES(?, ?, ?)"
 _LOGIN = "INSERT INTO login VALUES(?, ?)"
+_LISTED = "INSERT INTO listed VALUES(?, ?, ?)"
 _LINK = "INSERT OR IGNORE INTO link VALUES(?, ?, ?)"
 _ROWS_KEPT_BACK = 5_000
 _NODES_KEPT = 150_000
@@ -258,14 +259,15 @@ class Writer:
         execute = self._connection.execute
         if old is not None:
             self._unclaim(old)
-            for table in ("entry", "detail"):
-                execute(f"DELETE FROM {table} WHERE node = ?", (node,))  # noqa: S608  two literals
+            for table in ("entry", "detail", "listed"):
+                execute(f"DELETE FROM {table} WHERE node = ?", (node,))  # noqa: S608  literals
             execute("DELETE FROM finding WHERE node = ? AND target = 0", (node,))
         self._bulk.note(new.uuid, node)
         insert = self._bulk.insert
         insert(_ENTRY, (node, new.group, new.flags, self._generation, new.address))
         texts = (new.dn, new.body, new.outside, new.urls, new.search_values)
         insert(_DETAIL, (node, new.uuid, *digests, *texts))
+        insert(_LISTED, (node, new.form, new.listed))
         for rank, address in enumerate(new.addresses):
             insert(_ADDRESS, (address, node, rank))
         for login in new.logins:
@@ -359,9 +361,8 @@ class Writer:
         self._touch_reverse(old.node)
         self.changed.groups.update(self._searched(old.node))
         execute = self._connection.execute
-        execute("DELETE FROM entry WHERE node = ?", (old.node,))
-        execute("DELETE FROM detail WHERE node = ?", (old.node,))
-        execute("DELETE FROM finding WHERE node = ?", (old.node,))
+        for table in ("entry", "detail", "listed", "finding"):
+            execute(f"DELETE FROM {table} WHERE node = ?", (old.node,))  # noqa: S608  literals
         execute("DELETE FROM link WHERE source = ? AND field <> ?", (old.node, REVERSE))
         execute("DELETE FROM link WHERE target = ? AND field IN (?, ?)", (old.node, REVERSE, SEARCHED))
 

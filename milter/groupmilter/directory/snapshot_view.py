@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.mirror_rows import group as group_of
@@ -130,6 +130,11 @@ class Snapshot:
     def generation(self) -> int:
         """The number of the batch of changes that this snapshot ends with."""
         return self._generation
+
+    def rows(self, statement: str, parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Return what a statement finds in this generation, for `catalogue`, which bounds how much that is."""
+        with as_unknown(self._deadline):
+            return self._sqlite.execute(statement, parameters).fetchall()
 
     def find(self, address: str) -> Group | Person | None:
         """Return whose canonical address this is, None for nobody's.
