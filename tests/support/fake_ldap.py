@@ -75,10 +75,11 @@ def _result(code: int, text: str) -> bytes:
 
 @dataclass(slots=True)
 class FakeLdap:
-    """The server, as a context manager; `requests` are all it got, binds aside."""
+    """The server, as a context manager; `requests` are all it got but `binds`, which are counted."""
 
     script: Script
     requests: list[Request] = field(default_factory=list)
+    binds: int = 0
     port: int = 0
     _listener: socket.socket | None = None
     _open: list[socket.socket] = field(default_factory=list)
@@ -130,6 +131,7 @@ class FakeLdap:
 
     def _answer(self, client: socket.socket, request: Request) -> bool:
         if request.tag == BIND:
+            self.binds += 1
             client.sendall(answer(request.number, 0x61, _result(0, "")))
             return True
         if request.tag in (UNBIND, ABANDON):

@@ -36,7 +36,8 @@ def doorman(configuration: Configuration, ledger: Ledger, log: FilteringBoundLog
             ledger.note(action, who, int(time.time()), detail=detail)
 
     throttle = LoginThrottle(login.tries, login.tries_by_address, float(login.longest_wait), time.monotonic)
-    binding = Binding(settings, profile(configuration), configuration.site.login_realms())
+    realms, own = configuration.site.login_realms(), configuration.settings.own_domains
+    binding = Binding(settings, profile(configuration), realms, own)
     return DirectoryDoorman(binding, snapshots(configuration), throttle, journal)
 
 

@@ -1,16 +1,16 @@
 """Whether a password is a person's: a simple bind at the directory's own servers (RFC 4513 section 5.1.3).
 
-Who it is, the directory is asked at that moment, not the mirror: exactly one entry that has the log-in name, and no
-lock. Nobody and a wrong password get the same answer; a server that can't be asked is `DirectoryUnknown`, which is
-neither. The password goes to the server, and is neither kept nor part of any message here.
+Who it is, the directory is asked at that moment, not the mirror: exactly one entry that has the log-in name, or else
+the address, and no lock. Nobody and a wrong password get the same answer; a server that can't be asked is
+`DirectoryUnknown`, which is neither. The password goes to the server, and is neither kept nor part of any message here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
 from groupmilter.directory.ldap_messages import BOUND, Message, element, elements, result, tlv
@@ -19,6 +19,7 @@ from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.reader import LdapSession, Reader
 from groupmilter.directory.writer_messages import enveloped
 from groupmilter.groups.login import login_name
+from groupmilter.mail.address import canonical
 
 POLICY_CONTROL = "1.3.6.1.4.1.42.2.27.8.5.1"
 """Request and response control of draft-behera-ldap-password-policy-10, section 6."""
@@ -62,11 +63,13 @@ class Binding:
 
     :param settings: of the account that reads; a person's bind goes to the same servers.
     :param realms: domains behind a log-in that make no difference (`groups.login`).
+    :param own_domains: in which the case of an address makes none.
     """
 
     settings: LdapSettings
     profile: Profile
     realms: frozenset[str] = frozenset()
+    own_domains: frozenset[str] = frozenset()
     clock: Clock = monotonic
 
     @property
@@ -91,22 +94,32 @@ class Binding:
         return Attempt(self._bound(found.dn, password), found.uuid, found.dn)
 
     def _found(self, session: LdapSession, login: str) -> Record | None:
-        """Return the one person with a log-in name who isn't locked."""
-        name = login_name(login, self.realms)
-        spelt = dict.fromkeys((login.strip(), name, *(f"{name}@{realm}" for realm in sorted(self.realms))))
-        sources = self.profile.mapped("logins", group=False).sources
-        terms = (f"({source.attribute}={literal(each)})" for source in sources for each in spelt)
-        query = f"(&{self.settings.query(self.profile.filter())}(|{''.join(terms)}))"
+        """Return the one person with a log-in name, or with an address that is one, who isn't locked."""
+        name, address = login_name(login, self.realms), canonical(login, self.own_domains) or ""
+        spelt = (login.strip(), name, *(f"{name}@{realm}" for realm in sorted(self.realms)))
+        terms = [
+            *self._terms(("logins",), spelt),
+            *self._terms(("target", "addresses"), filter(None, (address,))),
+        ]
+        query = f"(&{self.settings.query(self.profile.filter())}(|{''.join(dict.fromkeys(terms))}))"
         entries = session.search(self.settings.base, "sub", query, self.profile.attributes())
-        people = [one for entry in entries if (one := self._person(entry, name)) is not None]
-        alone = people[0] if len(people) == 1 else None
-        return None if alone is None or alone.fields.get("disabled") else alone
+        records = [record for entry in entries if (record := self.profile.read(entry)) is not None]
+        people = [record for record in records if not record.group]
+        named = [
+            one for one in people if name in {login_name(each, self.realms) for each in one.texts("logins")}
+        ]
+        found = named or [one for one in people if address and address in self._addresses(one)]
+        return None if len(found) != 1 or found[0].fields.get("disabled") else found[0]
 
-    def _person(self, entry: Entry, name: str) -> Record | None:
-        record = self.profile.read(entry)
-        if record is None or record.group:
-            return None
-        return record if name in {login_name(each, self.realms) for each in record.texts("logins")} else None
+    def _terms(self, fields: Iterable[str], values: Iterable[str]) -> Iterator[str]:
+        sources = [each for field in fields for each in self.profile.mapped(field, group=False).sources]
+        for value in values:
+            for source in sources:
+                yield f"({source.attribute}={literal((source.prefix or '') + value)})"
+
+    def _addresses(self, record: Record) -> set[str | None]:
+        texts = (each for field in ("target", "addresses") for each in record.texts(field))
+        return {canonical(each, self.own_domains) for each in texts}
 
     def _bound(self, dn: str, password: str) -> Outcome:
         """Bind at the first server that answers."""

@@ -20,6 +20,7 @@ from groupmilter.groups.login import login_name
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
 from groupmilter.language.catalogue import marked
+from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import Way, Who
 from groupmilter.panel.login_throttle import LoginThrottle
@@ -94,7 +95,6 @@ class Journal(Protocol):
 class DirectoryDoorman:
     """Asks the directory, with bounds: how often, how many at once, how fast a failure is told.
 
-    :param realms: as of the binding: spellings of one name count together.
     :param journal: hears of each attempt that was made. ``clock``, ``sleep``: seconds from any start.
     """
 
@@ -124,7 +124,7 @@ class DirectoryDoorman:
         return found
 
     def _attempted(self, login: str, password: str, client: str) -> Person | Refusal:
-        name = login_name(login, self.binding.realms)
+        name = self._counted(login)
         if (wait := self.throttle.begin(name, client)) > 0:
             return Refusal(Reason.SLOW, wait)
         try:
@@ -139,9 +139,19 @@ class DirectoryDoorman:
             return person
         # What was typed as a name is told only where it is one: people type passwords there.
         self.journal(
-            "log-in-failed", Who(name if attempt.uuid else "", Way.PANEL, attempt.uuid, client), person.reason
+            "log-in-failed",
+            Who(login.strip() if attempt.uuid else "", Way.PANEL, attempt.uuid, client),
+            person.reason,
         )
         return person
+
+    def _counted(self, login: str) -> str:
+        """Return under which name attempts count: whatever a person calls himself, they are tries at one password."""
+        name = login_name(login, self.binding.realms)
+        address = canonical(login, self.binding.own_domains)
+        with self.lookups.snapshot() as directory:
+            found = directory.person_by_login(name) or (directory.find(address) if address else None)
+        return found.uuid if isinstance(found, Person) else name
 
     def _person(self, attempt: Attempt) -> Person | Refusal:
         if attempt.outcome is not Outcome.PROVEN:

@@ -58,7 +58,8 @@ class LoginThrottle:
         with self._lock:
             now = self._clock()
             keys = self._keys(login, address)
-            wait = max(self._entry(key).until - now for key in keys)
+            # What is only looked at takes no room: it would push out what others have failed.
+            wait = max(known.until - now if (known := self._failures.get(key)) else 0.0 for key in keys)
             if wait > 0:
                 return max(1, round(wait + 0.5))
             for key in keys:
