@@ -22,7 +22,7 @@ ALLOWED = {
     "pyasn1": {"directory"},
     "milter": {"mta"},
     "yaml": {"config"},
-    "pydantic": {"config", "rehearsal"},
+    "pydantic": {"config", "rehearsal", "panel"},
     "pydantic_core": {"config"},
     "structlog": {"mta", "moderation", "supervision", "log", "bootstrap", "cli"},
     "typer": {"cli"},

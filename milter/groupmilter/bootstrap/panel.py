@@ -23,6 +23,7 @@ from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.steady import steadily
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.cookie import form_cookie, session_cookie
 from groupmilter.panel.door import Door
@@ -69,8 +70,7 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
     url, lookups, told = configuration.site.panel.url or "", snapshots(configuration), roles(configuration)
 
     def administers(person: Person) -> bool:
-        with lookups.snapshot() as directory:
-            return told(person, directory).administers
+        return steadily(lookups, lambda directory: told(person, directory)).administers
 
     door = Door(
         sessions(configuration, opened), doorman(configuration, opened, log), session_cookie(url),

@@ -21,6 +21,7 @@ from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
 from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.writer_session import VERSION
 from groupmilter.mail.address import canonical
 
 _AT_ONCE = 50
@@ -128,7 +129,12 @@ class AddressBook:
 
     def entry(self, dn: str) -> Entry | None:
         """Return a whole entry as the server has it now; None where it has none."""
-        return self._read(dn, self._profile.attributes())
+        return self._read(dn, (*self._profile.attributes(), VERSION))
+
+    def bearing(self, uuid: str) -> tuple[Known, ...]:
+        """Return the entries with a UUID, as the server has them now: one or none."""
+        attribute = self._profile.uuid_attribute
+        return tuple(self._search(f"(&{self._profile.filter()}({attribute}={literal(uuid)}))"))
 
     def called(self, names: Sequence[str]) -> dict[str, tuple[Known, ...]]:
         """Return who bears each of some names: display name, ``cn`` or log-in, without case."""

@@ -42,6 +42,7 @@ class Way(StrEnum):
     LINK = "link"
     COMMAND = "command"
     PANEL = "panel"
+    API = "api"
     DESK = "desk"
     MILTER = "milter"
 

@@ -26,6 +26,7 @@ _WAYS: Mapping[str, str] = {
     Way.LINK: marked("by link"),
     Way.COMMAND: marked("on the command line"),
     Way.PANEL: marked("in the panel"),
+    Way.API: marked("by the API"),
 }
 _BY_ITSELF = marked("by the service itself")
 

@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from groupmilter.language.catalogue import Translate
 from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.panel.api.app import CALLS_A_MINUTE, PATH, api
 from groupmilter.panel.client import Clients, Networks
 from groupmilter.panel.deciding import Deciding, ledger_unavailable
 from groupmilter.panel.guard import FOREVER, Guard
@@ -52,7 +53,7 @@ class Surroundings:
     :param proxies: networks of the reverse proxies whose ``X-Forwarded-For`` is believed.
     :param zone: in which times are shown; None for the host's.
     :param bad_tokens, bad_tokens_in_all: a minute, by client address and together, that are recorded; the rest is
-        answered 429. A good token is answered always.
+        answered 429. A good token is answered always. ``calls``: a minute, that a token of the API is good for.
     """
 
     translate: Translate
@@ -62,6 +63,7 @@ class Surroundings:
     zone: tzinfo | None = None
     bad_tokens: int = 20
     bad_tokens_in_all: int = 600
+    calls: int = CALLS_A_MINUTE
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -84,6 +86,7 @@ def create_app(decisions: DecisionsLike, around: Surroundings, parts: Parts | No
     if parts is not None:
         report = lambda event, why: log.warning(event, why=why)  # noqa: E731 - two words for the log
         Frame(parts, pages, clients, report).mount(app, ROUTES)
+        app.mount(PATH, api(parts, around.translate, clients, report, around.calls))
     _add_small_pages(app, pages)
     _add_errors(app, pages)
     # The type alone: an error's text may quote what came in.

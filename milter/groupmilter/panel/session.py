@@ -16,6 +16,7 @@ from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.circle import Lookup, Lookups
 from groupmilter.moderation.session_book import SessionBook, SessionRow
+from groupmilter.moderation.steady import steadily
 
 _OCTETS = 32
 _LONGEST = 64
@@ -95,8 +96,7 @@ class Sessions:
         return row.opened - _MINUTE <= now < row.until and now - row.seen < self.idle
 
     def _person(self, row: SessionRow) -> Person | None:
-        with self.lookups.snapshot() as directory:
-            person = _found(row, directory)
+        person = steadily(self.lookups, lambda directory: _found(row, directory))
         return None if person is None or person.disabled else person
 
 

@@ -21,6 +21,7 @@ from groupmilter.moderation.access_token_book import AccessTokenRow
 from groupmilter.moderation.circle import Lookup, Lookups
 from groupmilter.moderation.item import DESK, Who
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.steady import steadily
 
 PREFIX = "gm_"
 """What every token begins with, so that scanners of sources can tell one."""
@@ -143,8 +144,7 @@ class AccessTokens:
         return gone
 
     def _person(self, row: AccessTokenRow) -> Person | None:
-        with self.lookups.snapshot() as directory:
-            person = _found(row, directory)
+        person = steadily(self.lookups, lambda directory: _found(row, directory))
         return None if person is None or person.disabled else person
 
 

@@ -1,0 +1,38 @@
+"""Whom a token stands for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from groupmilter.panel.api.access import Scope
+from groupmilter.panel.api.answers import problems
+from groupmilter.panel.api.call import Reading
+from groupmilter.panel.api.shapes import Me
+
+router = APIRouter(tags=["me"])
+
+
+@router.get("/me", operation_id="getMe", response_model=Me, responses=problems())
+def get(call: Reading) -> dict[str, object]:
+    """Return who you are, what you may do, and what this token is good for."""
+    person, holder = call.person, call.holder
+    roles = call.look(call.roles)
+    return {
+        "id": person.uuid,
+        "name": person.name,
+        "address": person.address,
+        "language": person.language,
+        "administers": roles.administers,
+        "administers_everything": roles.administers_everything,
+        "may_create": roles.may_create,
+        "token": holder.name,
+        "scopes": [scope.value for scope in Scope if scope in holder.scopes],
+        "expires": moment(holder.until),
+    }
+
+
+def moment(seconds: int) -> str | None:
+    """Return a time of RFC 3339, UTC; None for 0."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None

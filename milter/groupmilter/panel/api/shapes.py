@@ -1,0 +1,209 @@
+"""What goes in and out of the API, field by field: strict where it comes in, documented in both directions.
+
+Fields of groups are named as everywhere (specification 1.1, ``group export``); people are their addresses, or their DN
+where they have none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+
+from groupmilter.membership.roles import Role
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+_MOST = 500
+"""Values, at most, of one list of a group in one call; members have a call of their own, which takes more."""
+
+Line = Annotated[str, StringConstraints(max_length=1000, pattern=_LINE)]
+Who = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_LINE)]
+Address = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=320, pattern=_LINE),
+    Field(json_schema_extra={"format": "email"}),
+]
+Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^([a-z]{2,3}(-[a-z0-9]{2,8})*)?$")]
+Many = Annotated[list[Who], Field(max_length=_MOST)]
+Joining = Literal["open", "closed", "approval"]
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """Part of a list; the header `Link` (RFC 8288) leads to the parts around it."""
+
+    items: list[Item]
+    total: int = Field(description="How many the whole list has.", ge=0)
+    offset: int = Field(description="How many come before these.", ge=0)
+    limit: int = Field(description="How many one answer has at most.", ge=0)
+
+
+class Window(BaseModel):
+    """Which part of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    offset: int = Field(0, ge=0, le=10_000_000, description="How many to skip.")
+    limit: int = Field(50, ge=1, le=500, description="How many to return at most.")
+
+
+class ListChange(BaseModel):
+    """What comes into a list and what leaves it; everything else stays, whoever else changes it meanwhile."""
+
+    model_config = STRICT
+
+    add: Many = Field([], examples=[["marie@example.org"]])
+    remove: Many = Field([], examples=[["ben@example.org"]])
+
+
+def _kind(value: object) -> str:
+    return "as-list" if isinstance(value, list) else "as-change"
+
+
+Listed = Annotated[
+    Annotated[Many, Tag("as-list")] | Annotated[ListChange, Tag("as-change")], Discriminator(_kind)
+]
+"""What a list shall be, or what comes into it and leaves it."""
+
+
+class GroupFields(BaseModel):
+    """The fields of a group that can be set; null takes a value away, so that its default counts."""
+
+    model_config = STRICT
+
+    name: Line | None = Field(None, description="Display name.", examples=["Sales"])
+    description: Line | None = Field(None, description="What the group is for.")
+    aliases: Listed | None = Field(None, description="Further addresses.")
+    enabled: bool | None = Field(None, description="Whether it takes mail at all.")
+    owners: Listed | None = Field(None, description="Persons and groups.", examples=[["anna@example.org"]])
+    member_urls: Listed | None = Field(None, description="Dynamic members: LDAP URLs (RFC 4516).")
+    excluded: Listed | None = Field(None, description="Who is left out of the dynamic members.")
+    join_policy: Joining | None = None
+    leave_policy: Joining | None = None
+    join_outsiders: bool | None = Field(None, description="Whether people outside of the directory may join.")
+    require_authentication: bool | None = Field(None, description="Internal senders only.")
+    external_senders: Listed | None = Field(
+        None, description="Addresses, @domain, @.domain that may write too."
+    )
+    allowed: Listed | None = Field(None, description="Only these may write: persons, groups, patterns.")
+    denied: Listed | None = Field(None, description="These may not write: persons, groups, patterns.")
+    moderated: bool | None = Field(None, description="Whether messages wait for approval.")
+    moderators: Listed | None = Field(None, description="Who approves; the owners where nobody is named.")
+    bypass: Listed | None = Field(None, description="Whose messages need no approval.")
+    covers_nested: bool | None = Field(None, description="One approval for nested groups too.")
+    notify: Literal["always", "internal", "never"] | None = Field(
+        None, description="Who learns of a rejection."
+    )
+    hold_hours: Annotated[int, Field(ge=1, le=999_999)] | None = Field(
+        None, description="Hours a message waits."
+    )
+    approvals: Annotated[int, Field(ge=1, le=999_999)] | None = None
+    max_size: Annotated[int, Field(ge=0, le=2**40)] | None = Field(
+        None, description="Octets of the largest message."
+    )
+    send_as: Listed | None = None
+    on_behalf: Listed | None = None
+    bounces_to: Literal["auto", "sender", "owner", "nobody"] | None = None
+    auto_replies: bool | None = None
+    hidden_members: bool | None = Field(None, description="Whether only owners see the members.")
+    hidden: bool | None = Field(None, description="Whether lists show it to nobody who isn't in it.")
+    mail_tip: dict[Language, Line | None] | None = Field(
+        None, description="What writers are shown, by language.", examples=[{"fr": "Réponse sous 48 h"}]
+    )
+    policy: Line | None = Field(None, description="The policy that holds; administrators set it.")
+
+
+class GroupPatch(GroupFields):
+    """What changes in a group: only what is named here."""
+
+    address: Address | None = Field(None, description="Primary address.")
+    members: Listed | None = Field(None, description="Persons, groups, outsiders' addresses.")
+
+
+class NewGroup(GroupFields):
+    """A group to be made."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"address": "sales@example.org", "name": "Sales", "members": ["ben@example.org"]}]
+        }
+    )
+
+    address: Address = Field(description="Primary address.")
+    members: Many = Field([], description="Persons, groups, outsiders' addresses.")
+    cn: Line = Field("", description="The name of its entry; else the address left of the @.")
+    under: Line = Field("", description="DN of the entry below which it is made; else as configured.")
+
+
+class Group(BaseModel):
+    """A group. What only its owners and administrators see is absent for everybody else."""
+
+    id: str = Field(description="UUID of its entry; stays, whatever else changes.")
+    address: str
+    aliases: list[str]
+    name: str
+    description: str
+    mail_tip: dict[str, str]
+    roles: list[Role] = Field(description="What you are to it.")
+    enabled: bool
+    owners: list[str]
+    join_policy: Joining
+    leave_policy: Joining
+    join_outsiders: bool
+    require_authentication: bool
+    moderated: bool
+    hidden: bool
+    hidden_members: bool
+    dn: str | None = None
+    member_urls: list[str] | None = None
+    excluded: list[str] | None = None
+    external_senders: list[str] | None = None
+    allowed: list[str] | None = None
+    denied: list[str] | None = None
+    moderators: list[str] | None = None
+    bypass: list[str] | None = None
+    covers_nested: bool | None = None
+    notify: str | None = None
+    hold_hours: int | None = None
+    approvals: int | None = None
+    max_size: int | None = None
+    send_as: list[str] | None = None
+    on_behalf: list[str] | None = None
+    bounces_to: str | None = None
+    auto_replies: bool | None = None
+    policy: str | None = None
+
+
+class Change(BaseModel):
+    """What changed in one field: of a list, what left it and what came."""
+
+    field: str
+    before: str | int | bool | list[str] | None
+    after: str | int | bool | list[str] | None
+
+
+class Outcome(BaseModel):
+    """What a change came to."""
+
+    dry_run: bool = Field(description="Whether nothing was written: what would have changed.")
+    changes: list[Change]
+    remarks: list[str] = Field(
+        description="What should be known besides, in the language of Accept-Language."
+    )
+    group: Group | None = Field(None, description="The group as it is now; null for one that isn't made yet.")
+
+
+class Me(BaseModel):
+    """Whom the token stands for, and what it is good for."""
+
+    id: str
+    name: str
+    address: str
+    language: str
+    administers: bool = Field(description="Whether you administer some groups.")
+    administers_everything: bool
+    may_create: bool = Field(description="Whether you may make groups.")
+    token: str = Field(description="The token's name.")
+    scopes: list[str]
+    expires: str | None = Field(description="RFC 3339, UTC; null for no end.")

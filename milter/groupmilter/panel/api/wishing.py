@@ -1,0 +1,88 @@
+"""From what a call asks for to wishes of the membership service, and from what came of it to an answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from groupmilter.directory.change import Difference, Meanwhile
+from groupmilter.language.catalogue import marked
+from groupmilter.membership.address_book import Known
+from groupmilter.membership.service import Prepared, warned
+from groupmilter.membership.vocabulary import LISTS, BadWish, Remark, Several, Single, Wish, written
+from groupmilter.panel.api.call import Call
+from groupmilter.panel.api.problem import Code, Refusal, Wrong
+from groupmilter.panel.api.shapes import GroupFields, ListChange
+
+_OTHERS = frozenset({"address", "cn", "under"})
+_SOMEBODY = marked("somebody else")
+_MEANWHILE = marked("It is {value} by now.")
+
+
+def wishes(asked: GroupFields, address: str | None = None) -> Iterator[Wish]:
+    """Yield what is wanted: only the fields that were sent.
+
+    :param address: the primary address that is wanted; None: as it is.
+    """
+    for name in sorted(asked.model_fields_set - _OTHERS):
+        yield from _wishes(name, getattr(asked, name))
+    if address is not None:
+        yield Single("address", address)
+
+
+def _wishes(name: str, value: object) -> Iterator[Wish]:
+    if isinstance(value, ListChange):
+        yield Several(name, tuple(value.add), tuple(value.remove))
+    elif isinstance(value, list) or (value is None and name in LISTS):
+        yield Several(name, tuple(value or ()), exact=True)
+    elif isinstance(value, Mapping):
+        for language, text in value.items():
+            yield Single(f"{name}.{language}" if language else name, text or "")
+    elif isinstance(value, bool | int | str) or value is None:
+        yield Single(name, written(value))
+
+
+def refused(problems: Iterable[BadWish], call: Call) -> Refusal:
+    """Return the refusal that says everything that can't be had."""
+    return Refusal(Code.INVALID, errors=[_wrong(each, call) for each in problems])
+
+
+def _wrong(problem: BadWish, call: Call) -> Wrong:
+    return Wrong(problem.field, problem.sentence, _values(problem.values, call), problem.written)
+
+
+def _values(values: Mapping[str, object], call: Call) -> dict[str, object]:
+    """Return a sentence's values; an entry by its address only: its DN is for administrators."""
+    return {
+        name: _named(value, call) if isinstance(value, Known) else value for name, value in values.items()
+    }
+
+
+def _named(known: Known, call: Call) -> str:
+    return call.named(known.dn) or call.t(_SOMEBODY)
+
+
+def remarks(prepared: Prepared, call: Call) -> list[str]:
+    """Return what should be known of a change, in the language of the call."""
+    return [_said(remark, call) for remark in warned(prepared)]
+
+
+def _said(remark: Remark, call: Call) -> str:
+    return call.t(remark.sentence, **_values(remark.values, call))
+
+
+def changes(differences: Iterable[Difference]) -> list[dict[str, object]]:
+    """Return differences as they are answered, by field."""
+    ordered = sorted(differences, key=lambda each: each.field)
+    return [
+        {"field": each.field, "before": _side(each.before), "after": _side(each.after)} for each in ordered
+    ]
+
+
+def _side(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def overtaken(meanwhile: Meanwhile, asked: Mapping[str, object], now: Mapping[str, object]) -> Refusal:
+    """Return the refusal for a single value that somebody else has changed in the same moment."""
+    wrong = Wrong(meanwhile.field, _MEANWHILE, {"value": written(meanwhile.found)})
+    return Refusal(Code.CHANGED, errors=[wrong], current=now, wanted=asked)
