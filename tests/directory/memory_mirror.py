@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
 from groupmilter.directory.mirror import Search
+from groupmilter.directory.side_store import signature, values_of
 
 
 @dataclass(slots=True)
@@ -57,6 +58,11 @@ class MemoryMirror:
     def searches(self) -> tuple[Search, ...]:
         """What the test has set."""
         return self.member_urls
+
+    def sides(self) -> dict[str, bytes]:
+        """The entries with values of the side store."""
+        found = {uuid: signature(values_of(entry)) for uuid, entry in self.entries.items()}
+        return {uuid: digest for uuid, digest in found.items() if digest}
 
     def set_dynamic(self, group_uuid: str, uuids: Iterable[str]) -> int:
         """Keep them."""

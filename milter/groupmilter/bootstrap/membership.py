@@ -6,14 +6,17 @@ Fails with `ConfigurationError` for what the administrator wrote.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from groupmilter.bootstrap.parts import ldap_settings, profile, write_settings
+from groupmilter.bootstrap.side import Beside, searching
 from groupmilter.config.reload import Configuration
 from groupmilter.directory.change import WriteRefused
+from groupmilter.directory.ldif_session import LdifSession, LdifWriter
 from groupmilter.directory.reader import Reader
+from groupmilter.directory.side_session import Searching
 from groupmilter.directory.writer import Writer
 from groupmilter.membership.address_book import AddressBook
 from groupmilter.membership.authority import Authority, Rights, Unlimited
@@ -43,12 +46,13 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
     """Give what makes and changes groups for the length of the ``with`` block.
 
     :param authority: what whoever acts may; everything for the command line.
-    :raises WriteRefused: where the directory is an LDIF file.
+    :raises WriteRefused: where the directory is an LDIF file, and no side store is used beside it.
     """
     directory = configuration.site.directory
-    if directory.url[0].kind == "ldif":
-        raise WriteRefused(f"{directory.url[0].url}: an LDIF file is read-only; edit it by hand")
     known, own = profile(configuration), configuration.settings.own_domains
+    file = LdifSession(directory.url[0].path, directory.base) if directory.url[0].kind == "ldif" else None
+    if file is not None and not known.beside:
+        raise WriteRefused(f"{directory.url[0].url}: an LDIF file is read-only; edit it by hand")
     rules = Rules(
         own,
         configuration.settings.service_domain,
@@ -57,10 +61,17 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
         directory.placeholder,
         directory.write.contacts or "",
     )
-    reader = Reader(ldap_settings(configuration))
     settings = write_settings(configuration)
     if directory.write.as_person and isinstance(authority, Rights):
         settings = replace(settings, acting_for=authority.person.dn)
-    writer = Writer(settings, known, directory.placeholder)
-    with AddressBook(reader.connect, known, directory.base, own) as book:
-        yield Groups(book, writer, rules, note, authority)
+    with closing(Beside(configuration)) as side:
+        if file is None:
+            connect: Callable[[], Searching] = Reader(ldap_settings(configuration)).connect
+            writer = Writer(settings, known, directory.placeholder, side=side)
+        else:
+            connect, writer = (lambda: file), LdifWriter(file, known, directory.placeholder, side)
+        if isinstance(authority, Rights):
+            asked = authority.connect if file is None else connect
+            authority = replace(authority, connect=searching(asked, known, side))
+        with AddressBook(searching(connect, known, side), known, directory.base, own) as book:
+            yield Groups(book, writer, rules, note, authority)

@@ -47,7 +47,7 @@ def decisions(configuration: Configuration, opened: Ledger) -> Decisions:
         configuration.settings,
         time.time,
         administrations(configuration),
-        _remember(configuration),
+        _remember(configuration, opened),
     )
 
 
@@ -67,16 +67,20 @@ def rebuilding(
     )
 
 
-def _remember(configuration: Configuration) -> Remember | None:
-    """Return how a sender is remembered in the directory; None for an LDIF file, which nobody writes."""
-    if configuration.site.directory.url[0].kind == "ldif":
-        return None
+def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
+    """Return how a sender is remembered in the directory; None for an LDIF file with no side store beside it."""
+    directory, known = configuration.site.directory, profile(configuration)
     # Only who decides needs it: the LDAP library is slow to import.
-    from groupmilter.directory.writer import Writer
+    if directory.url[0].kind != "ldif":
+        from groupmilter.directory.writer import Writer
 
-    return Writer(
-        write_settings(configuration), profile(configuration), configuration.site.directory.placeholder
-    ).add
+        return Writer(write_settings(configuration), known, directory.placeholder, side=opened.side).add
+    if not known.beside:
+        return None
+    from groupmilter.directory.ldif_session import LdifSession, LdifWriter
+
+    file = LdifSession(directory.url[0].path, directory.base)
+    return LdifWriter(file, known, directory.placeholder, opened.side).add
 
 
 def terms_of(configuration: Configuration) -> Callable[[Arrival], Terms]:

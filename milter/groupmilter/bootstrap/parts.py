@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.authentication.trust import Trust, trusted_certificates, trusted_networks
 from groupmilter.config.keys import KeyRing, create_keys, create_secret
 from groupmilter.config.load import ConfigurationError, Problem, parse_yaml, read_text
-from groupmilter.config.model import Format, MapType
+from groupmilter.config.model import Format, MapType, SideStore
 from groupmilter.config.reload import Configuration, load
 from groupmilter.config.resources import Kind, resource
 from groupmilter.directory.administration import Administration
@@ -31,6 +31,8 @@ from groupmilter.log import logger
 
 FRESHNESS = 0.01
 """Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
+
+_BESIDE = {SideStore.AUTO: None, SideStore.ALWAYS: True, SideStore.NEVER: False}
 
 
 def ticket_keys(ring: KeyRing) -> Keys:
@@ -79,8 +81,12 @@ def profile(configuration: Configuration) -> Profile:
     directory = configuration.site.directory
     name = directory.profile
     path = Path(name) if "/" in name else resource(Kind.PROFILES, f"{name}.yaml")
+    content = parse_yaml(read_text(path), str(path))
+    read_only = directory.url[0].kind == "ldif"
     try:
-        return Profile.from_mapping(parse_yaml(read_text(path), str(path)), directory.login_attributes)
+        return Profile.from_mapping(
+            content, directory.login_attributes, _BESIDE[directory.side_store], read_only=read_only
+        )
     except ProfileError as error:
         raise ConfigurationError((Problem(str(path), 0, "", str(error)),)) from error
 

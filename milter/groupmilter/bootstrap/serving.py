@@ -32,6 +32,7 @@ from groupmilter.bootstrap.parts import (
     with_keys,
 )
 from groupmilter.bootstrap.proving import prover
+from groupmilter.bootstrap.side import Beside
 from groupmilter.bootstrap.state import state_of
 from groupmilter.config.model import Mode
 from groupmilter.config.places import Listen, Server
@@ -114,9 +115,11 @@ def synchroniser(
         mode=directory.sync,
         poll=float(directory.poll),
         reload=float(directory.reload),
+        uuid=profiled.uuid_attribute,
     )
     # structlog's own type names the event as a keyword too, which no caller uses.
-    around = Surroundings(cast(Log, log), time.time, time.monotonic, random.random, on_applied)
+    beside = Beside(configuration) if profiled.beside else None
+    around = Surroundings(cast(Log, log), time.time, time.monotonic, random.random, on_applied, beside)
     first: Server = directory.url[0]
     if first.kind == "ldif":
         return Synchroniser.of_ldif(first.path, directory.base, mirror, settings, around)

@@ -62,6 +62,14 @@ class Sync(StrEnum):
     RELOAD = "reload"
 
 
+class SideStore(StrEnum):
+    """Whether the side store holds what groups have no attribute for; ``auto``: where the profile says so."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class MapType(StrEnum):
     """The kind of lookup table that the generated map becomes; ``auto``: the first that Postfix knows."""
 
@@ -182,6 +190,7 @@ class Directory(_Section):
     timeout: Seconds = 10
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     placeholder: Line = "cn=placeholder"
+    side_store: Annotated[SideStore, Field(strict=False)] = SideStore.AUTO
     login_attributes: Lines = ()
     write: Write = Write()
     login_realms: Domains | None = None

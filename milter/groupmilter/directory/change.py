@@ -84,14 +84,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Meanwhile:
-    """Somebody else has changed a field since it was looked at; nothing was written.
+    """Somebody else has changed a field since it was looked at; nothing was written, as a rule.
 
     :param seen: what it was. ``found``: what it is.
+    :param written: what is in the directory nevertheless: only the side store's part was too late.
     """
 
     field: str
     seen: Scalar
     found: Scalar
+    written: tuple[Difference, ...] = ()
 
 
 Outcome = Written | Meanwhile

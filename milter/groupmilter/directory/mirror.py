@@ -190,6 +190,11 @@ class Mirror:
         with _as_mirror_errors():
             return self._dynamic.searches()
 
+    def sides(self) -> dict[str, bytes]:
+        """Return the groups that have values of the side store, and the digests of these (`side_store.signature`)."""
+        with _as_mirror_errors():
+            return dict(self._connection.execute("SELECT uuid, digest FROM side").fetchall())
+
     def set_dynamic(self, group_uuid: str, uuids: Iterable[str]) -> int:
         """Replace the searched dynamic members of a group; return the generation. Unknown UUIDs are ignored."""
         with self._transaction():

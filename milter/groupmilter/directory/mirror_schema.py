@@ -17,7 +17,7 @@ from groupmilter.directory.profile_fields import NAME_FIELDS
 
 # "gmmi" in ASCII: file(1) and `PRAGMA application_id` tell a mirror from any other database.
 APPLICATION = 0x676D6D69
-SCHEMA = 3
+SCHEMA = 4
 
 # Kinds of links. Up to SEARCHED they make members; the rest are rights.
 MEMBER, REVERSE, DYNAMIC, SEARCHED = 1, 2, 3, 4
@@ -49,6 +49,7 @@ CREATE TABLE login(login TEXT, node INTEGER, PRIMARY KEY(login, node)) WITHOUT R
 CREATE TABLE link(
     source INTEGER, field INTEGER, target INTEGER, PRIMARY KEY(source, field, target)) WITHOUT ROWID;
 CREATE TABLE listed(node INTEGER PRIMARY KEY, form INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE side(uuid TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE finding(node INTEGER, kind TEXT, target INTEGER, details TEXT);
 CREATE INDEX finding_node ON finding(node);
 CREATE INDEX finding_target ON finding(target);

@@ -7,6 +7,7 @@ through; the caller rolls back.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
 from groupmilter.directory.mirror_rows import Row, listed
 from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, INDEXES, REVERSE, RIGHTS, SEARCHED
 from groupmilter.directory.profile import Profile, Record
+from groupmilter.directory.side_store import signature, values_of
 
 _EXCLUDED = RIGHTS["excluded"]
 _ENTRY = "INSERT INTO entry VALUES(?, ?, ?, ?, ?)"
@@ -220,7 +222,9 @@ class Writer:
             self._clear(self.node(_name(entry.dn)))
             return
         new = self._rows(record)
-        digest = new.digest()
+        beside = signature(values_of(entry))
+        # The rows may be the same, but what the mirror has of the side store isn't.
+        digest = hashlib.blake2b(new.digest() + beside, digest_size=16).digest() if beside else new.digest()
         old = None if self._bulk.lacks(new.uuid) else self._held(_BY_UUID, new.uuid)
         if old is not None and old.digest == digest:
             return
@@ -237,8 +241,15 @@ class Writer:
         short = new.short
         self._note(node, new, short, old)
         self._write(node, new, (short, digest), old)
+        if new.group or (old is not None and old.group):
+            self._keep_side(new.uuid, beside if new.group else b"")
         if searched:
             self._insert_links((group, SEARCHED, node) for group in searched)
+
+    def _keep_side(self, uuid: str, beside: bytes) -> None:
+        self._connection.execute("DELETE FROM side WHERE uuid = ?", (uuid,))
+        if beside:
+            self._connection.execute("INSERT INTO side VALUES(?, ?)", (uuid, beside))
 
     def _clear(self, node: int) -> None:
         """Take out another entry that bore this name: it was deleted or renamed, its change just comes later."""
@@ -357,6 +368,7 @@ class Writer:
         self.changed.note(old.node, group=old.group, delivery=True)
         if old.group:
             self.changed.urls.add(old.node)
+            self._connection.execute("DELETE FROM side WHERE uuid = ?", (old.uuid,))
         self._unclaim(old)
         self._touch_reverse(old.node)
         self.changed.groups.update(self._searched(old.node))

@@ -8,7 +8,7 @@ with the last member's removal and goes with the first one. Raises `Unwritable` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from groupmilter.directory.change import (
     Change,
@@ -24,12 +24,15 @@ from groupmilter.directory.entry import Entry
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import Form, Scalar
 from groupmilter.directory.profile_file import Mapped
+from groupmilter.directory.profile_source import Source
+from groupmilter.directory.side_store import SideChange, is_beside, label_of
 from groupmilter.directory.spelling import (
     MEMBERS_OF,
     SEVERAL,
     Held,
     Unwritable,
     held,
+    home,
     key_of,
     scalar_spelt,
     value_spelt,
@@ -47,6 +50,28 @@ class Plan:
     modifications: tuple[Modification, ...]
     differences: tuple[Difference, ...]
     guarded: bool = False
+
+    @property
+    def there(self) -> Plan:
+        """The part that the directory takes; its differences are those that are complete with it."""
+        besides = {each.label.partition(";")[0] for each in self.beside}
+        return Plan(
+            tuple(each for each in self.modifications if not is_beside(each.attribute)),
+            tuple(each for each in self.differences if each.field.partition(".")[0] not in besides),
+            self.guarded,
+        )
+
+    @property
+    def beside(self) -> tuple[SideChange, ...]:
+        """The part that the side store takes."""
+        changes: dict[str, SideChange] = {}
+        for each in self.modifications:
+            if is_beside(each.attribute):
+                label, texts = label_of(each.attribute), tuple(map(bytes.decode, each.values))
+                known = changes.get(label, SideChange(label))
+                gone = each.operation is Operation.DELETE
+                changes[label] = replace(known, remove=texts) if gone else replace(known, add=texts)
+        return tuple(changes.values())
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -131,10 +156,10 @@ def _values(profile: Profile, entry: Entry, change: Values, tally: _Tally) -> No
     wanted = {key_of(mapped, value) for value in change.add}
     unwanted = {key_of(mapped, value) for value in change.remove} - wanted
     gone = [each for each in there if each.key in unwanted]
-    if gone and not mapped.writable:
+    if any(not each.source.writable for each in gone):
         raise Unwritable(f"{mapped.name} is read-only in this directory")
     if mapped.name == "aliases":
-        gone = _but_address(profile, entry, gone)
+        gone = _but_address(profile, entry, gone, unwanted)
     for each in gone:
         tally.take(each.source.attribute, (each.raw,))
     before = tuple(dict.fromkeys(each.text for each in gone))
@@ -142,15 +167,15 @@ def _values(profile: Profile, entry: Entry, change: Values, tally: _Tally) -> No
         tally.differences.append(Difference(mapped.name, before, tuple(fresh.values())))
 
 
-def _but_address(profile: Profile, entry: Entry, gone: list[Held]) -> list[Held]:
-    """Return what goes without the group's first address, which is no alias; refuse where nothing else is left."""
+def _but_address(profile: Profile, entry: Entry, gone: list[Held], unwanted: set[str]) -> list[Held]:
+    """Return what goes without the group's first address, which is no alias; refuse if nothing else was asked for."""
     first = next(held(entry, _mapped(profile, "address")), None)
     rest = [
         each
         for each in gone
         if first is None or (each.source.attribute, each.raw) != (first.source.attribute, first.raw)
     ]
-    if first is not None and gone and not rest:
+    if first is not None and gone and not rest and unwanted == {first.key}:
         raise Unwritable(f"{first.text} is the group's address, no alias of it")
     return rest
 
@@ -182,20 +207,43 @@ def _default(mapped: Mapped) -> Scalar:
 
 def _explicit(mapped: Mapped, entry: Entry, change: Setting) -> bool:
     """Tell whether an attribute holds the value, so that there is something to take away."""
-    if mapped.field.form is Form.LANGUAGES:
+    if mapped.field.form is Form.LANGUAGES or change.value is not None:
         return False
-    return bool(mapped.sources and entry.attributes.get(mapped.sources[0].attribute)) and change.value is None
+    return any(entry.attributes.get(source.attribute) for source in _places(mapped))
+
+
+def _places(mapped: Mapped) -> list[Source]:
+    """Return where a field's one value may stand that was written from here: at home, and in the side store."""
+    first = home(mapped)
+    return [source for source in mapped.sources if source is first or source.beside]
 
 
 def _scalar(mapped: Mapped, entry: Entry, value: Scalar, tally: _Tally) -> None:
-    if not mapped.writable or not mapped.sources:
+    if home(mapped) is None:
         raise Unwritable(f"{mapped.name} is read-only in this directory")
     if value is None:
-        tally.take(mapped.sources[0].attribute, entry.attributes.get(mapped.sources[0].attribute, ()))
+        _only_there(mapped, entry, None, tally)
         return
     source, raw = scalar_spelt(entry, mapped, value)
-    tally.take(source.attribute, entry.attributes.get(source.attribute, ()))
+    _only_there(mapped, entry, source, tally)
     tally.give(source.attribute, raw)
+
+
+def _only_there(mapped: Mapped, entry: Entry, place: Source | None, tally: _Tally) -> None:
+    """Clear the place of a new value and those that would say something else; refuse where one is read-only."""
+    for source in mapped.sources:
+        if source is place or source in _places(mapped):
+            tally.take(source.attribute, entry.attributes.get(source.attribute, ()))
+        elif (
+            not source.writable and entry.attributes.get(source.attribute) and _before(mapped, source, place)
+        ):
+            raise Unwritable(f"{mapped.name} stands in the directory itself, where it is read-only")
+
+
+def _before(mapped: Mapped, source: Source, place: Source | None) -> bool:
+    """Tell whether what stands in one source counts before what stands where a field is written."""
+    written = place or home(mapped)
+    return written is None or mapped.sources.index(source) < mapped.sources.index(written)
 
 
 def _address(profile: Profile, mapped: Mapped, entry: Entry, change: Setting, tally: _Tally) -> None:
@@ -204,27 +252,35 @@ def _address(profile: Profile, mapped: Mapped, entry: Entry, change: Setting, ta
         raise Unwritable("a group keeps an address; delete the group instead")
     source, raw = value_spelt(entry, mapped, change.value)
     old = entry.attributes.get(source.attribute, ())
-    tally.take(source.attribute, old)
+    _only_there(mapped, entry, source, tally)
     tally.give(source.attribute, raw)
     aliases = profile.mapped("aliases")
+    place = home(aliases)
     there = {each.key for each in held(entry, aliases) if each.source.attribute != source.attribute}
     for further in old[1:]:
         text = further.decode("utf-8", "replace")
         key = key_of(aliases, text)
-        if key not in there and key != key_of(mapped, change.value):
-            tally.give(aliases.sources[0].attribute, further)
+        if place is not None and key not in there and key != key_of(mapped, change.value):
+            tally.give(place.attribute, further)
     # What was an alias and becomes the address stands in one place only.
     for each in held(entry, aliases):
-        if each.source.attribute != source.attribute and each.key == key_of(mapped, change.value):
+        same = each.key == key_of(mapped, change.value)
+        if each.source.attribute != source.attribute and same and each.source.writable:
             tally.take(each.source.attribute, (each.raw,))
 
 
 def _language(mapped: Mapped, entry: Entry, change: Setting, tally: _Tally) -> None:
-    source = mapped.sources[0] if mapped.sources and mapped.writable else None
+    source = home(mapped)
     if source is None or source.template or (change.value is not None and not isinstance(change.value, str)):
         raise Unwritable(f"{mapped.name} is read-only in this directory")
-    name = f"{source.attribute};lang-{change.language}" if change.language else source.attribute
-    tally.take(name, entry.attributes.get(name, ()))
+    option = f";lang-{change.language}" if change.language else ""
+    name = f"{source.attribute}{option}"
+    for place in mapped.sources:
+        there = entry.attributes.get(f"{place.attribute}{option}", ())
+        if there and not place.writable:
+            raise Unwritable(f"{mapped.name} stands in the directory itself, where it is read-only")
+        if place is source or place.beside:
+            tally.take(f"{place.attribute}{option}", there)
     if change.value:
         tally.give(name, change.value.encode())
 

@@ -79,15 +79,24 @@ class Profile:
         self._group = _Compiled(content.group)
 
     @classmethod
-    def from_mapping(cls, mapping: object, logins: tuple[str, ...] = ()) -> Profile:
+    def from_mapping(
+        cls,
+        mapping: object,
+        logins: tuple[str, ...] = (),
+        beside: bool | None = None,
+        *,
+        read_only: bool = False,
+    ) -> Profile:
         """Compile a parsed profile file (``ldap_schema/profiles/``); raise `ProfileError`.
 
         :param logins: attributes that hold a person's login, instead of those that the profile names.
+        :param beside: whether the side store is used; None: as the profile says.
+        :param read_only: whether nothing can be written into the directory itself: it is a file.
         """
         if logins:
             mapping = _with_logins(mapping, logins)
-        content = checked(mapping)
-        text = json.dumps(mapping, sort_keys=True, default=str)
+        content = checked(mapping, beside, read_only=read_only)
+        text = json.dumps(mapping, sort_keys=True, default=str) + ("+side" if content.beside else "")
         return cls(content, hashlib.sha256(text.encode()).hexdigest()[:32])
 
     @property
@@ -99,6 +108,11 @@ class Profile:
     def fingerprint(self) -> str:
         """A digest of the profile's content: a mirror made with another one is of no use."""
         return self._fingerprint
+
+    @property
+    def beside(self) -> bool:
+        """Whether the side store holds what groups have no attribute for."""
+        return self._file.beside
 
     @property
     def uuid_attribute(self) -> str:
@@ -116,7 +130,8 @@ class Profile:
         for part in (self._file.person, self._file.group):
             names += part.when.attributes
             for mapped in part.fields:
-                names += (name for source in mapped.sources for name in (source.attribute, source.other))
+                asked = (source for source in mapped.sources if not source.beside)
+                names += (name for source in asked for name in (source.attribute, source.other))
         return tuple(dict.fromkeys(filter(None, names)))
 
     def filter(self) -> str:

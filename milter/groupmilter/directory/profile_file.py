@@ -6,14 +6,15 @@ Every mistake is `ProfileError`, which names the path within the file; nothing u
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groupmilter.directory.profile_fields import GROUP, PERSON, Field, Form, Scalar
 from groupmilter.directory.profile_source import TAKES, Source
+from groupmilter.directory.side_store import NEVER_BESIDE, attribute_of
 
-_TOP = {"profile", "uuid", "person", "group", "filter_attributes"}
+_TOP = {"profile", "uuid", "side_store", "person", "group", "filter_attributes"}
 _PART = {"when", "fields"}
-_FIELD = {"from", "absent", "writable", "combine"}
+_FIELD = {"from", "absent", "writable", "combine", "side"}
 _SOURCE = {
     "attribute",
     "take",
@@ -28,6 +29,7 @@ _SOURCE = {
     "invert",
 }
 _COMBINE = ("first", "any", "all")
+_SIDES = ("", "first", "never")
 
 
 class ProfileError(Exception):
@@ -47,6 +49,7 @@ class Mapped:
     """One canonical field as this profile fills it.
 
     :param combine: with several sources, the ``first`` with a value, or ``any`` / ``all`` of booleans.
+    :param side: whether the side store's value counts ``first``, or the field is ``never`` kept there.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Mapped:
     absent: Scalar
     writable: bool
     combine: str
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +71,54 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFile:
-    """A whole profile, checked."""
+    """A whole profile, checked.
+
+    :param beside: whether the side store holds what groups have no attribute for.
+    """
 
     name: str
     uuid: str
     person: Part
     group: Part
     filter_attributes: tuple[str, ...]
+    beside: bool = False
 
 
-def checked(mapping: object) -> ProfileFile:
-    """Check a parsed profile file; raise `ProfileError`."""
+def checked(mapping: object, beside: bool | None = None, *, read_only: bool = False) -> ProfileFile:
+    """Check a parsed profile file; raise `ProfileError`.
+
+    :param beside: whether the side store is used; None: as the file says.
+    :param read_only: whether nothing can be written into the directory itself, whatever the file says.
+    """
     top = _mapping(mapping, "", _TOP)
+    name, uuid = _text(top.get("profile"), "profile"), _text(top.get("uuid", "entryUUID"), "uuid").lower()
+    said = _flag(top.get("side_store", False), "side_store")
+    used = said if beside is None else beside
+    person, group = _part(top.get("person"), "person", PERSON), _part(top.get("group"), "group", GROUP)
+    placed = tuple(_placed(mapped, beside=used, read_only=read_only) for mapped in group.fields)
     return ProfileFile(
-        _text(top.get("profile"), "profile"),
-        _text(top.get("uuid", "entryUUID"), "uuid").lower(),
-        _part(top.get("person"), "person", PERSON),
-        _part(top.get("group"), "group", GROUP),
+        name,
+        uuid,
+        person,
+        replace(group, fields=placed),
         tuple(name.lower() for name in _texts(top.get("filter_attributes", []), "filter_attributes")),
+        used,
     )
+
+
+def _placed(mapped: Mapped, *, beside: bool, read_only: bool) -> Mapped:
+    """Return a field with its place in the side store, after the directory's own attributes as a rule.
+
+    A field that several attributes decide together has none: the side store's value would be one more of them.
+    """
+    writable = mapped.writable and not read_only
+    sources = tuple(replace(source, writable=writable) for source in mapped.sources)
+    together = bool(sources) and mapped.combine != "first"
+    if not beside or together or mapped.side == "never" or mapped.name in NEVER_BESIDE:
+        return replace(mapped, sources=sources, writable=writable)
+    own = Source(attribute_of(mapped.name), beside=True)
+    placed = (own, *sources) if mapped.side == "first" else (*sources, own)
+    return replace(mapped, sources=placed, writable=True)
 
 
 def _part(content: object, path: str, known: Mapping[str, Field]) -> Part:
@@ -125,7 +158,10 @@ def _mapped(name: str, content: object, path: str, field: Field) -> Mapped:
     if not isinstance(writable, bool):
         raise ProfileError(f"{path}.writable: true or false expected")
     absent = _absent(spec.get("absent", field.absent), f"{path}.absent", field)
-    return Mapped(name, field, sources, absent, writable, str(combine))
+    side = spec.get("side", "")
+    if side not in _SIDES:
+        raise ProfileError(f"{path}.side: {side!r} is none of {', '.join(filter(None, _SIDES))}")
+    return Mapped(name, field, sources, absent, writable, str(combine), str(side))
 
 
 def _absent(value: object, path: str, field: Field) -> Scalar:

@@ -30,6 +30,7 @@ class Source:
     :param attribute: lower-case name.
     :param unit: octets or hours that one unit of a number stands for; ``invert`` turns a boolean round.
     :param other: an attribute that ``{other}`` in the template stands for.
+    :param writable: whether values may be changed there. ``beside``: it is the side store's.
     """
 
     attribute: str
@@ -45,6 +46,8 @@ class Source:
     unit: int = 1
     invert: bool = False
     plain: bool = field(default=True)
+    writable: bool = True
+    beside: bool = False
 
     def read(self, entry: Entry, raw: bytes, *, url: bool = False) -> str | None:
         """Return what one raw value says, None where it says nothing here; raise `BadValue`."""

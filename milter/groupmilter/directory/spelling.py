@@ -15,9 +15,12 @@ from groupmilter.directory.entry import Entry
 from groupmilter.directory.profile_fields import Form, Scalar
 from groupmilter.directory.profile_file import Mapped
 from groupmilter.directory.profile_source import BadValue, Source, boolean, number
+from groupmilter.directory.side_store import SEVERAL, key_by
 from groupmilter.mail.address import canonical, pattern
 
-SEVERAL = frozenset({Form.ADDRESSES, Form.PATTERNS, Form.NAMES, Form.URLS, Form.TEXTS})
+__all__ = [
+    "MEMBERS_OF", "SEVERAL", "Held", "Unwritable", "held", "home", "key_of", "read", "scalar_spelt", "value_spelt",
+]  # fmt: skip
 
 # Which attribute holds the members of which structural class (RFC 4519 sections 3.5 and 3.6).
 MEMBERS_OF = {b"groupofnames": "member", b"groupofuniquenames": "uniquemember"}
@@ -42,14 +45,7 @@ class Held:
 
 def key_of(mapped: Mapped, text: str) -> str:
     """Return what two spellings of one value have in common."""
-    form = mapped.field.form
-    if form is Form.NAMES:
-        return normalise(text) or text.casefold()
-    if form is Form.ADDRESSES:
-        return (canonical(text) or text).casefold()
-    if form is Form.PATTERNS:
-        return str(pattern(text) or text.casefold())
-    return text
+    return key_by(mapped.field.form, text)
 
 
 def held(entry: Entry, mapped: Mapped) -> Iterator[Held]:
@@ -86,7 +82,7 @@ def scalar_spelt(entry: Entry, mapped: Mapped, value: Scalar) -> tuple[Source, b
     # Several sources of which any counts: no one of them decides what is read back.
     sources = mapped.sources if mapped.combine == "first" else mapped.sources[:1]
     if mapped.writable and not (mapped.combine != "first" and len(mapped.sources) > 1):
-        for source in sources:
+        for source in filter(_writable, sources):
             for text in _spellings(source, value):
                 if _scalar(entry, mapped, source, text) == value:
                     return source, text.encode()
@@ -97,7 +93,16 @@ def _preferred(entry: Entry, mapped: Mapped) -> list[Source]:
     """Return a field's sources, first those whose attribute the entry's class asks for."""
     classes = {value.lower() for value in entry.attributes.get("objectclass", ())}
     asked = {attribute for name, attribute in MEMBERS_OF.items() if name in classes}
-    return sorted(mapped.sources, key=lambda source: source.attribute not in asked)
+    return sorted(filter(_writable, mapped.sources), key=lambda source: source.attribute not in asked)
+
+
+def home(mapped: Mapped) -> Source | None:
+    """Return where values of a field are written first; None where it is read-only."""
+    return next(filter(_writable, mapped.sources), None) if mapped.writable else None
+
+
+def _writable(source: Source) -> bool:
+    return source.writable
 
 
 def _sensible(mapped: Mapped, text: str) -> bool:

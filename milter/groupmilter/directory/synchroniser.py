@@ -18,7 +18,8 @@ from groupmilter.directory.ldap_settings import LdapSettings, ReadFailed, Refuse
 from groupmilter.directory.ldif import LdifError, read_file
 from groupmilter.directory.mirror import MirrorError
 from groupmilter.directory.reader import LdapSession, Reader
-from groupmilter.directory.synchroniser_modes import Dynamic, Follower
+from groupmilter.directory.side_store import SideFeed, SideStoreUnavailable
+from groupmilter.directory.synchroniser_modes import Dynamic, Follower, Sides
 from groupmilter.directory.synchroniser_settings import (
     Log,
     LostTooMuch,
@@ -28,13 +29,14 @@ from groupmilter.directory.synchroniser_settings import (
     Stopped,
     SyncSettings,
 )
-from groupmilter.directory.synchroniser_sources import Cookies, RefreshRequired, whole
+from groupmilter.directory.synchroniser_side import Beside
+from groupmilter.directory.synchroniser_sources import SLICE, Cookies, RefreshRequired, whole
 from groupmilter.directory.synchroniser_writer import Writer
 
 Clock = Callable[[], float]
 
 # What `run` survives.
-FAILURES = (ReadFailed, LostTooMuch, MirrorError, LdifError)
+FAILURES = (ReadFailed, LostTooMuch, MirrorError, LdifError, SideStoreUnavailable)
 
 # unavailableCriticalExtension, unwillingToPerform: the control is listed, but not for us.
 _NO_SYNCHRONISATION = frozenset({12, 53})
@@ -49,6 +51,7 @@ class Surroundings:
     :param jitter: returns a number from 0 up to 1, another one each time, so that many hosts don't return at
         once.
     :param on_applied: is told each new generation, and the first one after a start: to build the address map.
+    :param beside: the side store; None where none is used.
     """
 
     log: Log
@@ -56,6 +59,7 @@ class Surroundings:
     clock: Clock
     jitter: Callable[[], float]
     on_applied: Callable[[int], None]
+    beside: SideFeed | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +106,7 @@ class LdapSource:
     standing: Standing
     around: Surroundings
     dynamic: Dynamic
+    sides: Sides
     cookies: Cookies
     _reload_only: bool = field(default=False)
 
@@ -112,7 +117,7 @@ class LdapSource:
             follower = self._follower(session, stop)
             self._repeating(self._way(follower, mode))
         if mode is not Sync.PERSIST:
-            stop.wait(self.settings.poll if mode is Sync.POLL else self.settings.reload)
+            self._rest(stop, self.settings.poll if mode is Sync.POLL else self.settings.reload)
 
     def load(self, stop: Stop) -> None:
         """Connect, read what the mirror lacks, and disconnect."""
@@ -120,7 +125,17 @@ class LdapSource:
             mode = self._begin(session)
             follower = self._follower(session, stop)
             self._repeating(follower.reload if mode is Sync.RELOAD else follower.poll)
+        self.sides.when_due(self.standing.source)
         self.standing.holds()
+
+    def _rest(self, stop: Stop, seconds: float) -> None:
+        """Wait, with an eye on the side store where there is one."""
+        if self.around.beside is None:
+            stop.wait(seconds)
+            return
+        until = self.around.clock() + seconds
+        while (left := until - self.around.clock()) > 0 and not stop.wait(min(left, SLICE)):
+            self.sides.when_due(self.standing.source)
 
     def _begin(self, session: LdapSession) -> Sync:
         mode = self.settings.mode
@@ -134,7 +149,8 @@ class LdapSource:
 
     def _follower(self, session: LdapSession, stop: Stop) -> Follower:
         clock = self.around.clock
-        return Follower(session, self.writer, self.dynamic, self.settings, self.cookies, clock, stop)
+        dynamic, sides = self.dynamic, self.sides
+        return Follower(session, self.writer, dynamic, sides, self.settings, self.cookies, clock, stop)
 
     def _way(self, follower: Follower, mode: Sync) -> Callable[[], None]:
         if mode is Sync.PERSIST:
@@ -171,21 +187,27 @@ class LdifSource:
     writer: Writer
     settings: SyncSettings
     standing: Standing
+    around: Surroundings
     _read: int | None = field(default=None)
 
     def follow(self, stop: Stop) -> None:
         """Read the file if it changed; look again a little later."""
-        if self._read is None or self._changed_at() != self._read:
+        if self._read is None or self._changed_at() != self._read or self.writer.beside.look():
             self.load(stop)
         else:
             self.writer.equal()
-        stop.wait(min(self.settings.poll, self.settings.keepalive))
+        until = self.around.clock() + min(self.settings.poll, self.settings.keepalive)
+        while (left := until - self.around.clock()) > 0 and not stop.wait(min(left, SLICE)):
+            if self.writer.beside.look():
+                return
 
     def load(self, stop: Stop) -> None:
         """Read the file."""
         self.standing.began("ldif", f"ldif:{self.path}")
         changed_at = self._changed_at()
         self.writer.load(whole(read_file(self.path, self.base), stop), lambda: None)
+        # The whole file was read: what still waits isn't in it.
+        self.writer.beside.arrived(self.writer.beside.waiting)
         self._read = changed_at
         self.standing.holds()
 
@@ -215,9 +237,10 @@ class Synchroniser:
         """Return the synchroniser of an LDAP directory."""
         reader, writer = Reader(ldap, around.clock), _writer(mirror, settings, around)
         dynamic = Dynamic(reader, writer, settings, around.log, around.clock)
+        sides = Sides(reader, writer, settings, around.log, around.clock)
         standing = Standing()
         cookies = Cookies.of(ldap, settings)
-        source = LdapSource(reader, writer, settings, standing, around, dynamic, cookies)
+        source = LdapSource(reader, writer, settings, standing, around, dynamic, sides, cookies)
         return cls(source, writer, settings, standing, around)
 
     @classmethod
@@ -226,7 +249,8 @@ class Synchroniser:
     ) -> Self:
         """Return the synchroniser of an LDIF file."""
         writer, standing = _writer(mirror, settings, around), Standing()
-        return cls(LdifSource(path, base, writer, settings, standing), writer, settings, standing, around)
+        source = LdifSource(path, base, writer, settings, standing, around)
+        return cls(source, writer, settings, standing, around)
 
     def run(self, stop: Stop) -> None:
         """Keep the mirror equal to the directory until told to stop."""
@@ -298,6 +322,7 @@ class Synchroniser:
 
 
 def _writer(mirror: MirrorWriter, settings: SyncSettings, around: Surroundings) -> Writer:
-    writer = Writer(mirror, around.wall, around.on_applied, around.log, settings.most_lost)
+    beside = Beside(around.beside, mirror.sides, settings.most_lost, around.log)
+    writer = Writer(mirror, around.wall, around.on_applied, around.log, settings.most_lost, beside)
     writer.generation, writer.synced_at = mirror.generation, mirror.synced_at
     return writer

@@ -8,7 +8,7 @@ mirror is changed through `Writer` only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groupmilter.directory.entry import Change
 from groupmilter.directory.ldap_settings import ReadFailed, Refused, Unreachable, Unusable
@@ -16,6 +16,7 @@ from groupmilter.directory.ldap_syncrepl import Event, Finished, Mode
 from groupmilter.directory.reader import LdapSession, Reader, SyncStream
 from groupmilter.directory.refresh import Refresh
 from groupmilter.directory.synchroniser_settings import Log, Stop, SyncSettings
+from groupmilter.directory.synchroniser_side import queries
 from groupmilter.directory.synchroniser_sources import SLICE, Cookies, Refreshing, checked, whole
 from groupmilter.directory.synchroniser_writer import Writer
 
@@ -25,6 +26,8 @@ Clock = Callable[[], float]
 _LONGEST_BATCH = 0.25
 # Member URLs are not searched more often than this, however much changes, in seconds.
 _DYNAMIC_PAUSE = 1.0
+# After a failure to read what the side store has changed, in seconds.
+_SIDE_PAUSE = 1.0
 
 
 @dataclass(slots=True)
@@ -73,12 +76,50 @@ class Dynamic:
 
 
 @dataclass(slots=True)
+class Sides:
+    """The entries whose values in the side store have changed."""
+
+    reader: Reader
+    writer: Writer
+    settings: SyncSettings
+    log: Log
+    clock: Clock
+    _not_before: float = 0.0
+
+    def when_due(self, url: str) -> None:
+        """Read them again where something has changed; a failure costs a log line, and is tried again soon.
+
+        :param url: of the server that is followed: another one may be behind it.
+        """
+        if not self.writer.beside.look() or self.clock() < self._not_before:
+            return
+        self._not_before = self.clock() + _SIDE_PAUSE
+        reader = Reader(replace(self.reader.settings, urls=(url,)), self.clock)
+        try:
+            with reader.connect() as session:
+                for some, query in queries(self.writer.beside.waiting, self.settings.uuid):
+                    self._read(session, some, query)
+        except ReadFailed as error:
+            self.log.warning("side_store_not_merged", error=str(error))
+        else:
+            self._not_before = 0.0
+
+    def _read(self, session: LdapSession, some: tuple[str, ...], query: str) -> None:
+        limits = self.reader.settings
+        whole_query = f"(&{limits.query(self.settings.query)}{query})"
+        self.writer.again(
+            some, tuple(session.search(limits.base, "sub", whole_query, self.settings.attributes))
+        )
+
+
+@dataclass(slots=True)
 class Follower:
     """The three ways, on one session."""
 
     session: LdapSession
     writer: Writer
     dynamic: Dynamic
+    sides: Sides
     settings: SyncSettings
     cookies: Cookies
     clock: Clock
@@ -110,6 +151,7 @@ class Follower:
                 self._batch(stream, state, event)
             if alive.tick():
                 self.writer.equal()
+            self.sides.when_due(stream.url)
             self.dynamic.when_due()
 
     def _refresh(self, mode: Mode) -> tuple[SyncStream, Refresh]:

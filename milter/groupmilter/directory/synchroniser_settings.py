@@ -4,7 +4,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,6 +76,9 @@ class MirrorWriter(Protocol):
     def searches(self) -> tuple[Search, ...]:
         """Return the member URLs that only the server can evaluate."""
 
+    def sides(self) -> Mapping[str, bytes]:
+        """Return the groups that have values of the side store, and the digests of these (`side_store.signature`)."""
+
     def set_dynamic(self, group_uuid: str, uuids: Iterable[str]) -> int:
         """Replace the searched members of a group."""
 
@@ -85,6 +88,7 @@ class SyncSettings:
     """How to follow the directory; all times in seconds.
 
     :param query, attributes: the filter (RFC 4515) and the attributes to ask for: the profile's.
+    :param uuid: the attribute with an entry's UUID.
     :param mode: ``auto`` takes persist where the server speaks RFC 4533, else reload.
     :param poll, reload: between two polls, between two full loads.
     :param keepalive: between two signs of life asked from the server while nothing changes; also how often
@@ -110,6 +114,7 @@ class SyncSettings:
     longest_pause: float = 60.0
     dynamic: float = 60.0
     most_lost: float = 0.5
+    uuid: str = "entryUUID"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from groupmilter.directory.entry import Change, KeepOnly
+from groupmilter.directory.entry import Change, Entry, KeepOnly, Put
 from groupmilter.directory.synchroniser_settings import Log, LostTooMuch, MirrorWriter
+from groupmilter.directory.synchroniser_side import Beside
 
 Clock = Callable[[], float]
 Applied = Callable[[int], None]
@@ -24,6 +25,7 @@ class Writer:
     :param wall: the time of day in seconds, for the mirror's age.
     :param on_applied: is told the generation after each batch that changed something, and after the first
         load.
+    :param beside: puts what the side store holds into the entries on their way.
     :param forced: the next full load is applied whatever it lacks.
     """
 
@@ -32,6 +34,7 @@ class Writer:
     on_applied: Applied
     log: Log
     most_lost: float
+    beside: Beside
     forced: bool = False
     loads: int = 0
     batches: int = 0
@@ -46,8 +49,10 @@ class Writer:
         """
         began = self.wall()
         generation = self.mirror.generation
-        self.mirror.apply(self._guarded(changes), now=began)
-        self.forced = False
+        self.beside.forced = self.forced
+        self.mirror.apply(self._guarded(self.beside.through(changes)), now=began)
+        self.beside.arrived()
+        self.forced = self.beside.forced = False
         # A crash before this leaves the older cookie: the same changes come again, and change nothing.
         self._equal(began, frame())
         self.loads += 1
@@ -58,11 +63,24 @@ class Writer:
         """Apply changes that came one by one."""
         generation = self.mirror.generation
         now = self.wall()
-        self.mirror.apply(changes, now=now, cookie=cookie)
+        self.mirror.apply(self.beside.through(changes), now=now, cookie=cookie)
+        self.beside.arrived()
         self.synced_at = now
         self.batches += 1
         if self._tell(generation):
             self.log.info("directory_changed", generation=self.mirror.generation)
+
+    def again(self, wanted: Iterable[str], entries: Iterable[Entry]) -> None:
+        """Put entries anew whose values in the side store have changed; that says nothing of the mirror's age.
+
+        :param wanted: their UUIDs; what is not among the entries the directory doesn't have.
+        """
+        generation = self.mirror.generation
+        changes = self.beside.through(map(Put, entries))
+        self.mirror.apply(changes, now=self.wall(), complete=False)
+        self.beside.arrived(wanted)
+        if self._tell(generation):
+            self.log.info("side_store_changed", generation=self.mirror.generation)
 
     def equal(self, cookie: bytes | None = None) -> None:
         """Note that the directory has nothing that the mirror has not."""

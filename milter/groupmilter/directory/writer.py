@@ -12,14 +12,35 @@ change, ask again) or `OutcomeUnknown` (it was sent, no answer came, and it isn'
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
-from groupmilter.directory.change import Change, Difference, Meanwhile, Outcome, Values, WriteRefused, Written
+from groupmilter.directory.change import (
+    Change,
+    Difference,
+    Meanwhile,
+    Outcome,
+    Setting,
+    Values,
+    WriteRefused,
+    Written,
+)
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
 from groupmilter.directory.ldap_settings import LdapSettings, ReadFailed, Refused
 from groupmilter.directory.modification import Plan, planned
 from groupmilter.directory.profile import Profile
+from groupmilter.directory.side_store import (
+    NOTHING,
+    NoSideStore,
+    SideChange,
+    SideStore,
+    SideStoreUnavailable,
+    is_beside,
+    label_of,
+    merged,
+)
 from groupmilter.directory.writer_messages import Modification, Operation
 from groupmilter.directory.writer_session import (
     BUSY,
@@ -29,6 +50,7 @@ from groupmilter.directory.writer_session import (
     VERSION,
     Answer,
     Lost,
+    Session,
     WriterSession,
 )
 from groupmilter.groups.directory import DirectoryUnknown
@@ -42,6 +64,7 @@ _INSUFFICIENT_ACCESS = 50
 # What a server says when the entry is no longer as it was read; or because the change is bad, which is the same again.
 _PERHAPS_MEANWHILE = frozenset({_NO_SUCH_ATTRIBUTE, _CONSTRAINT, _EXISTS, _CLASS_VIOLATION})
 _ATTEMPTS = 100
+_DEMANDS_ADDRESS = b"distributiongroup"
 _REPEATS = 5
 # Result codes of RFC 4511 appendix A that a person can do something about.
 _WORDS = {
@@ -74,6 +97,7 @@ class Writer:
     :param settings: of an account that may write.
     :param profile: how canonical fields are spelt in this directory.
     :param placeholder: the member that a ``groupOfNames`` keeps when it is empty, a DN.
+    :param side: where values go that the profile keeps beside the directory.
     """
 
     def __init__(
@@ -82,11 +106,13 @@ class Writer:
         profile: Profile,
         placeholder: str = "cn=placeholder",
         clock: Clock = monotonic,
+        side: SideStore | None = None,
     ) -> None:
         self.profile = profile
         self.placeholder = placeholder
         self._settings = settings
         self._clock = clock
+        self._side: SideStore = side or NoSideStore()
         self._attributes = profile.attributes()
 
     def add(self, dn: str, field: str, value: str) -> bool:
@@ -100,6 +126,9 @@ class Writer:
     def change(self, dn: str, changes: Sequence[Change]) -> Outcome:
         """Make changes to a group in one step: all of them or none.
 
+        What goes to the side store goes there after the directory has taken the rest; only somebody who changes the
+        same single value in between can then leave the step half done (`Meanwhile.written`).
+
         :returns: what has changed, or which single value somebody else has changed since it was looked at.
         """
         if all(isinstance(change, Values) and not change.add + change.remove for change in changes):
@@ -108,7 +137,7 @@ class Writer:
         planned(self.profile, Entry("", dn), changes)
         differences: list[Difference] = []
 
-        def once(session: WriterSession) -> Outcome:
+        def once(session: Session) -> Outcome:
             return self._changed(session, dn, changes, differences)
 
         def afterwards(lost: Lost) -> Outcome:
@@ -122,12 +151,44 @@ class Writer:
         def never(lost: Lost) -> Entry | None:
             raise DirectoryUnavailable(str(lost)) from lost
 
-        return self._somewhere(lambda session: session.entry(dn, self._attributes), never)
+        return self._somewhere(lambda session: self._entry(session, dn), never)
 
     def create(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bool:
-        """Make an entry; tell whether it is new: False where there is one of this name."""
+        """Make an entry; tell whether it is new: False where there is one of this name.
 
-        def once(session: WriterSession) -> bool:
+        One with values for the side store gets its address last: it takes no mail before it has all its rules.
+        """
+        beside = {name: raws for name, raws in attributes.items() if is_beside(name)}
+        plain = {name: raws for name, raws in attributes.items() if not is_beside(name)}
+        if not beside:
+            return self._create(dn, plain)
+        held_back = self._address_in(plain)
+        if not self._create(dn, {name: raws for name, raws in plain.items() if name not in held_back}):
+            return False
+        changes = [
+            SideChange(label_of(name), (), tuple(map(bytes.decode, raws))) for name, raws in beside.items()
+        ]
+        try:
+            entry = self.read(dn)
+            if entry is None or not self._side.change(entry.uuid, dn, changes):
+                raise SideStoreUnavailable(f"{dn} is not as it was made a moment ago")
+            for raws in held_back.values():
+                self.change(dn, (Setting("address", bytes(raws[0]).decode()),))
+        except (DirectoryUnknown, WriteRefused):
+            self.delete(dn)
+            raise
+        return True
+
+    def _address_in(self, attributes: Mapping[str, Sequence[bytes]]) -> dict[str, Sequence[bytes]]:
+        """Return the attribute of a new entry that makes it a mail group; none where its class demands it at once."""
+        classes = {raw.lower() for raw in attributes.get("objectclass", ())}
+        if _DEMANDS_ADDRESS in classes:
+            return {}
+        names = {source.attribute for source in self.profile.mapped("address").sources}
+        return {name: raws for name, raws in attributes.items() if name in names}
+
+    def _create(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> bool:
+        def once(session: Session) -> bool:
             answer = session.add(dn, attributes)
             if answer.code not in (SUCCESS, _ENTRY_EXISTS):
                 self._refuse(session, answer, dn, tuple(attributes))
@@ -146,8 +207,9 @@ class Writer:
 
         :param version: its ``entryCSN`` when it was looked at: another one is refused, where the server can tell.
         """
+        there = self.read(dn) if self.profile.beside else None
 
-        def once(session: WriterSession) -> bool:
+        def once(session: Session) -> bool:
             answer = session.delete(dn, version)
             if answer.code == _ASSERTION_FAILED:
                 raise WriteRefused(f"{dn} has been changed meanwhile; look again before it is deleted")
@@ -160,11 +222,21 @@ class Writer:
                 raise OutcomeUnknown(f"{lost}; {dn} is still there so far")
             return True
 
-        return self._somewhere(once, afterwards)
+        gone = self._somewhere(once, afterwards)
+        if gone and there is not None:
+            # The entry is gone in any case; what can't be taken away now goes like that of a group that vanished.
+            with suppress(SideStoreUnavailable):
+                self._side.forget(there.uuid)
+        return gone
 
-    def _somewhere(
-        self, once: Callable[[WriterSession], Found], afterwards: Callable[[Lost], Found]
-    ) -> Found:
+    def _entry(self, session: Session, dn: str) -> Entry | None:
+        """Return an entry with what the side store has for it."""
+        entry = session.entry(dn, self._attributes)
+        if entry is None or not self.profile.beside:
+            return entry
+        return merged(entry, self._side.of((entry.uuid,)).get(entry.uuid, NOTHING))
+
+    def _somewhere(self, once: Callable[[Session], Found], afterwards: Callable[[Lost], Found]) -> Found:
         """Ask the servers in turn until one takes it; look afterwards where an answer was lost."""
         if not self._settings.urls or any(url.startswith("ldif:") for url in self._settings.urls):
             raise WriteRefused("read-only: the directory is an LDIF file")
@@ -181,32 +253,40 @@ class Writer:
         raise WriteRefused(words) if all(map(_final, failures)) else DirectoryUnavailable(words)
 
     def _changed(
-        self, session: WriterSession, dn: str, changes: Sequence[Change], differences: list[Difference]
+        self, session: Session, dn: str, changes: Sequence[Change], differences: list[Difference]
     ) -> Outcome:
         """Plan and write until nobody has come between; ``differences`` gets what was last asked for."""
         answer, refused, again = Answer(SUCCESS, ""), None, 0
+        done: tuple[Difference, ...] = ()
         for _ in range(_ATTEMPTS):
-            entry = session.entry(dn, self._attributes)
+            entry = self._entry(session, dn)
             if entry is None:
                 raise WriteRefused(f"{session.url}: no such entry: {dn}")
             plan = planned(self.profile, entry, changes, self.placeholder)
-            if isinstance(plan, Meanwhile) or not plan.modifications:
-                return plan if isinstance(plan, Meanwhile) else Written()
-            version = entry.attributes.get(VERSION, (b"",))[0]
-            again = again + 1 if (plan, version) == refused else 0
-            # Where no version shows that nobody came between, two who undo each other could look like nobody.
-            if again > (0 if version else _REPEATS):
-                self._refuse(session, answer, dn, plan.attributes)
-            differences[:] = plan.differences
-            answer = self._sent(session, entry, plan)
-            if answer.code == SUCCESS:
-                return Written(plan.differences)
-            if answer.code not in _PERHAPS_MEANWHILE | {_ASSERTION_FAILED}:
-                self._refuse(session, answer, dn, plan.attributes)
-            refused = (plan, version) if answer.code in _PERHAPS_MEANWHILE else None
+            if isinstance(plan, Meanwhile):
+                return replace(plan, written=done)
+            if not plan.modifications:
+                return Written(done)
+            there = plan.there
+            if there.modifications:
+                version = entry.attributes.get(VERSION, (b"",))[0]
+                again = again + 1 if (there, version) == refused else 0
+                # Where no version shows that nobody came between, two who undo each other could look like nobody.
+                if again > (0 if version else _REPEATS):
+                    self._refuse(session, answer, dn, there.attributes)
+                differences[:] = (*done, *plan.differences)
+                answer = self._sent(session, entry, there)
+                if answer.code not in _PERHAPS_MEANWHILE | {SUCCESS, _ASSERTION_FAILED}:
+                    self._refuse(session, answer, dn, there.attributes)
+                if answer.code != SUCCESS:
+                    refused = (there, version) if answer.code in _PERHAPS_MEANWHILE else None
+                    continue
+            if not plan.beside or self._side.change(entry.uuid, entry.dn, plan.beside):
+                return Written((*done, *plan.differences))
+            done, refused = (*done, *there.differences), None
         raise DirectoryUnavailable(f"{session.url}: others change {dn} all the time")
 
-    def _sent(self, session: WriterSession, entry: Entry, plan: Plan) -> Answer:
+    def _sent(self, session: Session, entry: Entry, plan: Plan) -> Answer:
         version = entry.attributes.get(VERSION, (b"",))[0] if plan.guarded else b""
         answer = session.modify(entry.dn, plan.modifications, version)
         if answer.code != _CLASS_VIOLATION:
@@ -217,7 +297,7 @@ class Writer:
         more = Modification(Operation.ADD, "objectClass", (wanted.encode(),))
         return session.modify(entry.dn, (more, *plan.modifications), version)
 
-    def _missing_class(self, session: WriterSession, entry: Entry, plan: Plan) -> str:
+    def _missing_class(self, session: Session, entry: Entry, plan: Plan) -> str:
         """Return the auxiliary class that would hold what is added, empty where there is none."""
         there = {raw.decode("utf-8", "replace").lower() for raw in entry.attributes.get("objectclass", ())}
         for each in plan.modifications:
@@ -237,8 +317,10 @@ class Writer:
     ) -> Outcome:
         entry = self._found(dn, lost)
         plan = None if entry is None else planned(self.profile, entry, changes, self.placeholder)
-        if not isinstance(plan, Plan) or plan.modifications:
+        if entry is None or not isinstance(plan, Plan) or plan.there.modifications:
             raise OutcomeUnknown(f"{lost}; the change to {dn} is not there so far")
+        if plan.beside and not self._side.change(entry.uuid, entry.dn, plan.beside):
+            raise OutcomeUnknown(f"{lost}; the change to {dn} is there in part")
         return Written(tuple(differences))
 
     def _found(
@@ -251,11 +333,14 @@ class Writer:
             raise DirectoryUnavailable(str(again)) from again
 
         try:
-            return self._somewhere(lambda session: session.entry(dn, asked), never)
+            found = self._somewhere(lambda session: session.entry(dn, asked), never)
+            if found is None or not self.profile.beside:
+                return found
+            return merged(found, self._side.of((found.uuid,)).get(found.uuid, NOTHING))
         except (DirectoryUnknown, WriteRefused) as error:
             raise OutcomeUnknown(f"{lost}; whether {dn} was changed can't be told: {error}") from error
 
-    def _refuse(self, session: WriterSession, answer: Answer, dn: str, attributes: Sequence[str]) -> NoReturn:
+    def _refuse(self, session: Session, answer: Answer, dn: str, attributes: Sequence[str]) -> NoReturn:
         words = _WORDS.get(answer.code, f"result code {answer.code}")
         what = (
             f" to change {', '.join(attributes)}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from groupmilter.directory.change import WriteRefused
 from groupmilter.directory.entry import Entry
@@ -48,6 +49,29 @@ class Answer:
 
     code: int
     text: str
+
+
+class Session(Protocol):
+    """What writes, and reads what is there: a server, or a file that takes nothing."""
+
+    @property
+    def url(self) -> str:
+        """Where this is."""
+
+    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
+        """Return an entry with its version; None where there is none."""
+
+    def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
+        """Change an entry."""
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> Answer:
+        """Make an entry."""
+
+    def delete(self, dn: str, version: bytes = b"") -> Answer:
+        """Remove an entry."""
+
+    def classes(self, dn: str, attribute: str) -> tuple[str, ...]:
+        """Return the auxiliary classes that may hold an attribute."""
 
 
 class WriterSession:

@@ -20,7 +20,7 @@ from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
-from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.side_session import Searching
 from groupmilter.directory.writer_session import VERSION
 from groupmilter.mail.address import canonical
 
@@ -63,13 +63,13 @@ class AddressBook:
     """
 
     def __init__(
-        self, connect: Callable[[], LdapSession], profile: Profile, base: str, own_domains: frozenset[str]
+        self, connect: Callable[[], Searching], profile: Profile, base: str, own_domains: frozenset[str]
     ) -> None:
         self._connect = connect
         self._profile = profile
         self._base = base
         self._own = own_domains
-        self._session: LdapSession | None = None
+        self._session: Searching | None = None
         self._by_address: dict[str, tuple[Known, ...]] = {}
         self._by_dn: dict[str, Known | None] = {}
 

@@ -18,7 +18,7 @@ from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
-from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.side_session import Searching
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import marked
@@ -133,7 +133,7 @@ class Rights:
     """
 
     person: Person
-    connect: Callable[[], LdapSession]
+    connect: Callable[[], Searching]
     profile: Profile
     base: str
     own_domains: frozenset[str]
@@ -191,7 +191,7 @@ class Rights:
         ]
         return [*self.founding.address_problems(pairs), *policy, *missing]
 
-    def _ascent(self, session: LdapSession) -> Ascent:
+    def _ascent(self, session: Searching) -> Ascent:
         """Return the way up from the person; `Forbidden` where he is gone or locked."""
         attributes = (*self.profile.attributes(), "objectClass")
         entry = read_entry(session, self.person.dn, attributes)
@@ -202,7 +202,7 @@ class Rights:
             raise Forbidden(Reason.LOCKED)
         return Ascent(session, self.profile, self.base, record)
 
-    def _group(self, session: LdapSession, group: Entry) -> Entry:
+    def _group(self, session: Searching, group: Entry) -> Entry:
         left_out = {s.attribute for field in NEVER_READ for s in self.profile.mapped(field).sources}
         attributes = (name for name in (*self.profile.attributes(), "objectClass") if name not in left_out)
         now = read_entry(session, group.dn, attributes)

@@ -161,11 +161,9 @@ class Groups:
         parent = parent or self.rules.parent
         if not normalise(parent):
             raise WriteRefused("where new groups go isn't known: directory.write.groups says it, or --under")
-        if f"(objectclass={CLASS.lower()})" not in self.writer.profile.filter().lower():
-            raise WriteRefused(f"the profile {self.writer.profile.name} doesn't know how a new group is made")
+        classes = self._classes()
         name = cn.strip() or address.strip().rpartition("@")[0]
         dn = f"cn={rdn_value(name)},{parent}"
-        classes = (self.rules.structural.encode(), CLASS.encode())
         entry = Entry("", dn, {"objectclass": classes, "cn": (name.encode(),)})
         completed = self.authority.completed(wishes)
         intent = self.wishes.intent(entry, [Single("address", address), *completed])
@@ -175,6 +173,15 @@ class Groups:
             intent.problems.append(BadWish("address", address, why))
         known = self.book.key(address)
         return self._prepared(Stored(known, entry), intent, new=True), tuple(intent.problems)
+
+    def _classes(self) -> tuple[bytes, ...]:
+        """Return the classes of a new group: the one it can't be without, and ours where the profile knows it."""
+        profile, structural = self.writer.profile, self.rules.structural
+        known = profile.filter().lower()
+        ours = [name for name in (structural, CLASS) if f"(objectclass={name.lower()})" in known]
+        if CLASS not in ours and not (profile.beside and ours):
+            raise WriteRefused(f"the profile {profile.name} doesn't know how a new group is made")
+        return tuple(name.encode() for name in dict.fromkeys((structural, *ours)))
 
     def expect(self, prepared: Prepared) -> None:
         """Let other groups of the same task name a group that has still to be made."""
@@ -197,7 +204,7 @@ class Groups:
             self._require(prepared, step)
             outcome = self._step(prepared.group, step)
             if isinstance(outcome, Meanwhile):
-                return Result(tuple(done), outcome)
+                return Result((*done, *outcome.written), outcome)
             done += outcome.differences
             tick(sum(len(each.add) + len(each.remove) for each in step if isinstance(each, Values)))
         self.book.forget()
@@ -233,9 +240,10 @@ class Groups:
         except OutcomeUnknown as error:
             self.note("group-edit", group.address, before="", after="", detail=f"outcome unknown: {error}")
             raise
-        if isinstance(outcome, Written) and outcome.differences:
-            before, after = journal_texts(outcome.differences)
-            said = summary(outcome.differences)
+        differences = outcome.differences if isinstance(outcome, Written) else outcome.written
+        if differences:
+            before, after = journal_texts(differences)
+            said = summary(differences)
             self.note("group-edit", group.address, before=before, after=after, detail=said)
         return outcome
 

@@ -16,14 +16,14 @@ from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal, needs_server
 from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
-from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.side_session import Searching
 
 _AT_ONCE = 50
 _NO_SUCH_OBJECT = 32
 _NEVER_READ = ("members", "member_addresses")
 
 
-def read_entry(session: LdapSession, dn: str, attributes: Iterable[str]) -> Entry | None:
+def read_entry(session: Searching, dn: str, attributes: Iterable[str]) -> Entry | None:
     """Return an entry as the server has it now, None where it has none."""
     try:
         return next(session.search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
@@ -45,7 +45,7 @@ class _Dynamic:
 class Ascent:
     """The way up from one person, as far as it has been asked for. For one thread, as long as the session is open."""
 
-    def __init__(self, session: LdapSession, profile: Profile, base: str, person: Record) -> None:
+    def __init__(self, session: Searching, profile: Profile, base: str, person: Record) -> None:
         self._session = session
         self._profile = profile
         self._base = base

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.groups.group import Group, Notify
 from groupmilter.groups.ticket import Kind
+from groupmilter.groups.ticket import digest as short_digest
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.bouncing import Bouncing, excess
 from groupmilter.moderation.circle import Lookups
@@ -75,6 +76,7 @@ class Desk:
     _begun: bool = False
     _seen: int = 0
     _tidied: int = 0
+    _tidied_beside: int = 0
     _unsettled: set[str] = field(default_factory=set)
     _failed: dict[str, int] = field(default_factory=dict)
     _turns: int = 0
@@ -107,6 +109,7 @@ class Desk:
             ("sum up the week", self.weekly.plan),
             ("letters", self.correspondence.send_due),
             ("tidy", self._tidy),
+            ("look after the side store", self._tidy_beside),
         )
         for name, step in steps:
             busy = bool(self.attempts.step(name, step)) or busy
@@ -275,4 +278,18 @@ class Desk:
         self.ledger.bounces.forget(now - _FAILURES_DAYS * _DAY)
         self.ledger.sightings.forget(now, self.settings.replay.window)
         self._tidied = now
+        return False
+
+    def _tidy_beside(self) -> bool:
+        """Note which groups of the side store the directory has no longer, and forget those that are long gone."""
+        now = int(self.clock())
+        if 0 <= now - self._tidied_beside < _TIDY:
+            return False
+        with self.lookups.snapshot() as directory:
+            forgotten = self.ledger.side.settle(
+                lambda uuid: directory.by_digest(short_digest(uuid)) is not None, now
+            )
+        if forgotten:
+            self.log.info("side store: groups that are long gone are forgotten", count=forgotten)
+        self._tidied_beside = now
         return False

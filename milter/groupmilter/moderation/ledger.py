@@ -47,6 +47,7 @@ from groupmilter.moderation.rows import (
 from groupmilter.moderation.schema import AUDIT, ITEM
 from groupmilter.moderation.search import Search
 from groupmilter.moderation.session_book import SessionBook
+from groupmilter.moderation.side_book import SideBook
 from groupmilter.moderation.sighting_book import SightingBook
 from groupmilter.moderation.transitions import DECISIONS, WAITING, after
 from groupmilter.policy.facts import Waiting
@@ -74,9 +75,9 @@ class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
-    what failed at members, ``sightings`` what came before, ``access_tokens`` what programs log in with, ``sessions``
-    who is logged in to the panel, ``requests`` who asks to be in a group or out of it, ``search`` finds items,
-    ``overview`` counts them, ``journal`` reads audit rows.
+    what failed at members, ``side`` what the directory can't hold, ``sightings`` what came before, ``access_tokens``
+    what programs log in with, ``sessions`` who is logged in to the panel, ``requests`` who asks to be in a group or
+    out of it, ``search`` finds items, ``overview`` counts them, ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
@@ -88,6 +89,7 @@ class Ledger:
         self.releases = ReleaseBook(database)
         self.bounces = BounceBook(database)
         self.sightings = SightingBook(database)
+        self.side = SideBook(database)
         self.access_tokens = AccessTokenBook(database)
         self.sessions = SessionBook(database)
         self.requests = RequestBook(database)

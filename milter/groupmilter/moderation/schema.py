@@ -35,7 +35,12 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's
         """Return the text as it is stored."""
-        return value if value is None else _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+        return value if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """Return a text as a database stores it."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _number(name: str) -> Column[int]:
@@ -210,6 +215,28 @@ SUMMED_UP = Table(
     METADATA,
     Column("topic", Text, primary_key=True),
     _number("until"),
+)
+
+SIDE = Table(
+    "side",
+    METADATA,
+    Column("uuid", Text, primary_key=True),
+    _text("dn"),
+    _number("changed"),
+    _number("gone"),
+    Index("side_changed", "changed"),
+)
+
+SIDE_VALUE = Table(
+    "side_value",
+    METADATA,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("uuid", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("value", Words, nullable=False),
+    Index("side_value_once", "uuid", "label", "digest", unique=True),
+    Index("side_value_digest", "digest"),
 )
 
 SIGHTING = Table(
