@@ -43,6 +43,7 @@ _WORDS = {
 }
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*")
 _SIZE = marked("a size such as 500KB, 10MB, 10MiB or a number of octets is wanted")
+_SIZED = re.compile(r"([0-9]+)\s*([kmg])(i?)[bo]", re.IGNORECASE)
 _HOURS = re.compile(r"([0-9]{1,6})\s*(h|d)?")
 
 
@@ -140,13 +141,19 @@ def scalar(field: str, text: str) -> Scalar:
 def _number(field: str, text: str) -> int:
     if field == "max_size":
         try:
-            return 0 if text == "0" else size_in_octets(text)
+            return 0 if text == "0" else size_in_octets(_spelt(text))
         except ValueError as error:
             raise BadWish(field, text, _SIZE) from error
     found = _HOURS.fullmatch(text.lower())
     if found is None or (found[2] and field != "hold_hours") or int(found[1]) < GROUP[field].least:
         raise BadWish(field, text, marked("a number of at least 1 is wanted"))
     return int(found[1]) * (24 if found[2] == "d" else 1)
+
+
+def _spelt(size: str) -> str:
+    """Return a size in the configuration's spelling: people write ``10 mb``, and ``10 Mo`` in French."""
+    found = _SIZED.fullmatch(size)
+    return f"{found[1]}{found[2].upper()}{'i' if found[3] else ''}B" if found is not None else size
 
 
 def written(value: Scalar) -> str:

@@ -100,8 +100,14 @@ class Wishes:
             value = scalar(name, wish.text)
         there = current(self.profile, entry, name, language)
         now = None if isinstance(there, tuple) else there
-        seen = now if wish.seen is None or same(written(now), wish.seen) else _seen(name, wish.seen)
+        seen = now if wish.seen is None or self._reads(name, now, wish.seen) else _seen(name, wish.seen)
         found.changes.append(Setting(name, value, seen, language))
+
+    def _reads(self, name: str, value: Scalar, text: str) -> bool:
+        """Tell whether a value reads like a text; addresses are shown in their canonical spelling."""
+        if name == "address":
+            return self.book.key(str(value)) == self.book.key(text)
+        return same(written(value), text)
 
     def free(self, name: str, text: str, dn: str, remarks: list[Remark]) -> str:
         """Return an address that the group may have; `BadWish` where it is somebody else's or none."""

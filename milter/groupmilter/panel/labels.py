@@ -11,6 +11,7 @@ from groupmilter.language.catalogue import marked
 LABELS = {
     "name": marked("Name"),
     "address": marked("Address"),
+    "description": marked("Description"),
     "aliases": marked("Further addresses"),
     "enabled": marked("Accepts mail"),
     "owners": marked("Owners"),

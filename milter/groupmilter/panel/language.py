@@ -12,7 +12,7 @@ from datetime import tzinfo
 from markupsafe import Markup, escape
 
 from groupmilter.language.catalogue import LANGUAGES, Translate
-from groupmilter.language.speech import difference, local_time, spoken_clock, spoken_day
+from groupmilter.language.speech import difference, local_time, spoken_clock, spoken_day, spoken_number
 
 NAMES = {"fr": "Français", "en": "English"}
 _DEFAULT = "en"
@@ -67,6 +67,10 @@ class Words:
         translated = escape(self.translate(self.language, sentence))
         # Escaped above; ``format`` escapes each value that isn't markup of our own.
         return translated.format(**values)
+
+    def number(self, number: int) -> str:
+        """Return a number as it is written in this language."""
+        return spoken_number(number, self.language)
 
     def when(self, time: int, *, zone: bool = True) -> Markup:
         """Return a time for people, with the machine's form beside it.

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.person import Person
 from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
-from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
@@ -23,6 +23,13 @@ class Changing(Protocol):
 
     def __call__(self, person: Person, who: Who) -> AbstractContextManager[Groups]:
         """Open it for the length of a ``with`` block."""
+
+
+class Mirror(Protocol):
+    """The directory as the mirror has it, for single entries and for lists."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open one consistent look at it; raises `DirectoryUnknown`."""
 
 
 RolesOf = Callable[[Person, Lookup], Roles]
@@ -40,7 +47,7 @@ class Parts:
     """
 
     ledger: Ledger
-    lookups: Lookups
+    lookups: Mirror
     decisions: Decisions
     changing: Changing
     roles: RolesOf

@@ -3,7 +3,29 @@
 from __future__ import annotations
 
 from groupmilter.panel.routes import Route
-from groupmilter.panel.screens import door, home
+from groupmilter.panel.screens import (
+    door,
+    group_delete,
+    group_delivery,
+    group_general,
+    group_moderation,
+    group_new,
+    group_owners,
+    group_suspend,
+    groups,
+    home,
+)
 
-ROUTES: tuple[Route, ...] = (*home.ROUTES, *door.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *home.ROUTES,
+    *door.ROUTES,
+    *groups.ROUTES,
+    *group_new.ROUTES,
+    *group_general.ROUTES,
+    *group_owners.ROUTES,
+    *group_delivery.ROUTES,
+    *group_moderation.ROUTES,
+    *group_suspend.ROUTES,
+    *group_delete.ROUTES,
+)
 """Every page, in the order in which paths are compared."""

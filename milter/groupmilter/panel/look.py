@@ -1,0 +1,79 @@
+"""One look at the directory for a page: lists, roles, and the group that the address names, all of one generation.
+
+A look that the directory moved under is taken again. `DirectoryUnknown` passes through; what somebody may not know of
+is `Gone`, the same as what isn't there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from groupmilter.directory.catalogue import Catalogue, Viewer
+from groupmilter.directory.snapshot import Snapshot
+from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.groups.ticket import digest
+from groupmilter.membership.roles import Roles
+from groupmilter.panel.visit import Gone, Visit
+
+_MOVED_OFTEN = 10
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one generation of the mirror says to one visitor.
+
+    :param lists: as he may see them. ``roles``: what he is to groups.
+    """
+
+    directory: Snapshot
+    lists: Catalogue
+    roles: Roles
+
+    def group(self, uuid: str) -> Group:
+        """Return the group that a path names; `Gone` where there is none that the visitor may know of."""
+        found = self.directory.by_digest(digest(uuid))
+        if not isinstance(found, Group) or found.uuid != uuid or not self.lists.may_see(found.node):
+            raise Gone
+        return found
+
+    def changes(self, group: Group) -> bool:
+        """Tell whether he may change the group, as far as the mirror knows."""
+        return self.roles.may_change(group)
+
+    def sees_members(self, group: Group) -> bool:
+        """Tell whether he may see who is in the group."""
+        return not group.hidden_members or self.roles.may_change(group)
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Where in a list of several pages one is; pages count from 1."""
+
+    page: int
+    pages: int
+    total: int
+
+    @classmethod
+    def at(cls, page: int, total: int, rows: int) -> Pager:
+        """Return the pager of a list of so many rows."""
+        return cls(page, max(1, -(-total // rows)), total)
+
+
+def looked(visit: Visit, gather: Callable[[Look], Found]) -> Found:
+    """Return what is gathered from one look at the directory on behalf of the visitor."""
+    for _ in range(_MOVED_OFTEN):
+        try:
+            with visit.parts.lookups.snapshot() as directory:
+                roles = visit.parts.roles(visit.me.person, directory)
+                return gather(Look(directory, Catalogue(directory, _viewer(visit, roles)), roles))
+        except DirectoryMoved:
+            continue
+    raise DirectoryUnknown("the directory changes faster than it can be asked")
+
+
+def _viewer(visit: Visit, roles: Roles) -> Viewer:
+    return Viewer(visit.me.person.node, roles.administers_everything)

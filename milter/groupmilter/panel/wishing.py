@@ -1,0 +1,105 @@
+"""From the fields of a form to what its visitor wants of a group.
+
+A field that reads as it did when the page was made is no wish, so nobody overwrites what he didn't touch: the form
+carries what it showed as ``seen.<field>``. Where somebody else has changed a value meanwhile, the visitor chooses
+(``choice.<field>``). A name in place of an address is looked up in the directory (`DirectoryUnknown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from groupmilter.directory.profile_fields import NAME_FIELDS
+from groupmilter.language.catalogue import marked
+from groupmilter.membership.pasted import Meant, Outcome, Visible, meant, parted
+from groupmilter.membership.service import Groups
+from groupmilter.membership.vocabulary import BadWish, Several, Single, Wish, scalar
+from groupmilter.membership.wishes import same
+from groupmilter.panel.form import Form
+
+THEIRS, MINE = "theirs", "mine"
+SEEN, CHOICE = "seen.", "choice."
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a form, canonical: texts and choices, boxes to tick, and lists."""
+
+    singles: tuple[str, ...] = ()
+    ticks: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a form wants, and what can't be had of it."""
+
+    wishes: list[Wish] = field(default_factory=list)
+    problems: list[BadWish] = field(default_factory=list)
+
+
+def wanted(form: Form, fields: Fields, groups: Groups, visible: Visible) -> Wanted:
+    """Return what a form wants of a group that is there already.
+
+    :param visible: whether the visitor may be told of an entry; it is as if the others weren't there.
+    """
+    found = Wanted([*_singles(form, fields.singles), *_ticks(form, fields.ticks)])
+    for name in fields.lists:
+        several(found, groups, visible, name, form.all(f"{name}.add"), form.all(f"{name}.remove"))
+    return found
+
+
+def several(
+    found: Wanted,
+    groups: Groups,
+    visible: Visible,
+    name: str,
+    add: Iterable[str],
+    remove: Sequence[str] = (),
+) -> None:
+    """Add what comes into a list and leaves it; a name becomes the DN of who bears it."""
+    written = dict.fromkeys(part for text in add for part in parted(text))
+    named = [each for each in written if name in NAME_FIELDS and not each.startswith("@")]
+    bearers = {one.written: one for one in meant(groups.book, groups.rules.own_domains, named, None, visible)}
+    come = []
+    for each in written:
+        try:
+            come.append(_value(name, bearers[each]) if each in bearers else each)
+        except BadWish as problem:
+            found.problems.append(problem)
+    if come or remove:
+        found.wishes.append(Several(name, tuple(come), tuple(remove)))
+
+
+def _value(name: str, one: Meant) -> str:
+    if one.outcome is Outcome.SEVERAL:
+        number = len(one.known)
+        raise BadWish(name, one.written, marked("{number} have this name; give the address"), number=number)
+    if one.outcome is Outcome.NOBODY:
+        raise BadWish(name, one.written, marked("nobody of the directory has this name or address"))
+    # What can't be read is told by whoever reads wishes.
+    return one.value or one.written
+
+
+def _singles(form: Form, names: Iterable[str]) -> Iterator[Single]:
+    for name in names:
+        seen = next(iter(form.all(SEEN + name)), None)
+        if name in form and form[CHOICE + name] != THEIRS and _differs(name, form[name], seen):
+            yield Single(name, form[name], seen)
+
+
+def _ticks(form: Form, names: Iterable[str]) -> Iterator[Single]:
+    for name in names:
+        typed, seen = "yes" if name in form else "no", form[SEEN + name]
+        if seen and form[CHOICE + name] != THEIRS and typed != seen:
+            yield Single(name, typed, seen)
+
+
+def _differs(name: str, typed: str, seen: str | None) -> bool:
+    if seen is None or same(typed, seen):
+        return seen is None
+    try:
+        return name.startswith("mail_tip") or name == "address" or scalar(name, typed) != scalar(name, seen)
+    except BadWish:
+        return True
