@@ -57,6 +57,7 @@ def founding(configuration: Configuration) -> Founding:
         names=create.names,
         reserved=create.reserved,
         required=tuple(each.value for each in create.required),
+        parent=configuration.site.directory.write.groups or "",
     )
 
 

@@ -145,20 +145,21 @@ class Rights:
         with self.connect() as session:
             ascent = self._ascent(session)
             now = self._group(session, group)
-            if self._administers(ascent, now.dn, (*self._addresses(now), *self._wanted(changes))):
-                return
             reserved = [each.field for each in changes if self._reserved(now, each)]
-            if not self._owns(ascent, now):
+            if self._administers(ascent, now.dn, self._addresses(now)):
+                after = (*self._addresses(now), *self._wanted(changes))
+                if reserved and not self._administers(ascent, now.dn, after):
+                    raise Forbidden(Reason.ELSEWHERE, reserved)
+            elif not self._owns(ascent, now):
                 self._require_own(now, changes)
             elif reserved:
-                inside = self._administers(ascent, now.dn, self._addresses(now))
-                raise Forbidden(Reason.ELSEWHERE if inside else Reason.ADMINISTRATORS, reserved)
+                raise Forbidden(Reason.ADMINISTRATORS, reserved)
 
     def require_new(self, group: Entry, changes: Sequence[Change]) -> None:
         """See `Authority`."""
         problems = self.problems(group, changes)
-        if problems:
-            raise Forbidden(Reason.ADMINISTRATORS, [each.field for each in problems])
+        if problems or not self._wanted(changes):
+            raise Forbidden(Reason.ADMINISTRATORS, [each.field for each in problems] or ["address"])
 
     def require_removal(self, group: Entry) -> None:
         """See `Authority`."""
@@ -176,20 +177,20 @@ class Rights:
 
     def problems(self, group: Entry, changes: Sequence[Change]) -> Sequence[BadWish]:
         """See `Authority`."""
-        missing, pairs = self.founding.missing(changes), self._wanted_pairs(changes)
+        missing, wanted = self.founding.missing(changes), self._wanted(changes)
         with self.connect() as session:
             ascent = self._ascent(session)
-            if self._administers(ascent, group.dn, self._wanted(changes)):
+            if self._administers(ascent, group.dn, wanted):
                 return missing
-            if not self.founding.open_to(ascent.reaches):
-                above = any(ascent.reaches((one.holder,)) for one in self.administrations)
+            above = any(ascent.reaches((one.holder,)) for one in self.administrations)
+            if above and not wanted:
+                # The address can't be read, which is told already: nobody knows yet where the group would lie.
+                return missing
+            if not self.founding.allows(group.dn, ascent.reaches):
                 raise Forbidden(Reason.ELSEWHERE if above else Reason.MAY_NOT_CREATE)
-        policy = [
-            BadWish("policy", "", POLICY)
-            for each in changes
-            if self._reserved(group, each) and each.field == "policy"
-        ]
-        return [*self.founding.address_problems(pairs), *policy, *missing]
+        chosen = any(each.field == "policy" and self._reserved(group, each) for each in changes)
+        policy = [BadWish("policy", "", POLICY)] if chosen else []
+        return [*self.founding.address_problems(self._wanted_pairs(changes)), *policy, *missing]
 
     def _ascent(self, session: Searching) -> Ascent:
         """Return the way up from the person; `Forbidden` where he is gone or locked."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from groupmilter.directory.change import Change, Setting, Values
+from groupmilter.directory.dn import normalise, parent
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import domain_of
 from groupmilter.membership.vocabulary import BadWish
@@ -27,6 +28,7 @@ class Founding:
     :param holders: DNs of groups and persons who may, besides administrators; ``everybody``: all may.
     :param domains: canonical; none: all. ``names``: globs for what stands left of the @; none: any.
     :param reserved: globs of names that only administrators may give. ``required``: canonical fields.
+    :param parent: DN below which new groups are made.
     """
 
     holders: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class Founding:
     names: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    parent: str = ""
 
     def open_to(self, reaches: Callable[[Iterable[str]], bool]) -> bool:
         """Tell whether somebody who is no administrator may make groups.
@@ -42,6 +45,11 @@ class Founding:
         :param reaches: tells whether one of some DNs is his, or a group's that holds him.
         """
         return self.everybody or (bool(self.holders) and reaches(self.holders))
+
+    def allows(self, dn: str, reaches: Callable[[Iterable[str]], bool]) -> bool:
+        """Tell whether he may make one with this DN: where new groups go, and nowhere else."""
+        above = parent(normalise(dn) or "")
+        return bool(above) and above == normalise(self.parent) and self.open_to(reaches)
 
     def address_problems(self, wanted: Iterable[tuple[str, str]]) -> list[BadWish]:
         """Return what is wrong with addresses that somebody who is no administrator wants.

@@ -171,6 +171,9 @@ class Groups:
         if not name:
             why = marked("no name for the entry can be taken from it")
             intent.problems.append(BadWish("address", address, why))
+        elif self.book.entry(dn) is not None:
+            why = marked("there is an entry with the name {name} already")
+            intent.problems.append(BadWish("address", address, why, name=name))
         known = self.book.key(address)
         return self._prepared(Stored(known, entry), intent, new=True), tuple(intent.problems)
 
