@@ -5,6 +5,7 @@ Whoever may only look gets the same page without a form. What was typed stays, w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,11 @@ from starlette.responses import Response
 from groupmilter.directory.change import Meanwhile
 from groupmilter.directory.profile_fields import Scalar
 from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import LANGUAGES
 from groupmilter.membership.authority import ADMINISTRATORS_ONLY
 from groupmilter.membership.vocabulary import scalar, written
+from groupmilter.moderation.journal import Filter
 from groupmilter.panel.choices import CHOICES, chosen_from, in_words, typed
 from groupmilter.panel.form import Form
 from groupmilter.panel.labels import LABELS, label
@@ -28,6 +31,8 @@ from groupmilter.panel.visit import Visit
 from groupmilter.panel.wishing import CHOICE, SEEN, Fields, wanted
 
 _TIP = "mail_tip"
+_LOOKED_AT = 50
+"""Rows of the journal that are looked through for who changed a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Clash:
     """A value that somebody else has changed since the form was made.
 
     :param seen, mine, theirs: in words: what the form showed, what was typed, what is there now.
+    :param who, at: who changed it, and when (seconds since 1970, UTC), as far as the journal knows; else empty, 0.
     """
 
     field: str
@@ -42,6 +48,8 @@ class Clash:
     seen: Markup
     mine: Markup
     theirs: Markup
+    who: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +136,16 @@ class GroupForm:
         ]
         content = {
             **sight.content,
-            "clashes": list(_clashes(visit, outcome.lost)),
+            "clashes": list(_clashes(visit, sight.group, outcome.lost)),
             "kept": [*kept, *((SEEN + name, written(each.found)) for name, each in lost.items())],
         }
         return visit.page("screens/group_clash.html", content, outcome.status)
 
 
 def languages(group: Group, form: Form) -> list[str]:
-    """Return the languages of a group's mail tips: those of the panel, and those that it has."""
+    """Return the languages of a group's mail tips: those of the panel, those that it has, and the rest of the world."""
     sent = (name.removeprefix(f"{SEEN}{_TIP}.") for name in form.fields if name.startswith(f"{SEEN}{_TIP}."))
-    return list(dict.fromkeys(("", *LANGUAGES, *sorted(group.mail_tip), *sent)))
+    return [*dict.fromkeys((*LANGUAGES, *filter(None, sorted(group.mail_tip)), *sent)), ""]
 
 
 def _policies(visit: Visit, group: Group) -> list[str]:
@@ -153,7 +161,9 @@ def value_of(group: Group, name: str) -> Scalar:
     return value
 
 
-def _clashes(visit: Visit, lost: Iterable[Meanwhile]) -> Iterator[Clash]:
+def _clashes(visit: Visit, group: Group, lost: Iterable[Meanwhile]) -> Iterator[Clash]:
+    wanted = Filter(frozenset({group.address}), action="group-edit")
+    rows = visit.parts.ledger.journal.page(wanted, limit=_LOOKED_AT)
     for each in lost:
         name = each.field
         # A box that isn't ticked is not sent.
@@ -162,4 +172,13 @@ def _clashes(visit: Visit, lost: Iterable[Meanwhile]) -> Iterator[Clash]:
         seen, typed_, theirs = (
             in_words(visit.t, visit.words.language, name, value) for value in (each.seen, mine, each.found)
         )
-        yield Clash(name, label(visit.t, name), seen, typed_, theirs)
+        row = next((row for row in rows if name in json.loads(row.after or "{}")), None)
+        who, at = (_name(visit, row.actor), row.at) if row is not None else ("", 0)
+        yield Clash(name, label(visit.t, name), seen, typed_, theirs, who, at)
+
+
+def _name(visit: Visit, address: str) -> str:
+    """Return what somebody of the journal is called."""
+    with visit.parts.lookups.snapshot() as directory:
+        found = directory.find(address)
+    return found.name or address if isinstance(found, Person) else address

@@ -19,6 +19,7 @@ from groupmilter.membership.address_book import Known
 from groupmilter.membership.service import Groups, NoSuchGroup
 from groupmilter.membership.vocabulary import BadWish
 from groupmilter.moderation.circle import Lookup
+from groupmilter.panel.labels import LABELS
 from groupmilter.panel.sight import Sight, knows
 from groupmilter.panel.visit import Gone, Visit
 from groupmilter.panel.wishing import Wanted
@@ -95,29 +96,25 @@ def _newer(directory: Lookup, group: Group) -> bool:
 
 
 def wrong(visit: Visit, problems: Iterable[BadWish]) -> Mapping[str, Markup]:
-    """Return what can't be had, in the visitor's words, by field."""
+    """Return what can't be had, in the visitor's words, by field, in the order in which people read fields."""
     found: dict[str, Markup] = {}
     for each in problems:
         words = problem_words(visit, each)
         found[each.field] = found[each.field] + " " + words if each.field in found else words
-    return found
+    return {name: found[name] for name in (*(name for name in LABELS if name in found), *found)}
 
 
 def problem_words(visit: Visit, problem: BadWish) -> Markup:
     """Return one thing that can't be had as a sentence that names what was written."""
     if any(isinstance(each, Known) and not knows(visit, each) for each in problem.values.values()):
-        words = visit.t("This address is taken.")
+        words = visit.t("this address is taken")
     else:
-        values = {name: _shown(each) for name, each in problem.values.items()}
-        words = _sentence(visit.t(problem.sentence, **values))
-    if not problem.written:
-        return words
-    return Markup("<q><bdi>{}</bdi></q> {} {}").format(problem.written[:100], "\N{EN DASH}", words)
-
-
-def _sentence(words: Markup) -> Markup:
-    text = words[:1].upper() + words[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+        words = visit.t(problem.sentence, **{name: _shown(each) for name, each in problem.values.items()})
+    if problem.written:
+        said = Markup("<bdi>{}</bdi>").format(problem.written[:100])
+        words = visit.t("“{written}”: {why}", written=said, why=words)
+    words = words[:1].upper() + words[1:]
+    return words if words.endswith((".", "!", "?")) else words + "."
 
 
 def _shown(value: object) -> object:
