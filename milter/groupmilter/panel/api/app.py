@@ -27,7 +27,7 @@ from groupmilter.language.catalogue import Translate
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
 from groupmilter.moderation.ledger import LedgerUnavailable
-from groupmilter.panel.api import groups, me
+from groupmilter.panel.api import groups, lists, me, members
 from groupmilter.panel.api.access import AccessTokens
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Reading
@@ -72,7 +72,7 @@ def api(
 def application(translate: Translate, report: Report) -> FastAPI:
     """Return the endpoints and the handlers of what goes wrong."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in (me.router, groups.router):
+    for router in (me.router, lists.router, groups.router, members.router):
         app.include_router(router)
 
     def describe(_: Reading) -> Response:

@@ -14,9 +14,13 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
+from groupmilter.directory.catalogue import Catalogue, Viewer
+from groupmilter.directory.dn import normalise
+from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import Translate
+from groupmilter.membership.address_book import Known
 from groupmilter.membership.roles import Roles
 from groupmilter.membership.service import Groups
 from groupmilter.moderation.circle import Lookup
@@ -67,15 +71,37 @@ class Call:
         """Return by which address the person may know an entry; empty where there is none for him."""
         return self.look(lambda directory: self._named(dn, directory))
 
+    def knows(self, known: Known) -> bool:
+        """Tell whether the person may learn of an entry; what the mirror doesn't have yet may be hidden."""
+        return not known.group or self.look(lambda directory: self._sees(known.dn, directory))
+
+    def _sees(self, dn: str, directory: Lookup) -> bool:
+        roles, entry = self.roles(directory), directory.by_dn(dn)
+        return roles.administers_everything or (isinstance(entry, Group) and sees(entry, roles))
+
     def _named(self, dn: str, directory: Lookup) -> str:
         entry = directory.by_dn(dn)
         if isinstance(entry, Group) and not sees(entry, self.roles(directory)):
             return ""
         return entry.address if entry is not None else ""
 
-    def look(self, gather: Callable[[Lookup], Found]) -> Found:
+    def look(self, gather: Callable[[Snapshot], Found]) -> Found:
         """Return what is gathered from one look at the mirror; raises `DirectoryUnknown`."""
         return steadily(self.parts.lookups, gather)
+
+    def lists(self, directory: Snapshot) -> Catalogue:
+        """Return the lists of a look, as the person may see them."""
+        roles = self.roles(directory)
+        scoped = [one for one in roles.administrations if not one.whole]
+        return Catalogue(
+            directory,
+            Viewer(
+                self.person.node,
+                roles.administers_everything,
+                frozenset(domain for one in scoped if not one.base for domain in one.domains),
+                frozenset(normalise(one.base) or one.base for one in scoped if one.base and not one.domains),
+            ),
+        )
 
     def roles(self, directory: Lookup) -> Roles:
         """Return what the person is to groups, as the mirror has it."""

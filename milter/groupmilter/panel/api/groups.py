@@ -20,7 +20,7 @@ from groupmilter.panel.api.finding import stored
 from groupmilter.panel.api.picture import picture, tag
 from groupmilter.panel.api.problem import Code, Refusal, Wrong
 from groupmilter.panel.api.shapes import Group, GroupPatch, NewGroup, Outcome
-from groupmilter.panel.api.wishing import changes, overtaken, refused, remarks, wishes
+from groupmilter.panel.api.wishing import changes, overtaken, possible, remarks, wishes
 
 router = APIRouter(tags=["groups"])
 _NO_DN = marked("A DN is wanted, such as ou=groups,dc=example,dc=org.")
@@ -79,9 +79,9 @@ def create(call: Writing, wanted: NewGroup, response: Response, dry_run: DryRun 
         if wanted.under and not normalise(wanted.under):
             raise Refusal(Code.INVALID, errors=[Wrong("under", _NO_DN, written=wanted.under)])
         asked = list(wishes(wanted))
-        prepared, wrong = service.prepare_new(wanted.address, asked, wanted.cn, wanted.under)
-        if wrong:
-            raise refused(wrong, call)
+        prepared = possible(
+            call, service, asked, lambda: service.prepare_new(wanted.address, asked, wanted.cn, wanted.under)
+        )
         if dry_run:
             response.status_code = 200
             return _outcome(call, prepared, Result(prepared.differences), dry_run=True)
@@ -112,9 +112,8 @@ def change(
         found, roles = stored(call, service, group)
         asked = wanted.model_dump(exclude_unset=True)
         same(call, service, found, roles, if_match, asked)
-        prepared, wrong = service.prepare(found, list(wishes(wanted, wanted.address)))
-        if wrong:
-            raise refused(wrong, call)
+        wished = list(wishes(wanted, wanted.address))
+        prepared = possible(call, service, wished, lambda: service.prepare(found, wished))
         return written(call, service, prepared, roles, response, asked, dry_run=dry_run)
 
 

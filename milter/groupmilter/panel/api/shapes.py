@@ -10,6 +10,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from groupmilter.directory.catalogue import Flag, MemberKind
 from groupmilter.membership.roles import Role
 
 STRICT = ConfigDict(strict=True, extra="forbid")
@@ -26,6 +27,7 @@ Address = Annotated[
 ]
 Language = Annotated[str, StringConstraints(max_length=35, pattern=r"^([a-z]{2,3}(-[a-z0-9]{2,8})*)?$")]
 Many = Annotated[list[Who], Field(max_length=_MOST)]
+Crowd = Annotated[list[Who], Field(max_length=10_000)]
 Joining = Literal["open", "closed", "approval"]
 Item = TypeVar("Item")
 
@@ -46,6 +48,103 @@ class Window(BaseModel):
 
     offset: int = Field(0, ge=0, le=10_000_000, description="How many to skip.")
     limit: int = Field(50, ge=1, le=500, description="How many to return at most.")
+
+
+class Change(BaseModel):
+    """What changed in one field: of a list, what left it and what came."""
+
+    field: str
+    before: str | int | bool | list[str] | None
+    after: str | int | bool | list[str] | None
+
+
+class GroupFilter(Window):
+    """Which groups, and in what order."""
+
+    q: Line = Field(
+        "", description="Words, each in name, address, alias or description; without case and accents."
+    )
+    scope: Literal["all", "mine", "owned", "moderated", "joinable"] = Field(
+        "all", description="`mine`: you are in them. `joinable`: you may join, or ask to."
+    )
+    flag: list[Flag] = Field([], description="What all of them are.", max_length=10)
+    domain: list[Line] = Field([], description="Of the primary address: one of these.", max_length=50)
+    sort: Literal["name", "address", "members"] = "name"
+    descending: bool = False
+
+
+class GroupLine(BaseModel):
+    """A group in a list."""
+
+    id: str
+    address: str
+    name: str
+    members: int = Field(description="How many its lists name directly.")
+    flags: list[Flag]
+
+
+class MemberFilter(Window):
+    """Which direct members of a group."""
+
+    q: Line = Field("", description="Words, each in name, address or log-in.")
+    kind: MemberKind | None = Field(None, description="Of one kind only.")
+
+
+class Member(BaseModel):
+    """A direct member of a group."""
+
+    kind: MemberKind = Field(description="`left-out`: it gets no mail, for the `reason`.")
+    group: bool = Field(description="Whether it is a group.")
+    name: str
+    address: str
+    written: str = Field(description="What takes it out of the list; empty where you may not know.")
+    named: bool = Field(description="Whether the group's own list names it; else a rule finds it.")
+    reason: str | None = None
+
+
+class PeopleFilter(Window):
+    """Whom to look for."""
+
+    q: Line = Field(description="Words, each in name, address or log-in.")
+    groups: bool = Field(default=True, description="Groups too.")
+
+
+class Somebody(BaseModel):
+    """A person or a group that can be named."""
+
+    group: bool
+    name: str
+    address: str
+    dn: str
+
+
+class MemberChange(BaseModel):
+    """Who comes into a group, and who leaves it."""
+
+    model_config = STRICT
+
+    add: Crowd = Field(
+        [], description="Persons, groups, outsiders' addresses.", examples=[["marie@example.org"]]
+    )
+    remove: Crowd = Field(
+        [], description="By any of their addresses, or by DN.", examples=[["ben@example.org"]]
+    )
+
+
+class Unclear(BaseModel):
+    """Something of an imported list that is left out."""
+
+    written: str
+    why: str = Field(description="A sentence for people.")
+
+
+class Imported(BaseModel):
+    """What an import came to."""
+
+    dry_run: bool = Field(description="Whether nothing was written: what would have changed.")
+    changes: list[Change]
+    remarks: list[str]
+    unclear: list[Unclear] = Field(description="What is left out; nobody is taken out of the group then.")
 
 
 class ListChange(BaseModel):
@@ -173,14 +272,6 @@ class Group(BaseModel):
     bounces_to: str | None = None
     auto_replies: bool | None = None
     policy: str | None = None
-
-
-class Change(BaseModel):
-    """What changed in one field: of a list, what left it and what came."""
-
-    field: str
-    before: str | int | bool | list[str] | None
-    after: str | int | bool | list[str] | None
 
 
 class Outcome(BaseModel):

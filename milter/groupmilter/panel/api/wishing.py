@@ -1,19 +1,21 @@
-"""From what a call asks for to wishes of the membership service, and from what came of it to an answer. Pure."""
+"""From what a call asks for to wishes of the membership service, and from what came of it to an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from groupmilter.directory.change import Difference, Meanwhile
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import Known
-from groupmilter.membership.service import Prepared, warned
+from groupmilter.membership.service import Groups, Prepared, warned
 from groupmilter.membership.vocabulary import LISTS, BadWish, Remark, Several, Single, Wish, written
+from groupmilter.membership.wishes import is_name
 from groupmilter.panel.api.call import Call
 from groupmilter.panel.api.problem import Code, Refusal, Wrong
 from groupmilter.panel.api.shapes import GroupFields, ListChange
 
 _OTHERS = frozenset({"address", "cn", "under"})
+NOBODY = marked("nobody of the directory has this address")
 _SOMEBODY = marked("somebody else")
 _MEANWHILE = marked("It is {value} by now.")
 
@@ -39,6 +41,38 @@ def _wishes(name: str, value: object) -> Iterator[Wish]:
             yield Single(f"{name}.{language}" if language else name, text or "")
     elif isinstance(value, bool | int | str) or value is None:
         yield Single(name, written(value))
+
+
+def possible(
+    call: Call,
+    service: Groups,
+    wanted: Sequence[Wish],
+    prepare: Callable[[], tuple[Prepared, tuple[BadWish, ...]]],
+) -> Prepared:
+    """Return what wishes change; `Refusal` for what can't be had.
+
+    A hidden group that the caller may not know of is nobody, whatever the directory would take.
+    """
+    unknown = list(_unknown(call, service, wanted))
+    if unknown:
+        raise refused(unknown, call)
+    prepared, problems = prepare()
+    if problems:
+        raise refused(problems, call)
+    return prepared
+
+
+def _unknown(call: Call, service: Groups, wanted: Sequence[Wish]) -> Iterator[BadWish]:
+    several = [wish for wish in wanted if isinstance(wish, Several)]
+    added = {text for wish in several for text in wish.add}
+    names = {text for text in added if is_name(text)}
+    having = service.book.having({text for text in added - names if "@" in text})
+    at = service.book.named(names)
+    for wish in several:
+        for text in wish.add:
+            known = (at.get(text),) if text in names else having.get(text, ())
+            if not all(each is None or call.knows(each) for each in known):
+                yield BadWish(wish.field, text, NOBODY)
 
 
 def refused(problems: Iterable[BadWish], call: Call) -> Refusal:
