@@ -162,6 +162,36 @@ def test_a_profile_that_gets_an_attribute_keeps_what_stood_beside(place: PlainOf
     assert place.kept().keys() == {"address", "name"}
 
 
+def test_which_field_stands_where_is_told(place: PlainOffice) -> None:
+    made(place, CONTACT, "--set", "moderated=yes")
+    found = place.asked("directory", "fields")
+    assert (found["profile"], found["side_store"]) == ("plain", True)
+    rows = {row.pop("field"): row for row in found["fields"]}
+    assert rows["members"] == {"attributes": ["member", "uniquemember"], "written_to": "member", "beside": 0}
+    assert rows["moderated"] == {"attributes": [], "written_to": "side store", "beside": 1}
+    assert rows["name"] == {"attributes": ["cn"], "written_to": "side store", "beside": 0}
+    assert rows["member_of"] == {"attributes": [], "written_to": "nowhere", "beside": 0}
+    assert "side store" in place.call("directory", "fields").stdout
+
+
+def test_check_tells_what_it_holds_and_what_does_not_count(place: PlainOffice) -> None:
+    def told() -> list[tuple[str, str]]:
+        checks = place.call("--json", "check", "--no-postfix", "--no-dns").stdout
+        every = [each for each in json.loads(checks)["checks"] if each["subject"] == "side store"]
+        return [(each["level"], each["text"]) for each in every]
+
+    assert told() == [("ok", "it is used, and holds nothing yet.")]
+    made(place, CONTACT, "--set", "moderated=yes")
+    assert told() == [("ok", "it holds, with the number of groups: address (1), moderated (1).")]
+    place.configure(more="side_store: never, ")
+    [(level, text)] = told()
+    assert level == "warning"
+    assert "doesn't count: address (1), moderated (1)" in text
+    place.configure(more="profile: native, side_store: always, ")
+    assert [level for level, _ in told()] == ["ok", "hint"]
+    assert "the directory has attributes now" in told()[1][1]
+
+
 def with_mail(place: PlainOffice) -> None:
     """Add a group whose address stands in the directory itself."""
     place.slapd.add(

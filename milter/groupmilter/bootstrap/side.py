@@ -78,6 +78,14 @@ class Beside:
         """Return the values of entries changed after a number."""
         return self._asked(lambda book: book.since(serial), {})
 
+    def counts(self) -> Mapping[str, int]:
+        """Return for how many entries something is kept, by field."""
+        return self._asked(lambda book: book.counts(), {})
+
+    def gone(self) -> tuple[str, ...]:
+        """Return the DNs of the entries with values that the directory has no longer."""
+        return self._asked(lambda book: book.gone(), ())
+
     def entries(self) -> Mapping[str, str]:
         """Return the DNs of all entries for which something is kept, by UUID."""
         return self._asked(lambda book: book.entries(), {})

@@ -14,6 +14,7 @@ import typer
 from groupmilter.cli.advice import Advice, Level
 from groupmilter.cli.check_dns import dns
 from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
+from groupmilter.cli.check_side import beside
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.options import (
@@ -62,6 +63,7 @@ def check(
     found = list(_configured(configuration))
     if not no_directory:
         found += _directory(configuration)
+    found += beside(configuration)
     if not no_dns:
         found += dns(configuration)
     found += _mirror(configuration)

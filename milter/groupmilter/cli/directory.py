@@ -1,4 +1,4 @@
-"""``directory status`` and ``directory sync``: the mirror, and loading it once."""
+"""``directory``: the mirror, loading it once, and which field of a group stands where."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from groupmilter.cli.directory_fields import fields
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _PATIENCE = 120.0
 
 app = typer.Typer(help="The directory and its mirror on this host.", no_args_is_help=True)
+app.command("fields")(fields)
 
 
 @app.command()

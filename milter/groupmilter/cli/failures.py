@@ -34,6 +34,7 @@ def foreseen(error: Exception) -> Failure | None:
     from groupmilter.directory.ldap_settings import ReadFailed
     from groupmilter.directory.ldif import LdifError
     from groupmilter.directory.mirror import MirrorError
+    from groupmilter.directory.side_store import SideStoreUnavailable
     from groupmilter.directory.synchroniser_settings import LostTooMuch
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.supervision.control import ControlError
@@ -50,6 +51,7 @@ def foreseen(error: Exception) -> Failure | None:
         (ReadFailed, Exit.DIRECTORY),
         (LdifError, Exit.DIRECTORY),
         (LostTooMuch, Exit.DIRECTORY),
+        (SideStoreUnavailable, Exit.STATE),
         (DirectoryUnknown, Exit.MIRROR),
         (MirrorError, Exit.MIRROR),
         (MapError, Exit.POSTFIX),

@@ -118,6 +118,22 @@ class SideBook:
         with self._reading() as connection:
             return {row.uuid: row.dn for row in connection.execute(kept)}
 
+    def counts(self) -> dict[str, int]:
+        """Return for how many entries something is kept, by field."""
+        wanted = select(SIDE_VALUE.c.label, SIDE_VALUE.c.uuid).distinct()
+        found: dict[str, set[str]] = defaultdict(set)
+        with self._reading() as connection:
+            for label, uuid in connection.execute(wanted):
+                found[label.partition(";")[0]].add(uuid)
+        return {field: len(uuids) for field, uuids in sorted(found.items())}
+
+    def gone(self) -> tuple[str, ...]:
+        """Return the DNs of the entries for which something is kept and that the directory has no longer."""
+        kept = SIDE.c.uuid.in_(select(SIDE_VALUE.c.uuid))
+        with self._reading() as connection:
+            wanted = select(SIDE.c.dn).where(SIDE.c.gone > 0, kept).order_by(SIDE.c.dn)
+            return tuple(connection.execute(wanted).scalars())
+
     def settle(self, is_there: Callable[[str], bool], now: int) -> int:
         """Note which entries the directory has no longer, and forget those that have been gone for `KEPT_DAYS`.
 

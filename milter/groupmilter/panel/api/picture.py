@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.modification import is_placeholder
 from groupmilter.directory.profile_fields import GROUP, Form
+from groupmilter.directory.side_store import signature, values_of
 from groupmilter.groups.group import Group
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups, Stored
@@ -82,7 +83,7 @@ def tag(stored: Stored) -> str:
         for name, raws in sorted(stored.entry.attributes.items())
         for raw in sorted(raws)
     ]
-    seal = hashlib.sha256(stored.entry.uuid.encode())
+    seal = hashlib.sha256(stored.entry.uuid.encode() + signature(values_of(stored.entry)))
     for part in parts:
         seal.update(len(part).to_bytes(4, "big") + part)
     return f'"{seal.hexdigest()[:32]}"'
