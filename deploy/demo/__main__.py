@@ -19,10 +19,11 @@ from deploy.demo import telling, telling_moderation
 from deploy.demo.deciding import asked, decide, waiting
 from deploy.demo.decisions import DECISIONS
 from deploy.demo.guide import invite, watch
+from deploy.demo.panel import looked_at
 from deploy.demo.play import explain_arguments, play
 from deploy.demo.post import folder_of
 from deploy.demo.site import Site
-from deploy.demo.story import STORY, Scene, Words
+from deploy.demo.story import DOMAIN, STORY, Scene, Words
 from deploy.demo.telling import Explained
 from rich.console import Console
 from tests.support.postfix import PostfixError
@@ -30,7 +31,7 @@ from tests.support.serving import ServingFailed
 from tests.support.slapd import SlapdFailed
 
 _NOT_STARTED = 3
-_WANTED = len(STORY) + len(DECISIONS)
+_WANTED = len(STORY) + len(DECISIONS) + 1
 _FAILURES = (PostfixError, ServingFailed, SlapdFailed, OSError, TimeoutError)
 
 
@@ -77,6 +78,7 @@ def _show(console: Console, *, once: bool) -> int:
         console.print(telling.configuration(site.serving.configuration))
         good = sum(_tell(console, site, number, scene) for number, scene in enumerate(STORY, 1))
         good += _decisions(console, site)
+        good += _panel(console, site)
         console.print(telling.closing(good, _WANTED))
         if not once:
             invite(console, site)
@@ -111,6 +113,14 @@ def _decisions(console: Console, site: Site) -> int:
     where = {name: folder_of(path) for name, path in site.held().items()}
     console.print(telling_moderation.folders(where, str(site.hold)))
     return good
+
+
+def _panel(console: Console, site: Site) -> int:
+    """Have the administrator look for a group in the panel; return 1 where it shows, else 0."""
+    address = f"contact@{DOMAIN}"
+    shows = looked_at(site.panel, "administrator", address)
+    console.print(telling.panel(site.panel, address, shows=shows))
+    return int(shows)
 
 
 def explained(site: Site, scene: Scene) -> Explained:

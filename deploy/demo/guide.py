@@ -46,7 +46,7 @@ def invite(console: Console, site: Site) -> None:
     (site.folder / "open-contact.ldif").write_text(_open_contact(site), "utf-8")
     send(site, LEFT_FOR_YOU.sender, LEFT_FOR_YOU.group, LEFT_FOR_YOU.content(), None)
     console.print(Text("It stays up: now you. · Tout reste en marche : à vous.\n", "bold"))
-    for part in (_where(site), _decide(site), _others(site)):
+    for part in (_panel(site), _where(site), _decide(site), _others(site)):
         _show(console, part)
     console.print(Text.assemble(("Log-ins", "bold blue"), f"  (password · mot de passe : {PASSWORD})"))
     console.print(Text("  " + " ".join(addresses)))
@@ -62,6 +62,29 @@ def _show(console: Console, part: Part) -> None:
             console.print(Text.assemble("  ", words.en, ("  ·  ", "dim"), (words.fr, "italic dim")))
         console.print(Text(line, "cyan"), soft_wrap=True)
     console.print()
+
+
+_ROLES = (
+    (
+        "administrator",
+        Words("administers everything: New, Audit, Status", "administre tout : Nouveau, Journal, État"),
+    ),
+    (
+        "helene",
+        Words("administers too, owns ventes@, moderates", "administre aussi, possède ventes@, modère"),
+    ),
+    ("zoe", Words("owns projet-arctique@ and equipe@", "possède projet-arctique@ et equipe@")),
+    ("sian", Words("moderates commercial@: Held messages", "modère commercial@ : Messages en attente")),
+    ("bob", Words("an employee: My groups, Explain", "un employé : Mes groupes, Essai")),
+)
+
+
+def _panel(site: Site) -> Part:
+    roles = tuple((words, f"{login} / {PASSWORD}") for login, words in _ROLES)
+    return Part(
+        Words("The panel, in a browser", "Le panneau, dans un navigateur"),
+        ((Words("French or English, as the browser says", "en français ou en anglais"), site.panel), *roles),
+    )
 
 
 def _where(site: Site) -> Part:

@@ -6,6 +6,7 @@ Fails with ValueError when the directory's answer is not understood.
 from __future__ import annotations
 
 import base64
+import secrets
 from dataclasses import dataclass
 
 from tests.support.slapd import Slapd
@@ -26,6 +27,23 @@ def mailboxes(slapd: Slapd) -> tuple[Mailbox, ...]:
     """Return everybody who can log in, in the directory's order."""
     found = slapd.search(slapd.suffix, "(&(uid=*)(mail=*))", "uid", "cn", "mail", "mailLocalAddress")
     return tuple(_mailbox(record) for record in found.strip().split("\n\n"))
+
+
+def give_passwords(slapd: Slapd, people: tuple[Mailbox, ...]) -> None:
+    """Give everybody the one password in the directory too, where the panel asks for it."""
+    changes = (
+        f"dn: uid={person.login},ou=people,{slapd.suffix}\nchangetype: modify\n"
+        f"replace: userPassword\nuserPassword: {PASSWORD}\n"
+        for person in people
+    )
+    slapd.modify("\n".join(changes))
+
+
+def account(slapd: Slapd, name: str) -> tuple[str, str]:
+    """Give one of groupmilter's own accounts a password; return its DN and that."""
+    dn, password = f"cn={name},{slapd.suffix}", secrets.token_urlsafe(24)
+    slapd.modify(f"dn: {dn}\nchangetype: modify\nreplace: userPassword\nuserPassword: {password}\n")
+    return dn, password
 
 
 def recipients(people: tuple[Mailbox, ...]) -> str:

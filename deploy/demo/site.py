@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.demo.nameserver import NameServer
-from deploy.demo.people import PASSWORD, Mailbox, mailboxes, recipients
+from deploy.demo.people import PASSWORD, Mailbox, account, give_passwords, mailboxes, recipients
 from deploy.demo.post import files, is_letter
 from deploy.demo.story import DOMAIN, Words
 from tests.support.ports import free_port
@@ -38,11 +38,15 @@ directory:
   base: {base}
   bind_dn: {reader}
   password_file: {state}/ldap.secret
+  write: {{bind_dn: "{writer}", password_file: {state}/write.secret, groups: "{groups}"}}
 service:
   domain: {service}
   key_file: {state}/ticket.key
   release: {{host: 127.0.0.1, port: {release}, secret_file: {state}/release.secret}}
-panel: {{listen: "127.0.0.1:{panel}", url: "http://127.0.0.1:{panel}"}}
+panel:
+  listen: 127.0.0.1:{panel}
+  url: http://127.0.0.1:{panel}
+  administrators: {administrators}
 hold_mailbox: maildir:{hold}
 state: sqlite:///{state}/state.db
 mirror: {state}/mirror.db
@@ -63,6 +67,7 @@ class Site:
     slapd: Slapd = field(init=False)
     postfix: Postfix = field(init=False)
     serving: Serving = field(init=False)
+    panel_port: int = field(default_factory=free_port)
     _open: ExitStack = field(init=False, default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -77,6 +82,11 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+
+    @property
+    def panel(self) -> str:
+        """Where browsers find the panel."""
+        return f"http://127.0.0.1:{self.panel_port}"
 
     @property
     def hold(self) -> Path:
@@ -109,8 +119,12 @@ class Site:
         self.folder.chmod(0o755)
         self._open.callback(shutil.rmtree, self.folder)
         self.tell(Words("slapd with the sample directory", "slapd avec l'annuaire d'exemple"))
-        self.slapd = self._open.enter_context(Slapd(content=[_SCHEMA / "sample.ldif"]))
+        self.slapd = self._open.enter_context(
+            Slapd(content=[_SCHEMA / "sample.ldif", _SCHEMA / "accounts.ldif"])
+        )
+        self.slapd.configure_live((_SCHEMA / "access.ldif").read_text("utf-8"))
         self.people = mailboxes(self.slapd)
+        give_passwords(self.slapd, self.people)
         self.tell(Words("groupmilter: first load of the directory", "groupmilter : premier chargement"))
         self.serving = self._open.enter_context(self._serving())
         self.tell(Words("Postfix, set up by `groupmilter postfix`", "Postfix, ainsi réglé"))
@@ -123,20 +137,21 @@ class Site:
         state = give(self.folder / "state", user)
         give(state / "map", user)
         give(self.folder / "hold", "nobody")
-        reader, password = self.slapd.reader()
-        secret = state / "ldap.secret"
-        secret.write_text(f"{password}\n", "utf-8")
-        secret.chmod(0o600)
-        if user is not None:
-            shutil.chown(secret, user)
+        accounts = {}
+        for name, file in (("groupmilter", "ldap.secret"), ("groupmilter-writer", "write.secret")):
+            accounts[name], password = account(self.slapd, name)
+            _keep_secret(state / file, password, user)
         text = _CONFIGURATION.format(
             state=state,
             uri=self.slapd.uri,
             base=self.slapd.suffix,
-            reader=reader,
+            reader=accounts["groupmilter"],
+            writer=accounts["groupmilter-writer"],
+            groups=f"ou=groups,{self.slapd.suffix}",
+            administrators=f"cn=mail-admins,ou=groups,{self.slapd.suffix}",
             service=SERVICE_DOMAIN,
             release=free_port(),
-            panel=free_port(),
+            panel=self.panel_port,
             hold=self.hold,
             control=state / "control.sock",
             dns=self._open.enter_context(NameServer()),
@@ -164,3 +179,10 @@ class Site:
             main={**dict.fromkeys(unset, ""), "relay_transport": "people:"},
             master=("people unix - n n - - virtual", *(f"  -o {option}" for option in options)),
         )
+
+
+def _keep_secret(path: Path, password: str, user: str | None) -> None:
+    path.write_text(f"{password}\n", "utf-8")
+    path.chmod(0o600)
+    if user is not None:
+        shutil.chown(path, user)

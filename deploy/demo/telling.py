@@ -164,13 +164,29 @@ def _verdict(played: Scene, outcome: Outcome) -> RenderableType:
     return Text("\n".join(lines), "bold red")
 
 
+def panel(url: str, address: str, *, shows: bool) -> RenderableType:
+    """Whether the panel, in a browser, shows the administrator his groups."""
+    words = Words("The panel: the administrator logs in", "Le panneau : l'administrateur se connecte")
+    verdict = (
+        Text(f"✔ {address} is on the list · figure dans la liste", "bold green")
+        if shows
+        else Text(f"✘ {address} is not on the list · absent de la liste", "bold red")
+    )
+    body = Table.grid(padding=(0, 2))
+    body.add_row(Text("Panel", "bold blue"), Text(f"{url}/groups?q={address}"))
+    body.add_row("", verdict)
+    return Group(
+        Rule(Text(words.en, "bold"), align="left", style="blue"), Text(words.fr, "italic"), body, Text()
+    )
+
+
 def closing(good: int, wanted: int) -> RenderableType:
     """How many of the messages and decisions fared as they should."""
     if good == wanted:
-        text = f"All {wanted} messages and decisions fared as they should."
-        french = f"Les {wanted} messages et décisions ont eu le sort prévu."
+        text = f"All {wanted} messages, decisions and pages fared as they should."
+        french = f"Les {wanted} messages, décisions et pages ont eu le sort prévu."
         return Text(f"{text}\n{french}\n", "bold green")
-    return Text(f"Only {good} of {wanted} messages and decisions fared as they should.\n", "bold red")
+    return Text(f"Only {good} of {wanted} messages, decisions and pages fared as they should.\n", "bold red")
 
 
 def arrival(where: str, subject: str, sender: str) -> RenderableType:
