@@ -203,7 +203,7 @@ def left_behind(folder: Path) -> list[Path]:
 def test_once_ends_by_itself_and_leaves_nothing(temporary: Path) -> None:
     process = start(temporary, "--once")
     assert process.wait(DEADLINE) == 0, shown(temporary)
-    assert "All 9 messages and decisions fared as they should." in shown(temporary)
+    assert "All 10 messages, decisions and pages fared as they should." in shown(temporary)
     assert left_behind(temporary) == []
     assert of_session(process.pid) == []
 

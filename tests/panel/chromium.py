@@ -1,7 +1,7 @@
 """Debian's Chromium for the panel's pages: driven as a person would, photographed, and looked at by axe.
 
-Nothing of a page may be missing for anybody: `flaws` are what axe-core calls serious or critical. Pictures are written to
-`PICTURES`, for people to look at.
+Nothing of a page may be missing for anybody: `flaws` are what axe-core calls serious or critical. Pictures are
+written to `PICTURES`, for people to look at.
 """
 
 from __future__ import annotations

@@ -1,0 +1,83 @@
+"""The founding story, as people would live it: a browser, a real directory, a real Postfix, people's mailboxes.
+
+Everything runs as in the demonstration; pictures of each step are written as `tests.panel.chromium` says.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from deploy.demo.people import PASSWORD
+from deploy.demo.play import send
+from deploy.demo.site import Site
+from playwright.sync_api import Browser, Page
+from tests.panel.chromium import chromium, log_in, photograph, window
+
+DEADLINE = 90.0
+CONTACT = "contact@masociete.example"
+OUTSIDER = "cliente@ailleurs.example"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site(lambda _: None) as running:
+        running.slapd.delete(f"cn=contact,ou=groups,{running.slapd.suffix}")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"not in time: {what}"
+        time.sleep(0.05)
+
+
+def outsider(site: Site, subject: str) -> str:
+    """Have an outsider write to contact@; return the server's last answer."""
+    content = (
+        f"From: Cliente <{OUTSIDER}>\r\nTo: {CONTACT}\r\nSubject: {subject}\r\n"
+        f"Message-ID: <{subject.replace(' ', '-')}@ailleurs.example>\r\n\r\nBonjour.\r\n"
+    )
+    return send(site, OUTSIDER, CONTACT, content.encode(), None)[-1].reply
+
+
+def subjects(site: Site, login: str) -> set[str]:
+    """The subjects of what people wrote to somebody."""
+    found = (path.read_text("utf-8", "replace") for path in site.copies(login))
+    return {line[9:] for text in found for line in text.splitlines() if line.startswith("Subject: ")}
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+
+
+def test_the_founding_story(site: Site, browser: Browser) -> None:
+    with window(browser, site.panel, "fr") as page:
+        log_in(page, "administrator", PASSWORD)
+        tab(page, "Français")
+        tab(page, "Nouveau")
+        page.fill("#name", "Contact")
+        page.fill("#address", "contact")
+        page.fill("#members", "jean.dupont@masociete.example\npierre.durand@masociete.example")
+        photograph(page, "story/fr-1-nouveau")
+        page.get_by_role("button", name="Créer").click()
+        page.wait_for_url("**/groups/*-*")
+        photograph(page, "story/fr-2-contact")
+
+        until(lambda: "550 5.7.1" in outsider(site, "Premier essai"), "a refusal of the outsider")
+
+        tab(page, "Gestion de remise")
+        page.get_by_label("Expéditeurs internes et à l’extérieur").check()
+        photograph(page, "story/fr-3-remise")
+        page.get_by_role("button", name="Enregistrer").click()
+        page.get_by_role("status").wait_for()
+        until(lambda: outsider(site, "Deuxième essai").startswith("250"), "the outsider's mail taken")
+        until(lambda: subjects(site, "jean") and subjects(site, "pierre"), "copies for both members")
