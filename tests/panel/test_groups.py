@@ -151,7 +151,8 @@ def test_an_address_that_somebody_has_is_named_and_what_was_typed_stays(home: Ho
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "a number of at least 1 is wanted."), ("fr", "il faut un nombre d’au moins 1.")]
+    ("language", "words"),
+    [("en", "a number of at least 1 is wanted."), ("fr", "il faut un nombre d’au moins 1.")],
 )
 def test_what_cannot_be_read_is_said_at_its_field(home: House, language: str, words: str) -> None:
     where = path(home, "projet-arctique", "/moderation")
@@ -175,7 +176,13 @@ def test_two_who_change_the_same_value_see_both_and_choose(home: House) -> None:
         assert filled(helene, where, {"name": "Ventes R.-U."}, page=hers).status_code == 303
         clash = filled(alice, where, {"name": "British sales", "description": "All of them"}, page=mine)
         assert clash.status_code == 409
-        for words in ("Somebody else was faster", "UK sales", "British sales", "Ventes R.-U.", "Hélène Lefèvre"):
+        for words in (
+            "Somebody else was faster",
+            "UK sales",
+            "British sales",
+            "Ventes R.-U.",
+            "Hélène Lefèvre",
+        ):
             assert words in clash.text
         theirs = filled(alice, where, {"choice.name": "theirs"}, page=clash)
         assert theirs.headers["location"].endswith("said=saved")
