@@ -210,6 +210,19 @@ def test_two_who_change_a_list_lose_nothing(home: House) -> None:
     assert sorted(home.office.values("ventes", "owner")) == [f"uid=anais,{PEOPLE}", f"uid=helene,{PEOPLE}"]
 
 
+def test_a_group_is_left_to_nobody_by_no_form(home: House) -> None:
+    where = path(home, "sales-uk", "/owners")
+    with home.person("alice", "fr") as alice:
+        answer = filled(alice, where, {"owners.remove": [f"uid=alice,{PEOPLE}"]})
+        assert answer.status_code == 422
+        assert "Quelqu’un doit rester ici" in answer.text
+        assert 'value="uid=alice' in answer.text
+        given = filled(alice, where, {"owners.remove": [f"uid=alice,{PEOPLE}"], "owners.add": "bob"})
+        assert given.headers["location"].endswith("said=saved")
+        assert f'action="{where}"' not in alice.get(where).text
+    assert home.office.values("sales-uk", "owner") == [f"uid=bob,{PEOPLE}"]
+
+
 def test_delivery_opens_a_group_and_says_so(home: House) -> None:
     where = path(home, "contact", "/delivery")
     with home.person("administrator", "fr") as admin:

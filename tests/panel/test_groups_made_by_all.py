@@ -11,7 +11,9 @@ from tests.panel.house import ADMINISTRATORS, House, house
 
 RULES = f"""
 panel:
-  administrators: '{ADMINISTRATORS}'
+  administrators:
+    - '{ADMINISTRATORS}'
+    - {{group: 'uid=sian,{PEOPLE}', domains: [masociete.example]}}
   create: {{who: everybody, names: ['projet-*', crise], required: [description]}}
 """
 
@@ -50,3 +52,10 @@ def test_an_address_of_a_hidden_group_is_taken_and_nobody_learns_by_whom(home: H
     with home.person("jurgen", "en") as jurgen:
         answer = filled(jurgen, "/groups/new", typed)
         assert "Cellule de crise &lt;crise@masociete.example&gt;" in answer.text
+
+
+def test_who_administers_a_domain_sees_its_hidden_groups(home: House) -> None:
+    with home.person("sian") as sian:
+        assert "Cellule de crise" in sian.get("/groups?flag=hidden").text
+        page = sian.get(f"/groups/{home.group('cellule-de-crise').uuid}")
+        assert "Delete this group" in page.text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from groupmilter.directory.catalogue import Catalogue, Viewer
+from groupmilter.directory.dn import normalise
 from groupmilter.directory.snapshot import Snapshot
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
@@ -36,7 +37,10 @@ class Look:
     def group(self, uuid: str) -> Group:
         """Return the group that a path names; `Gone` where there is none that the visitor may know of."""
         found = self.directory.by_digest(digest(uuid))
-        if not isinstance(found, Group) or found.uuid != uuid or not self.lists.may_see(found.node):
+        if not isinstance(found, Group) or found.uuid != uuid:
+            raise Gone
+        # Who administers a domain below a name only has no lists of hidden groups there, but has the groups.
+        if not self.lists.may_see(found.node) and not self.roles.to(found):
             raise Gone
         return found
 
@@ -76,4 +80,10 @@ def looked(visit: Visit, gather: Callable[[Look], Found]) -> Found:
 
 
 def _viewer(visit: Visit, roles: Roles) -> Viewer:
-    return Viewer(visit.me.person.node, roles.administers_everything)
+    parts = [one for one in roles.administrations if not one.whole]
+    return Viewer(
+        visit.me.person.node,
+        roles.administers_everything,
+        frozenset(domain for one in parts if not one.base for domain in one.domains),
+        frozenset(base for one in parts if not one.domains and (base := normalise(one.base))),
+    )

@@ -64,6 +64,8 @@ def _content(visit: Visit, look: Look) -> Mapping[str, object]:
         "flag": next(iter(query.flags), "") if look.roles.administers else "",
         "scopes": SCOPES,
         "flags": flags,
+        "domains": look.lists.domains(),
+        "domain": next(iter(query.domains), ""),
         "words": FLAGS,
         "sorts": Sort,
         "may_create": look.roles.may_create,
@@ -76,6 +78,7 @@ def _query(visit: Visit) -> GroupQuery:
     return GroupQuery(
         visit.asked("q"),
         _word(Scope, visit.asked("show")) or Scope.ALL,
+        frozenset(filter(None, (visit.asked("domain").lower(),))),
         flags=frozenset({flag} if flag is not None else ()),
         sort=_word(Sort, visit.asked("sort")) or Sort.NAME,
         descending=visit.asked("way") == _DESCENDING,
