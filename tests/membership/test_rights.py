@@ -201,3 +201,20 @@ def test_two_owners_who_race_lose_nothing_and_no_right_survives(office: Office) 
         done = [future.result() for future in [pool.submit(alice), pool.submit(zoe)]]
     assert set(office.values("raced", "dgMemberAddress")) == {*done[0], *done[1]}
     assert reason(office, "alice", group) is Reason.NOT_OWNER
+
+
+def test_owners_set_rules_by_the_usual_attributes_and_administrators_by_any(office: Office) -> None:
+    ruled = add_group(office, "ruled", f"owner: {dn_of('zoe')}")
+    usual = f"ldap:///{BASE}??sub?(departmentNumber=ventes)"
+    prying = f"ldap:///{BASE}??sub?(userPassword=a*)"
+    changed(office, "zoe", ruled, Several("member_urls", (usual,)))
+    with pytest.raises(Forbidden) as caught:
+        changed(office, "zoe", ruled, Several("member_urls", (prying,)))
+    assert (caught.value.reason, caught.value.fields) == (Reason.ADMINISTRATORS, ("member_urls",))
+    changed(office, "administrator", ruled, Several("member_urls", (prying,)))
+    # What an administrator has set may stand in a list that the owner brings, and he may take it away.
+    changed(office, "zoe", ruled, Several("member_urls", (usual, prying), exact=True))
+    assert sorted(office.values("ruled", "memberURL")) == [usual, prying]
+    changed(office, "zoe", ruled, Several("member_urls", remove=(prying,)))
+    assert office.values("ruled", "memberURL") == [usual]
+    office.slapd.delete(f"cn=ruled,{GROUPS}")

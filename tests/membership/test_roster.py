@@ -31,6 +31,10 @@ def test_what_is_exported_comes_back_and_no_spreadsheet_runs_it() -> None:
         ("displayName\nJean Dupont\nPierre Durand\n", ("Jean Dupont", "Pierre Durand")),
         (f'address,members\nother@x.example,c@x.example\n{GROUP.upper()},"{A}\n{B}"\n', (A, B)),
         (f'[{{"email": "{A}", "role": "member"}}, {{"email": "{B}", "role": "owner"}}]', (A,)),
+        (
+            f"address,name,kind\n{A},,person\n{B},,dynamic\nuid=x,,left-out\nc@x.example,,left-out\n",
+            (A, "c@x.example"),
+        ),
         ("Jean Dupont\nPierre Durand", ("Jean Dupont", "Pierre Durand")),
         ("", ()),
     ],

@@ -11,9 +11,10 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
+from groupmilter.bootstrap.enrolment import requests
 from groupmilter.bootstrap.membership import groups, journal
 from groupmilter.bootstrap.moderation import decisions, ledger
-from groupmilter.bootstrap.parts import administrations, snapshots
+from groupmilter.bootstrap.parts import administrations, profile, snapshots
 from groupmilter.bootstrap.visiting import doorman, founding, rights, sessions
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.reload import Configuration
@@ -78,7 +79,8 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
     )  # fmt: skip
     return Parts(
         opened, lookups, decisions(configuration, opened), _Changing(configuration, opened), told,
-        configuration.settings, door, time.time,
+        configuration.settings, door, time.time, requests(configuration, opened),
+        configuration.site.directory.base, profile(configuration).filter_attributes,
     )  # fmt: skip
 
 

@@ -79,13 +79,27 @@ class Catalogue:
         """Tell whether a group, with or without mail, is there and the viewer may know of it."""
         return catalogue_groups.may_see(self._snapshot, self._viewer, group)
 
-    def members(self, group: Node, query: MemberQuery, window: Window = _FIRST) -> Page[MemberRow]:
-        """Return a page of a group's direct members, by name."""
-        return catalogue_members.members(self._snapshot, group, query, window)
+    def members(
+        self, group: Node, query: MemberQuery, window: Window = _FIRST, total: int | None = None
+    ) -> Page[MemberRow]:
+        """Return a page of a group's direct members, by name.
+
+        :param total: how many fit the query, where that is known already (`member_counts`).
+        """
+        return catalogue_members.members(self._snapshot, group, query, window, total)
 
     def member_counts(self, group: Node) -> Mapping[MemberKind, int]:
         """Return how many direct members of each kind a group has; only the kinds there are."""
         return catalogue_members.counts(self._snapshot, group)
+
+    def all_members(self, group: Node) -> tuple[MemberRow, ...]:
+        """Return all direct members of a group, however many, by name."""
+        return catalogue_members.every(self._snapshot, group)
+
+    def rules(self, group: Node) -> tuple[tuple[str, ...], tuple[Choice, ...]]:
+        """Return the member URLs of a group, and who is excluded from what they find, by name."""
+        urls, excluded = catalogue_members.rules(self._snapshot, group)
+        return urls, self.named(excluded)
 
     def choices(
         self, text: str, window: Window = _SOME, *, people: bool = True, groups: bool = True

@@ -6,6 +6,7 @@ can't be read is `DirectoryUnknown`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from groupmilter.directory.catalogue_conditions import Conditions
@@ -17,6 +18,7 @@ from groupmilter.directory.mirror_schema import (
     MEMBER,
     MEMBERSHIP,
     MUTE,
+    RIGHTS,
     SEARCHED,
 )
 from groupmilter.directory.snapshot_view import Snapshot
@@ -52,6 +54,7 @@ CASE WHEN c.node IS NULL THEN '{MemberKind.OUTSIDER}'
      WHEN l.form = {A_GROUP} THEN '{MemberKind.GROUP}' ELSE '{MemberKind.PERSON}' END"""
 _TEXT = "coalesce(l.text, lower(c.alone), (SELECT dn FROM node WHERE id = c.node))"
 _FROM = f"FROM ({_CALLED}) c LEFT JOIN listed l ON l.node = c.node WHERE 1"
+_EXCLUDED = f"SELECT target FROM link WHERE source = :group AND field = {RIGHTS['excluded']}"  # noqa: S608  a number
 _COUNTS = f"SELECT {_KIND}, count(*) {_FROM} GROUP BY 1"
 _ROWS = f"""
 SELECT p.kind, p.node, p.alone, p.how, e.kind, e.flags, e.address, json_extract(d.body, '$[0]'), d.dn, n.dn
@@ -66,14 +69,20 @@ def counts(snapshot: Snapshot, group: Node) -> Mapping[MemberKind, int]:
     return {MemberKind(kind): number for kind, number in snapshot.rows(_COUNTS, {"group": group})}
 
 
-def members(snapshot: Snapshot, group: Node, query: MemberQuery, window: Window) -> Page[MemberRow]:
-    """Return a page of a group's direct members, by name; none where no group stands."""
+def members(
+    snapshot: Snapshot, group: Node, query: MemberQuery, window: Window, total: int | None = None
+) -> Page[MemberRow]:
+    """Return a page of a group's direct members, by name; none where no group stands.
+
+    :param total: how many there are, where that is known.
+    """
     wanted = Conditions(parameters={"group": group})
     wanted.require_words(query.text, _TEXT, unfolded=True)
     if query.kind is not None:
         wanted.require(f"{_KIND} = :kind")
         wanted.parameters["kind"] = query.kind.value
-    total = snapshot.rows(f"SELECT count(*) {_FROM}{wanted}", wanted.parameters)[0][0]
+    if total is None:
+        total = int(snapshot.rows(f"SELECT count(*) {_FROM}{wanted}", wanted.parameters)[0][0])
     skipped, limit = (
         window.bounded["offset"],
         max(0, min(window.bounded["limit"], total - window.bounded["offset"])),
@@ -84,6 +93,20 @@ def members(snapshot: Snapshot, group: Node, query: MemberQuery, window: Window)
     rows = _ROWS.format(wanted=wanted, way=way)
     found = snapshot.rows(rows, {**wanted.parameters, "limit": limit, "offset": offset})
     return Page(tuple(_row(*row) for row in found), total, window)
+
+
+def every(snapshot: Snapshot, group: Node) -> tuple[MemberRow, ...]:
+    """Return all direct members of a group, by name, for a file."""
+    found = snapshot.rows(_ROWS.format(wanted="", way=""), {"group": group, "limit": -1, "offset": 0})
+    return tuple(_row(*row) for row in found)
+
+
+def rules(snapshot: Snapshot, group: Node) -> tuple[tuple[str, ...], tuple[Node, ...]]:
+    """Return a group's member URLs as written, and who is excluded from what they find."""
+    urls = snapshot.rows("SELECT urls FROM detail WHERE node = :group AND urls IS NOT NULL", {"group": group})
+    excluded = snapshot.rows(_EXCLUDED, {"group": group})
+    written = tuple(str(each) for (text,) in urls for each in json.loads(text))
+    return written, tuple(Node(node) for (node,) in excluded)
 
 
 def _row(

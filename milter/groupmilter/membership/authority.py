@@ -1,8 +1,9 @@
 """Who may change which groups, asked of the directory itself before each write: a right taken away is gone at once.
 
-Administrators may do everything within what they administer. Owners change their groups, save the addresses and the
-policy; they make and remove none. Everybody joins and leaves where the group says *open*. What nobody may is
-`Forbidden`; where the directory can't be asked, `DirectoryUnknown`, and nothing is written then either.
+Administrators may do everything within what they administer. Owners change their groups, save the addresses, the
+policy, and rules for dynamic members that ask for more than the profile's attributes: whom such a rule finds tells what
+stands in an entry. They make and remove none. Everybody joins and leaves where the group says *open*. What nobody may
+is `Forbidden`; where the directory can't be asked, `DirectoryUnknown`, and nothing is written then either.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Protocol
 from groupmilter.directory.administration import Administration, covering
 from groupmilter.directory.change import Change, Setting, Values
 from groupmilter.directory.dn import normalise
+from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.directory.entry import Entry
+from groupmilter.directory.filter import needs_server
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.side_session import Searching
@@ -35,6 +38,7 @@ NEVER_READ = ("members", "member_addresses")
 """Lists that may be long, and that no right hangs on."""
 OWN_FIELDS = frozenset(NEVER_READ)
 POLICY = marked("only administrators choose a policy")
+RULE = marked("only administrators set rules that ask for such attributes")
 
 
 class Reason(StrEnum):
@@ -190,7 +194,11 @@ class Rights:
                 raise Forbidden(Reason.ELSEWHERE if above else Reason.MAY_NOT_CREATE)
         chosen = any(each.field == "policy" and self._reserved(group, each) for each in changes)
         policy = [BadWish("policy", "", POLICY)] if chosen else []
-        return [*self.founding.address_problems(self._wanted_pairs(changes)), *policy, *missing]
+        rules = [
+            BadWish("member_urls", url, RULE) for each in changes for url in self._asking_more(group, each)
+        ]
+        pairs = self._wanted_pairs(changes)
+        return [*self.founding.address_problems(pairs), *policy, *rules, *missing]
 
     def _ascent(self, session: Searching) -> Ascent:
         """Return the way up from the person; `Forbidden` where he is gone or locked."""
@@ -245,10 +253,27 @@ class Rights:
 
     def _reserved(self, group: Entry, change: Change) -> bool:
         """Tell whether a change touches what only administrators change; what is so already changes nothing."""
+        if self._asking_more(group, change):
+            return True
         if change.field not in ADMINISTRATORS_ONLY:
             return False
         plan = planned(self.profile, group, (change,))
         return not isinstance(plan, Plan) or bool(plan.modifications)
+
+    def _asking_more(self, group: Entry, change: Change) -> tuple[str, ...]:
+        """Return the new member URLs that ask for more than the attributes which the mirror keeps of everybody."""
+        if change.field != "member_urls" or not isinstance(change, Values):
+            return ()
+        there = current(self.profile, group, "member_urls")
+        new = (url for url in change.add if not isinstance(there, tuple) or url not in there)
+        return tuple(filter(self._asks_more, new))
+
+    def _asks_more(self, url: str) -> bool:
+        try:
+            return needs_server(parse_url(url).filter, self.profile.filter_attributes)
+        except UrlError:
+            # Nobody is found by it, and the writer refuses it.
+            return False
 
     def _require_own(self, group: Entry, changes: Sequence[Change]) -> None:
         """Let a person join and leave by himself, where the group is open; `Forbidden` for anything else."""

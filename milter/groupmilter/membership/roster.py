@@ -14,7 +14,7 @@ from groupmilter.membership.table import parted as cell_parted
 from groupmilter.membership.table import rows, table
 
 COLUMNS = ("address", "name", "kind")
-"""``kind`` says what a member is, for people; reading it changes nothing."""
+"""``kind`` says what a member is; whom a rule finds, and what is in no directory, comes into no list by reading it."""
 
 _ADDRESS = (
     *(
@@ -41,6 +41,7 @@ _NAME = (
     "alias",
 )
 _LIST = "members"
+_RULED, _LEFT_OUT = "dynamic", "left-out"
 
 
 def lines(members: Iterable[Mapping[str, str]]) -> Iterator[str]:
@@ -71,6 +72,9 @@ def _cells(content: Iterable[Mapping[str, str]], group: str) -> Iterator[str]:
         if _LIST in cells:
             if cells.get("address", "").casefold() == group.casefold():
                 yield from cell_parted(row.get(_LIST, cells[_LIST]))
+            continue
+        kind = cells.get("kind", "")
+        if kind == _RULED or (kind == _LEFT_OUT and "@" not in cells.get("address", "")):
             continue
         found = next((cells[name] for name in (*_ADDRESS, *_NAME) if cells.get(name)), "")
         if not found:

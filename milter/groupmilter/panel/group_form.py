@@ -6,7 +6,7 @@ Whoever may only look gets the same page without a form. What was typed stays, w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -57,11 +57,13 @@ class GroupForm:
     """A tab.
 
     :param place: what follows the group's path; empty for its first page. ``template``: in ``screens``.
+    :param more: what its template wants besides.
     """
 
     place: str
     template: str
     fields: Fields
+    more: Callable[[Visit, Sight], Mapping[str, object]] = lambda _visit, _sight: {}
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -123,6 +125,7 @@ class GroupForm:
             "policies": [("", visit.t("None")), *((each, each) for each in _policies(visit, group))],
             "wrong": outcome.wrong,
             "down": outcome.down,
+            **self.more(visit, sight),
         }
         return visit.page(f"screens/{self.template}", content, status)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from groupmilter.directory.snapshot_view import Snapshot
+from groupmilter.enrolment.service import Requests
 from groupmilter.groups.person import Person
 from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
@@ -44,6 +45,8 @@ class Parts:
     :param roles: what a person is to groups, for what is shown; what is written is checked anew.
     :param door: who is in, and how one gets in.
     :param now: the wall clock, seconds.
+    :param requests: joining and leaving. ``branch``: DN below which everybody stands.
+    :param attributes: in lower case, what rules for dynamic members may ask for without asking the server.
     """
 
     ledger: Ledger
@@ -54,3 +57,6 @@ class Parts:
     settings: Settings
     door: Door
     now: Callable[[], float]
+    requests: Requests
+    branch: str
+    attributes: frozenset[str]

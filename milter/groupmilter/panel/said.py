@@ -12,6 +12,18 @@ SAID = {
     "deleted": marked("The group is deleted."),
     "suspended": marked("The group refuses every message now."),
     "resumed": marked("The group accepts messages again."),
+    "request-done": marked("The request is accepted, and carried out."),
+    "request-rejected": marked("The request is declined."),
+    "request-soon": marked(
+        "It is accepted, but the directory can't be written at the moment: it follows as soon as it can."
+    ),
+    "request-failed": marked("It is accepted, but the directory doesn't take it; the journal says why."),
+    "request-before": marked("It was decided before; that decision stands."),
+    "withdrawn": marked("Your request is withdrawn."),
+    "joined": marked("You are a member now."),
+    "left": marked("You are no longer a member."),
+    "asked": marked("Your request is with the owners; you are told what they decide."),
+    "asked-before": marked("You had asked already; the owners decide."),
     "nothing": marked("There was nothing to change."),
     "out": marked("You are logged out."),
     "everywhere": marked("You are logged out on all devices."),

@@ -70,8 +70,15 @@ def saved(visit: Visit, sight: Sight, wanted: Callable[[Groups], Wanted]) -> Out
         return Outcome(lost=(result.meanwhile,))
     if not result.differences:
         return Outcome(said="nothing")
-    there = caught_up(visit, lambda directory: _newer(directory, group))
-    return Outcome(said="saved" if there else "soon")
+    return Outcome(said="saved" if settled(visit, group) else "soon")
+
+
+def settled(visit: Visit, group: Group) -> bool:
+    """Wait a moment until the mirror has a change of a group that was just made; tell whether it has.
+
+    :param group: as the mirror had it before.
+    """
+    return caught_up(visit, lambda directory: _newer(directory, group))
 
 
 def caught_up(visit: Visit, has_it: Callable[[Lookup], bool]) -> bool:

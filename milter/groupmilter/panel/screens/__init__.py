@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from groupmilter.panel.routes import Route
 from groupmilter.panel.screens import (
+    adding,
     door,
+    dynamic,
     group_delete,
     group_delivery,
     group_general,
@@ -14,6 +16,13 @@ from groupmilter.panel.screens import (
     group_suspend,
     groups,
     home,
+    members,
+    membership,
+    mine,
+    pick,
+    removing,
+    requests,
+    roster,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -27,5 +36,14 @@ ROUTES: tuple[Route, ...] = (
     *group_moderation.ROUTES,
     *group_suspend.ROUTES,
     *group_delete.ROUTES,
+    *members.ROUTES,
+    *adding.ROUTES,
+    *removing.ROUTES,
+    *dynamic.ROUTES,
+    *roster.ROUTES,
+    *membership.ROUTES,
+    *pick.ROUTES,
+    *mine.ROUTES,
+    *requests.ROUTES,
 )
 """Every page, in the order in which paths are compared."""
