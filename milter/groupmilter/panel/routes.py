@@ -127,7 +127,14 @@ class Frame:
         visitor = visit.visitor
         if route.admits is not Admits.ANYBODY and visitor is None:
             return _log_in_first(visit)
-        if visitor is not None and route.method != "GET" and not _ours(visit, visitor):
+        # What needs no log-in looks after its forms itself: whoever logs in again is no stranger to himself.
+        own = (
+            visitor is None
+            or route.method == "GET"
+            or route.admits is Admits.ANYBODY
+            or _ours(visit, visitor)
+        )
+        if not own:
             return visit.page("stale.html", {"fields": _kept(visit)}, 403)
         if route.admits is Admits.ADMINISTRATOR and not (visitor is not None and visitor.administrator):
             raise HTTPException(404)
