@@ -309,3 +309,15 @@ def test_a_group_that_changes_meanwhile_is_read_again() -> None:
     group = ChangedOnce(4000)
     assert list(members(group)) == group.members
     assert group.reads == 2 + 3
+
+
+def test_one_entry_is_given_only_when_its_search_has_ended() -> None:
+    """Whoever takes it begins the next search at once, whose cookie slapd would forget at the end of this one."""
+
+    def script(request: Request) -> Sequence[bytes]:
+        return [entry(request.number, SUFFIX, {"entryUUID": (UUID,)}), done(request.number, 51)]
+
+    with FakeLdap(script) as server, Reader(settings(server.uri)).connect() as session:
+        found = session.search(SUFFIX, "base", "(objectClass=*)", ("mail",))
+        with pytest.raises(Refused):
+            next(found)

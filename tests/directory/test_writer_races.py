@@ -26,6 +26,7 @@ from tests.support.slapd import Slapd
 
 from groupmilter.directory import writer_session
 from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, Written
+from groupmilter.directory.ldap_matching import MATCHED_VALUES
 from groupmilter.directory.ldap_messages import tlv
 from groupmilter.directory.writer import DirectoryUnavailable, OutcomeUnknown, Writer, WriteRefused
 from groupmilter.directory.writer_messages import ADDED, ASSERTION, DELETED, MODIFIED
@@ -187,9 +188,11 @@ def test_ten_thousand_members_in_bounded_steps(race: Slapd) -> None:
 
 
 def stored(request: Request, held: dict[str, tuple[bytes, ...]]) -> list[bytes]:
-    """The answer to a search: the entry with what it holds, or the root DSE."""
+    """The answer to a search: the entry with what it holds, of that only what matches (RFC 3876), or the root DSE."""
     if not request.base:
-        held = {"supportedControl": (ASSERTION.encode(),)}
+        held = {"supportedControl": (ASSERTION.encode(), MATCHED_VALUES.encode())}
+    if (matching := request.controls.get(MATCHED_VALUES)) is not None:
+        held = {name: tuple(raw for raw in raws if raw in matching) for name, raws in held.items()}
     return [entry(request.number, request.base, held | {"entryUUID": (UUID,)}), page_end(request.number)]
 
 
@@ -231,7 +234,7 @@ def test_a_server_that_is_gone_after_the_request_leaves_it_open() -> None:
 
     def script(request: Request) -> list[bytes] | None:
         asked.append(request.tag)
-        return stored(request, fresh()) if asked == [SEARCH] else None
+        return stored(request, fresh()) if set(asked) == {SEARCH} else None
 
     with FakeLdap(script) as server, pytest.raises(OutcomeUnknown, match="can't be told"):
         fake(server).change(DN, (Values("members", (MEMBER,)),))

@@ -12,6 +12,7 @@ from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, WHO, ZOE, Of
 from tests.support.fake_ldap import SEARCH, FakeLdap, Request, entry, page_end
 
 from groupmilter.directory.change import Meanwhile, Values, WriteRefused, Written
+from groupmilter.directory.ldap_matching import MATCHED_VALUES
 from groupmilter.directory.writer import OutcomeUnknown
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.service import NoSuchGroup
@@ -48,6 +49,9 @@ def test_a_change_that_nobody_answered_is_in_the_journal_as_such(office: Office)
         def script(request: Request) -> list[bytes] | None:
             if request.tag != SEARCH:
                 return None
+            if not request.base or MATCHED_VALUES in request.controls:
+                held = {"supportedControl": (MATCHED_VALUES.encode(),)} if not request.base else {}
+                return [entry(request.number, request.base, held), page_end(request.number)]
             held = {"objectClass": (b"groupOfNames",), "member": (b"cn=x",), "entryUUID": (UUID,)}
             return [entry(request.number, request.base, held), page_end(request.number)]
 

@@ -68,7 +68,7 @@ def export(
         groups.book.having(addresses)
         for address in addresses:
             if (found := groups.find(address)) is not None:
-                content.append(row(groups, found))
+                content.append(row(groups, groups.whole(found)))
             tick(1)
     if call.terminal.json:
         call.terminal.show({"groups": content}, lambda _: None)

@@ -16,10 +16,12 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import matches, parse, prepared
+from groupmilter.directory.ldap_messages import Attributes
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.ldif import LdifError, read_file
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.side_store import SideStore
+from groupmilter.directory.sparse import Asked
 from groupmilter.directory.writer import DirectoryUnavailable, Writer
 from groupmilter.directory.writer_messages import Modification
 from groupmilter.directory.writer_session import Answer, Lost, Session
@@ -68,8 +70,17 @@ class LdifSession:
             if matches(wanted, values | {"entryuuid": (entry.uuid,)}):
                 yield entry
 
-    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:  # noqa: ARG002 - the protocol's
-        """Return an entry; None where there is none."""
+    def holding(self, name: str, wanted: Asked) -> Attributes:
+        """Return which attributes of an entry are asked about, whole: a file is read as a whole anyway."""
+        entry = self.entry(name, ())
+        return (
+            {}
+            if entry is None
+            else {each: entry.attributes[each] for each in wanted if each in entry.attributes}
+        )
+
+    def entry(self, dn: str, attributes: Sequence[str], wanted: Asked | None = None) -> Entry | None:  # noqa: ARG002
+        """Return an entry, whole; None where there is none."""
         return next(self.search(dn, "base", "(objectClass=*)", ()), None)
 
     def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:  # noqa: ARG002

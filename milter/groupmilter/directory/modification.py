@@ -104,11 +104,13 @@ class _Tally:
 
 
 def planned(
-    profile: Profile, entry: Entry, changes: Sequence[Change], placeholder: str = ""
+    profile: Profile, entry: Entry, changes: Sequence[Change], placeholder: str = "", *, whole: bool = True
 ) -> Plan | Meanwhile:
     """Return what makes the changes so; nothing where they are so already.
 
     :param entry: the group as it is now. ``placeholder``: see `Mirror`'s settings; empty for none.
+    :param whole: whether the entry has all its members, or of these only the ones that the changes are about
+        (`sparse`); then it is taken for granted that others stay.
     """
     tally = _Tally()
     for change in changes:
@@ -116,7 +118,7 @@ def planned(
             _values(profile, entry, change, tally)
         elif (lost := _setting(profile, entry, change, tally)) is not None:
             return lost
-    _keep_filled(entry, tally, normalise(placeholder) or "", placeholder.encode())
+    _keep_filled(entry, tally, placeholder, whole=whole)
     guarded = any(isinstance(change, Setting) for change in changes)
     return Plan(tuple(tally.modifications()), tuple(tally.differences), guarded)
 
@@ -285,7 +287,8 @@ def _language(mapped: Mapped, entry: Entry, change: Setting, tally: _Tally) -> N
         tally.give(name, change.value.encode())
 
 
-def _keep_filled(entry: Entry, tally: _Tally, placeholder: str, raw: bytes) -> None:
+def _keep_filled(entry: Entry, tally: _Tally, configured: str, *, whole: bool) -> None:
+    placeholder = normalise(configured) or ""
     classes = {value.lower() for value in entry.attributes.get("objectclass", ())}
     for name, attribute in MEMBERS_OF.items():
         touched = attribute in tally.add or attribute in tally.remove
@@ -295,8 +298,8 @@ def _keep_filled(entry: Entry, tally: _Tally, placeholder: str, raw: bytes) -> N
         stays = [each for each in entry.attributes.get(attribute, ()) if each not in gone]
         places = [each for each in stays if is_placeholder(each, placeholder)]
         if len(places) == len(stays) and attribute not in tally.add:
-            if not places:
-                tally.give(attribute, raw)
+            if not places and whole:
+                tally.give(attribute, configured.encode())
         elif places:
             tally.take(attribute, places)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -124,12 +124,15 @@ class Profile:
         """The lower-case attributes that member URLs can be evaluated on without the server."""
         return self._names
 
-    def attributes(self) -> tuple[str, ...]:
-        """Return the attributes that the reader has to request, lower case, each once."""
+    def attributes(self, without: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the attributes that the reader has to request, lower case, each once.
+
+        :param without: fields of which nothing is to be read.
+        """
         names = [self._file.uuid, *sorted(self._names)]
         for part in (self._file.person, self._file.group):
             names += part.when.attributes
-            for mapped in part.fields:
+            for mapped in (each for each in part.fields if each.name not in without):
                 asked = (source for source in mapped.sources if not source.beside)
                 names += (name for source in asked for name in (source.attribute, source.other))
         return tuple(dict.fromkeys(filter(None, names)))

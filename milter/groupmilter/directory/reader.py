@@ -9,13 +9,14 @@ entries are in `LdapSettings`. Referrals are never followed; continuation refere
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
+from groupmilter.directory.ldap_matching import MATCHED_VALUES, is_value, matched_values
 from groupmilter.directory.ldap_messages import (
     DONE,
     ENTRY,
@@ -86,6 +87,7 @@ class LdapSession:
         self._connection = connection
         self._settings = settings
         self._clock = clock
+        self._matches: bool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -110,10 +112,15 @@ class LdapSession:
         controls = root.get("supportedcontrol", ())
         return Capabilities(frozenset(control.decode("ascii", "replace") for control in controls))
 
-    def read(self, name: str, attributes: tuple[str, ...]) -> Attributes | None:
-        """Return attributes of one entry, None where there is none; ranges are as the server cuts them."""
+    def read(
+        self, name: str, attributes: tuple[str, ...], *controls: SearchControl, query: str = _EVERYTHING
+    ) -> Attributes | None:
+        """Return attributes of one entry, None where there is none; ranges are as the server cuts them.
+
+        :param query: what it has to be besides (RFC 4515), as for `search`.
+        """
         until = self._clock() + self._settings.operation_timeout
-        number = self._send(Search(name, "BASE", _EVERYTHING, attributes))
+        number = self._send(Search(name, "BASE", query, attributes), *controls)
         found: Attributes | None = None
         while (received := self._connection.expect(number, until, "read")).tag != DONE:
             if received.tag == ENTRY:
@@ -125,6 +132,27 @@ class LdapSession:
             raise Refused(f"{self.url}: read of {name!r}", final.code, final.text)
         return found
 
+    def holding(self, name: str, wanted: Mapping[str, Sequence[bytes]]) -> Attributes:
+        """Return which of some values an entry holds, as it spells them where the server can tell (RFC 3876).
+
+        :param wanted: values by lower-case attribute; whatever else stands there, 100,000 values too, is not read.
+        """
+        if not any(wanted.values()):
+            return {}
+        if self._matches is None:
+            self._matches = MATCHED_VALUES in self.capabilities().controls
+        if self._matches:
+            found = self.read(name, tuple(wanted), matched_values(wanted)) or {}
+            return {attribute: found[attribute] for attribute in wanted if found.get(attribute)}
+        return {
+            attribute: tuple(
+                value
+                for value in values
+                if self.read(name, ("1.1",), query=is_value(attribute, value)) is not None
+            )
+            for attribute, values in wanted.items()
+        }
+
     def search(self, base: str, scope: str, query: str, attributes: tuple[str, ...]) -> Iterator[Entry]:
         """Yield all entries that a filter finds, page by page.
 
@@ -132,8 +160,10 @@ class LdapSession:
         :param query: a filter as in RFC 4515, its values escaped by whoever wrote it.
         """
         asked = (*attributes, *self._settings.uuid_attributes)
-        search = Search(base, _SCOPES[scope], query, asked)
-        for count, found in enumerate(self._pages(search), 1):
+        pages = self._pages(Search(base, _SCOPES[scope], query, asked))
+        # Whoever takes the one entry and no more must not begin a search while this one hasn't ended: slapd keeps the
+        # place of one paged search for each connection.
+        for count, found in enumerate(list(pages) if scope == "base" else pages, 1):
             if count > self._settings.max_entries:
                 raise Incomplete(f"{self.url}: more than {self._settings.max_entries} entries")
             yield self._entry(*found)

@@ -15,7 +15,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from groupmilter.directory.entry import Entry
+from groupmilter.directory.ldap_messages import Attributes
 from groupmilter.directory.side_store import NOTHING, PREFIX, SideStore, is_beside, merged
+from groupmilter.directory.sparse import Asked
 from groupmilter.directory.synchroniser_side import queries
 
 _AT_ONCE = 300
@@ -35,6 +37,9 @@ class Searching(Protocol):
 
     def search(self, base: str, scope: str, query: str, attributes: tuple[str, ...]) -> Iterator[Entry]:
         """Yield all entries that a filter finds, as `reader.LdapSession.search` does."""
+
+    def holding(self, name: str, wanted: Asked) -> Attributes:
+        """Return which of some values an entry holds, as `reader.LdapSession.holding` does."""
 
     def close(self) -> None:
         """End it."""
@@ -62,6 +67,10 @@ class SideSession:
     def close(self) -> None:
         """End the session; the side store stays open."""
         self.session.close()
+
+    def holding(self, name: str, wanted: Asked) -> Attributes:
+        """Return which of some values an entry holds in the directory."""
+        return self.session.holding(name, wanted)
 
     def search(self, base: str, scope: str, query: str, attributes: tuple[str, ...]) -> Iterator[Entry]:
         """Yield all entries that a filter finds, whole or by the attributes asked for, and what stands beside them."""

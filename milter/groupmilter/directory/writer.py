@@ -11,7 +11,7 @@ change, ask again) or `OutcomeUnknown` (it was sent, no answer came, and it isn'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn, TypeVar
@@ -41,6 +41,7 @@ from groupmilter.directory.side_store import (
     label_of,
     merged,
 )
+from groupmilter.directory.sparse import Asked, asked, short_attributes
 from groupmilter.directory.writer_messages import Modification, Operation
 from groupmilter.directory.writer_session import (
     BUSY,
@@ -114,6 +115,7 @@ class Writer:
         self._clock = clock
         self._side: SideStore = side or NoSideStore()
         self._attributes = profile.attributes()
+        self._short = short_attributes(profile)
 
     def add(self, dn: str, field: str, value: str) -> bool:
         """Add one value; tell whether it is new.
@@ -229,9 +231,16 @@ class Writer:
                 self._side.forget(there.uuid)
         return gone
 
-    def _entry(self, session: Session, dn: str) -> Entry | None:
-        """Return an entry with what the side store has for it."""
-        entry = session.entry(dn, self._attributes)
+    def _entry(
+        self, session: Session, dn: str, wanted: Asked | None = None, further: Collection[str] = ()
+    ) -> Entry | None:
+        """Return an entry with what the side store has for it.
+
+        :param wanted: of its long lists only these values; None for the whole entry.
+        :param further: attributes that the profile doesn't name.
+        """
+        attributes = self._attributes if wanted is None else self._short
+        entry = session.entry(dn, (*attributes, *further), wanted or {})
         if entry is None or not self.profile.beside:
             return entry
         return merged(entry, self._side.of((entry.uuid,)).get(entry.uuid, NOTHING))
@@ -258,11 +267,12 @@ class Writer:
         """Plan and write until nobody has come between; ``differences`` gets what was last asked for."""
         answer, refused, again = Answer(SUCCESS, ""), None, 0
         done: tuple[Difference, ...] = ()
+        wanted: Asked | None = asked(self.profile, dn, changes, self.placeholder)
         for _ in range(_ATTEMPTS):
-            entry = self._entry(session, dn)
+            entry = self._entry(session, dn, wanted)
             if entry is None:
                 raise WriteRefused(f"{session.url}: no such entry: {dn}")
-            plan = planned(self.profile, entry, changes, self.placeholder)
+            plan = planned(self.profile, entry, changes, self.placeholder, whole=wanted is None)
             if isinstance(plan, Meanwhile):
                 return replace(plan, written=done)
             if not plan.modifications:
@@ -280,6 +290,8 @@ class Writer:
                     self._refuse(session, answer, dn, there.attributes)
                 if answer.code != SUCCESS:
                     refused = (there, version) if answer.code in _PERHAPS_MEANWHILE else None
+                    # It may be the last member that was to go, which only the whole list tells.
+                    wanted = None if refused and wanted else wanted
                     continue
             if not plan.beside or self._side.change(entry.uuid, entry.dn, plan.beside):
                 return Written((*done, *plan.differences))
@@ -315,8 +327,9 @@ class Writer:
     def _change_found(
         self, dn: str, changes: Sequence[Change], differences: Sequence[Difference], lost: Lost
     ) -> Outcome:
-        entry = self._found(dn, lost)
-        plan = None if entry is None else planned(self.profile, entry, changes, self.placeholder)
+        wanted = asked(self.profile, dn, changes, self.placeholder)
+        entry = self._found(dn, lost, wanted=wanted)
+        plan = None if entry is None else planned(self.profile, entry, changes, self.placeholder, whole=False)
         if entry is None or not isinstance(plan, Plan) or plan.there.modifications:
             raise OutcomeUnknown(f"{lost}; the change to {dn} is not there so far")
         if plan.beside and not self._side.change(entry.uuid, entry.dn, plan.beside):
@@ -324,19 +337,15 @@ class Writer:
         return Written(tuple(differences))
 
     def _found(
-        self, dn: str, lost: Lost, attributes: Mapping[str, Sequence[bytes]] | None = None
+        self, dn: str, lost: Lost, further: Collection[str] = (), wanted: Asked | None = None
     ) -> Entry | None:
-        """Return an entry on a new connection, after an answer was lost."""
-        asked = (*self._attributes, *(attributes or ()))
+        """Return an entry on a new connection, after an answer was lost; see `_entry`."""
 
         def never(again: Lost) -> Entry | None:
             raise DirectoryUnavailable(str(again)) from again
 
         try:
-            found = self._somewhere(lambda session: session.entry(dn, asked), never)
-            if found is None or not self.profile.beside:
-                return found
-            return merged(found, self._side.of((found.uuid,)).get(found.uuid, NOTHING))
+            return self._somewhere(lambda session: self._entry(session, dn, wanted, further), never)
         except (DirectoryUnknown, WriteRefused) as error:
             raise OutcomeUnknown(f"{lost}; whether {dn} was changed can't be told: {error}") from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from groupmilter.directory.change import WriteRefused
@@ -16,6 +17,7 @@ from groupmilter.directory.ldap_connection import Clock, LdapConnection
 from groupmilter.directory.ldap_messages import SearchControl, result
 from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused
 from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.sparse import Asked, sparse
 from groupmilter.directory.writer_messages import (
     ADDED,
     ASSERTION,
@@ -39,6 +41,9 @@ BUSY, UNAVAILABLE = 51, 52
 VERSION = "entrycsn"
 
 
+_ALL: Asked = MappingProxyType({})
+
+
 class Lost(Exception):
     """A change was sent and no answer came: whether it happened is not known. The message says what came instead."""
 
@@ -58,8 +63,11 @@ class Session(Protocol):
     def url(self) -> str:
         """Where this is."""
 
-    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
-        """Return an entry with its version; None where there is none."""
+    def entry(self, dn: str, attributes: Sequence[str], wanted: Asked = _ALL) -> Entry | None:
+        """Return an entry with its version; None where there is none.
+
+        :param wanted: attributes of which only these values are of interest.
+        """
 
     def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
         """Change an entry."""
@@ -89,11 +97,15 @@ class WriterSession:
         """The server's URL."""
         return self._connection.url
 
-    def entry(self, dn: str, attributes: Sequence[str]) -> Entry | None:
-        """Return an entry as this server has it, with its version; None where there is none."""
+    def entry(self, dn: str, attributes: Sequence[str], wanted: Asked = _ALL) -> Entry | None:
+        """Return an entry as this server has it, with its version; None where there is none.
+
+        :param wanted: attributes, not among the others, of which only these values are read.
+        """
         asked = tuple(dict.fromkeys((*attributes, "objectClass", VERSION)))
         try:
-            return next(self._reading.search(dn, "base", "(objectClass=*)", asked), None)
+            entry = next(self._reading.search(dn, "base", "(objectClass=*)", asked), None)
+            return entry if entry is None or not wanted else sparse(entry, self._reading.holding(dn, wanted))
         except Refused as error:
             if error.code == NO_SUCH_OBJECT:
                 return None

@@ -17,15 +17,17 @@ from groupmilter.directory.dn import normalise
 from groupmilter.directory.dynamic import MemberUrl
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
+from groupmilter.directory.ldap_messages import Attributes
 from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
 from groupmilter.directory.side_session import Searching
+from groupmilter.directory.sparse import Asked, short_attributes
 from groupmilter.directory.writer_session import VERSION
 from groupmilter.mail.address import canonical
 
 _AT_ONCE = 50
-_MANY = 300
+_MANY = 1000
 """So many addresses are found faster by reading everybody's once than by asking for them."""
 
 _NO_SUCH_OBJECT = 32
@@ -81,6 +83,11 @@ class AddressBook:
     ) -> None:
         self._close()
 
+    def _open(self) -> Searching:
+        if self._session is None:
+            self._session = self._connect()
+        return self._session
+
     def _close(self) -> None:
         if self._session is not None:
             self._session.close()
@@ -127,9 +134,17 @@ class AddressBook:
                 self._by_dn[key] = self._at(name)
         return {name: self._by_dn[key] for name, key in given.items()}
 
-    def entry(self, dn: str) -> Entry | None:
-        """Return a whole entry as the server has it now; None where it has none."""
-        return self._read(dn, (*self._profile.attributes(), VERSION))
+    def entry(self, dn: str, *, whole: bool = True) -> Entry | None:
+        """Return an entry as the server has it now; None where it has none.
+
+        :param whole: whether with the lists that may be long (`sparse.LONG`).
+        """
+        attributes = self._profile.attributes() if whole else short_attributes(self._profile)
+        return self._read(dn, (*attributes, VERSION))
+
+    def holding(self, dn: str, wanted: Asked) -> Attributes:
+        """Return which of some values an entry holds, as the server has it now."""
+        return self._open().holding(dn, wanted)
 
     def bearing(self, uuid: str) -> tuple[Known, ...]:
         """Return the entries with a UUID, as the server has them now: one or none."""
@@ -177,10 +192,8 @@ class AddressBook:
         return f"(|{''.join(terms)})"
 
     def _search(self, query: str, base: str | None = None, scope: str = "sub") -> Iterator[Known]:
-        if self._session is None:
-            self._session = self._connect()
         below = self._base if base is None else base
-        for entry in self._session.search(below, scope, query, self._attributes()):
+        for entry in self._open().search(below, scope, query, self._attributes()):
             record = self._profile.read(entry)
             if record is not None:
                 yield self._known(record)
@@ -191,10 +204,8 @@ class AddressBook:
         return None if record is None else self._known(record)
 
     def _read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
-        if self._session is None:
-            self._session = self._connect()
         try:
-            return next(self._session.search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
+            return next(self._open().search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
         except Refused as error:
             if error.code == _NO_SUCH_OBJECT:
                 return None

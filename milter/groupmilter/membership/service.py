@@ -18,14 +18,23 @@ from groupmilter.directory.dn import normalise, rdn_value
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile_fields import GROUP
+from groupmilter.directory.sparse import LONG
 from groupmilter.directory.spelling import MEMBERS_OF
 from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
+from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
 from groupmilter.membership.wishes import Intent, Rules, Wishes
+
+# fmt: off
+__all__ = [
+    "CLASS", "STEP", "BadWishes", "Groups", "NoSuchGroup", "Note", "Prepared", "Result", "Stored", "Tick",
+    "journal_texts", "moved", "summary", "warned",
+]
+# fmt: on
 
 STEP = 500
 """Values, at most, in one change: what a server takes in one message, and what a journal's row may hold."""
@@ -34,10 +43,6 @@ CLASS = "distributionGroup"
 _UNTOLD = frozenset({"member_of", "mail_tip"})
 _LATER = frozenset({"members", "member_addresses", "excluded"})
 Tick = Callable[[int], None]
-
-
-class NoSuchGroup(Exception):
-    """No group of the directory has this address."""
 
 
 class BadWishes(Exception):
@@ -53,14 +58,6 @@ class Note(Protocol):
 
     def __call__(self, action: str, group: str, *, before: str, after: str, detail: str) -> None:
         """Add the row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A group as the directory has it now."""
-
-    address: str
-    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +103,25 @@ class Groups:
         return Wishes(self.book, self.writer.profile, self.rules)
 
     def find(self, address: str) -> Stored | None:
-        """Return the group with an address, as the server has it now; None for no group."""
+        """Return the group with an address, as the server has it now but for its members; None for no group."""
         found = [each for each in self.book.having([address])[address] if each.group]
         if len(found) > 1:
             raise WriteRefused(f"{address} is the address of several: {', '.join(each.dn for each in found)}")
         if not found:
             return None
-        entry = self.book.entry(found[0].dn)
-        return None if entry is None else Stored(found[0].address, entry)
+        return read(self.book, found[0].dn, found[0].address)
+
+    def whole(self, group: Stored) -> Stored:
+        """Return a group with all its members, as the server has it now; `NoSuchGroup`."""
+        return whole(self.book, group)
 
     def at(self, dn: str, uuid: str) -> Stored:
-        """Return the group whose entry has a name and a UUID, as the server has it now; `NoSuchGroup`."""
-        entry, known = self.book.entry(dn), self.book.named([dn])[dn]
-        if entry is None or known is None or not known.group or entry.uuid != uuid:
+        """Return the group whose entry has a name and a UUID, as `find` does; `NoSuchGroup`."""
+        known = self.book.named([dn])[dn]
+        found = None if known is None or not known.group else read(self.book, dn, known.address)
+        if found is None or found.entry.uuid != uuid:
             raise NoSuchGroup(f"there is no group {dn} any more")
-        return Stored(known.address, entry)
+        return found
 
     def stored(self, address: str) -> Stored:
         """Return the group with an address; `NoSuchGroup`."""
@@ -131,12 +132,15 @@ class Groups:
 
     def prepare(self, group: Stored, wishes: Sequence[Wish]) -> tuple[Prepared, tuple[BadWish, ...]]:
         """Return what wishes change in a group, and those that can't be had."""
+        if not group.whole:
+            group = knowing(self.book, self.writer.profile, group, self.wishes.about(wishes))
         intent = self.wishes.intent(group.entry, wishes)
         self.authority.require(group.entry, intent.changes)
         return self._prepared(group, intent), tuple(intent.problems)
 
     def _prepared(self, group: Stored, intent: Intent, *, new: bool = False) -> Prepared:
-        plan = planned(self.writer.profile, group.entry, intent.changes, self.writer.placeholder)
+        profile, placeholder = self.writer.profile, self.writer.placeholder
+        plan = planned(profile, group.entry, intent.changes, placeholder, whole=group.whole)
         differences = plan.differences if isinstance(plan, Plan) else ()
         return Prepared(
             group, tuple(intent.changes), differences, tuple(intent.remarks), new,
@@ -226,6 +230,10 @@ class Groups:
         :param version: its ``entryCSN`` when it was looked at; a group changed since then is not removed.
         """
         self.authority.require_removal(group.entry)
+        try:
+            group = self.whole(group)
+        except NoSuchGroup:
+            return False
         gone = self.writer.delete(group.entry.dn, version)
         self.book.forget()
         if gone:
@@ -290,7 +298,8 @@ class Groups:
 
     def value(self, group: Stored, name: str, language: str = "") -> object:
         """Return what a field of a group is: a tuple for one of several values."""
-        return current(self.writer.profile, group.entry, name, language)
+        stored = self.whole(group) if name in LONG else group
+        return current(self.writer.profile, stored.entry, name, language)
 
 
 def journal_texts(differences: Sequence[Difference]) -> tuple[str, str]:

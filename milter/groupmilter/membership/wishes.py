@@ -17,6 +17,7 @@ from groupmilter.directory.entry import Entry
 from groupmilter.directory.modification import current, is_placeholder
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import GROUP, Form, Scalar
+from groupmilter.directory.sparse import LONG
 from groupmilter.directory.spelling import held, key_of
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import domain_of, pattern, strict
@@ -85,6 +86,19 @@ class Wishes:
             except BadWish as problem:
                 found.problems.append(problem)
         return found
+
+    def about(self, wishes: Sequence[Wish]) -> tuple[Values, ...] | None:
+        """Return which members wishes are about, everywhere they may stand; None where all have to be looked at."""
+        self._look_up(wishes)
+        found: list[Values] = []
+        for wish in wishes:
+            if isinstance(wish, Several) and _listing(wish) in LONG:
+                if wish.exact:
+                    return None
+                for text in (*wish.add, *wish.remove):
+                    places = self._places_left(_listing(wish), text)
+                    found += (Values(place, (spelt,)) for place, spelt in places)
+        return tuple(found)
 
     def _look_up(self, wishes: Iterable[Wish]) -> None:
         """Ask the directory for all addresses together."""
@@ -230,6 +244,14 @@ class Wishes:
             addresses = dict.fromkeys((text, *(address for each in found for address in each.addresses)))
             places += [(second, each) for each in addresses if not is_name(each)]
         return places
+
+
+def _listing(wish: Several) -> str:
+    """Return the list that a wish is about; empty for one that there isn't, which is told elsewhere."""
+    try:
+        return field_of(wish.field)[0]
+    except BadWish:
+        return ""
 
 
 def same(one: str, other: str) -> bool:
