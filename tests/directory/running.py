@@ -13,6 +13,7 @@ from tests.directory.memory_mirror import MemoryMirror
 
 from groupmilter.config.model import Sync
 from groupmilter.directory.ldap_settings import LdapSettings
+from groupmilter.directory.side_store import SideFeed
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
 from groupmilter.directory.synchroniser_settings import SyncSettings
 
@@ -122,6 +123,7 @@ class Running:
     told: list[int] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     failure: list[BaseException] = field(default_factory=list)
+    beside: SideFeed | None = None
     _synchroniser: Synchroniser | None = None
     _thread: threading.Thread | None = None
 
@@ -144,7 +146,9 @@ class Running:
     def synchroniser(self) -> Synchroniser:
         """The synchroniser, made on first use."""
         if self._synchroniser is None:
-            around = Surroundings(self.log, time.time, time.monotonic, lambda: 0.5, self.told.append)
+            around = Surroundings(
+                self.log, time.time, time.monotonic, lambda: 0.5, self.told.append, self.beside
+            )
             self._synchroniser = Synchroniser.of_ldap(self.ldap, self.mirror, self.settings, around)
         return self._synchroniser
 

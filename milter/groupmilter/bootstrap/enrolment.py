@@ -10,7 +10,6 @@ import time
 
 from groupmilter.bootstrap.parts import administrations, snapshots
 from groupmilter.config.reload import Configuration
-from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.notices import Notices
 from groupmilter.enrolment.service import Requests, Write
 from groupmilter.groups.group import Group
@@ -41,8 +40,6 @@ def requests(configuration: Configuration, opened: Ledger) -> Requests:
 
 def _write(configuration: Configuration, opened: Ledger) -> Write:
     def write(request: Request, who: Who) -> None:
-        if configuration.site.directory.url[0].kind == "ldif":
-            raise WriteRefused("the directory is an LDIF file, which is read-only")
         # The LDAP library is slow to import, and only what writes needs it.
         from groupmilter.bootstrap.membership import groups, journal
         from groupmilter.enrolment.carrying import carry
