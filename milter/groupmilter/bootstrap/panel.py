@@ -13,23 +13,28 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.enrolment import requests
 from groupmilter.bootstrap.membership import groups, journal
-from groupmilter.bootstrap.moderation import decisions, ledger
-from groupmilter.bootstrap.parts import administrations, profile, snapshots
+from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
+from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys, trust
 from groupmilter.bootstrap.visiting import doorman, founding, rights, sessions
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.reload import Configuration
+from groupmilter.directory.inventory import inventory
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import catalogue
 from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
-from groupmilter.moderation.item import Who
+from groupmilter.moderation.arrival import message_of
+from groupmilter.moderation.item import Item, Who
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.mailbox import Missing
 from groupmilter.moderation.steady import steadily
+from groupmilter.mta.site import Site
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.cookie import form_cookie, session_cookie
 from groupmilter.panel.door import Door
 from groupmilter.panel.parts import Parts, RolesOf
 from groupmilter.panel.server import serve
+from groupmilter.panel.watching import Watching
 from groupmilter.supervision.channel import Channel
 
 _PROXIES = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -80,7 +85,28 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
     return Parts(
         opened, lookups, decisions(configuration, opened), _Changing(configuration, opened), told,
         configuration.settings, door, time.time, requests(configuration, opened),
-        configuration.site.directory.base, profile(configuration).filter_attributes,
+        configuration.site.directory.base, profile(configuration).filter_attributes, watching(configuration, opened),
+    )  # fmt: skip
+
+
+def watching(configuration: Configuration, opened: Ledger) -> Watching:
+    """Return what the pages look at that only watch."""
+    site, box = configuration.site, mailbox(configuration)
+    directory = site.directory
+
+    def message(item: Item) -> bytes | None:
+        try:
+            return message_of(box.read(item.arrival.file))
+        except Missing:
+            return None
+
+    rehearsed = Site(
+        configuration.settings, snapshots(configuration), ticket_keys(configuration.keys), trust(configuration),
+        suspended=opened.bounces.suspended,
+    )  # fmt: skip
+    return Watching(
+        message, lambda: inventory(site.mirror), float(directory.max_age), tuple(each.url for each in directory.url),
+        rehearsed,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
@@ -67,6 +67,24 @@ def spoken_day(local: datetime, language: str) -> str:
 def spoken_clock(local: datetime, language: str) -> str:
     """Return ``17:51``."""
     return format_time(local, "HH:mm", locale=LOCALES[language])
+
+
+def spoken_moment(local: datetime, language: str) -> str:
+    """Return ``24 Nov 2026, 17:51``, where there is no room for more."""
+    return format_datetime(local, "d MMM yyyy, HH:mm", locale=LOCALES[language])
+
+
+def spoken_date(local: datetime, language: str) -> str:
+    """Return ``24 Nov``."""
+    return format_date(local, "d MMM", locale=LOCALES[language])
+
+
+def spoken_length(seconds: float, language: str) -> str:
+    """Return ``3 hours``, ``4 days``: a length of time in its largest unit, a minute at least."""
+    # Babel rounds up where most of the next unit has passed; a deadline is better said too early.
+    return format_timedelta(
+        timedelta(seconds=max(60, seconds)), granularity="minute", threshold=2, locale=LOCALES[language]
+    )
 
 
 def difference(local: datetime) -> str:

@@ -18,13 +18,6 @@ from groupmilter.directory.profile_fields import GROUP, Scalar
 from groupmilter.directory.spelling import SEVERAL, key_of
 from groupmilter.membership.vocabulary import Several, Single, Wish, written
 
-UNDONE = "group-undo"
-"""What the journal calls the row that says which rows were undone."""
-
-ACTIONS = frozenset({"group-edit"})
-"""What can be taken back field by field; a group made or removed is another matter."""
-
-
 Look = Callable[[str, str], object]
 """Returns what a field of the group (first), in a language (second), is now."""
 

@@ -24,6 +24,8 @@ _WHY: Mapping[str, str] = {
     "": marked("the reason isn't known any more"),
 }
 
+_BY_RULE = marked("a rule of the organisation says so ({rule})")
+
 
 def what(item: Item, message: bytes, voice: Voice) -> tuple[Row, ...]:
     """Return what a moderator wants to know first: for which group, from whom, about what, with which files."""
@@ -102,10 +104,13 @@ def at(time: int) -> Value:
     return lambda speech: speech.when(time)
 
 
+def why_held(why: str) -> str:
+    """Return the sentence for why something waits; one with ``{rule}`` for a rule of the site."""
+    return _WHY.get(why, _BY_RULE)
+
+
 def _why(why: str, voice: Voice) -> Said:
-    if why in _WHY:
-        return voice.say(_WHY[why])
-    return voice.say("a rule of the organisation says so ({rule})", rule=harmless(why, 60))
+    return voice.say(why_held(why), rule=harmless(why, 60))
 
 
 def _expiry(time: int, voice: Voice, releases: bool) -> Said:

@@ -61,6 +61,15 @@ class Waiting:
     failed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for one group; ``oldest``: since when the first of it does, seconds since 1970, UTC."""
+
+    group: str
+    count: int
+    oldest: int
+
+
 class Overview:
     """Questions to a ledger that change nothing."""
 
@@ -106,6 +115,20 @@ class Overview:
         )
         with self._database.reading() as connection:
             return {str(group): int(number) for group, number in connection.execute(counted)}
+
+    def queue(self, wanted: Wanted) -> tuple[Queue, ...]:
+        """Return what each group's messages are and since when, the longest waiting group first."""
+        oldest = func.min(ITEM.c.recorded)
+        counted = (
+            select(ITEM.c.group_address, func.count(), oldest)
+            .where(*_conditions(wanted))
+            .group_by(ITEM.c.group_address)
+            .order_by(oldest, ITEM.c.group_address)
+        )
+        with self._database.reading() as connection:
+            return tuple(
+                Queue(str(group), int(count), int(at)) for group, count, at in connection.execute(counted)
+            )
 
     def days(self, since: int, offset: int) -> tuple[Day, ...]:
         """Return what was decided each day since a time, without the days on which nothing was.

@@ -30,6 +30,25 @@ WITH_OUR_SCRIPT = {
 }
 """For pages whose lists are exchanged in place; nothing inline runs there either."""
 
+WITH_A_FRAME = {
+    "content-security-policy": f"{WITH_OUR_SCRIPT['content-security-policy']}; frame-src 'self'",
+    "x-dns-prefetch-control": "off",
+}
+"""For a page that frames what a stranger wrote: wherever that leads, the frame stays with us."""
+
+IN_A_FRAME = {
+    "content-security-policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'self'"
+    ),
+    "x-frame-options": "SAMEORIGIN",
+    "x-dns-prefetch-control": "off",
+}
+"""For what a stranger wrote, also where it is opened by itself: of no origin, without script, loading nothing."""
+
+AS_A_FILE = {"content-security-policy": "sandbox; default-src 'none'; frame-ancestors 'none'"}
+"""For what is saved and never shown."""
+
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

@@ -12,7 +12,17 @@ from datetime import tzinfo
 from markupsafe import Markup, escape
 
 from groupmilter.language.catalogue import LANGUAGES, Translate
-from groupmilter.language.speech import difference, local_time, spoken_clock, spoken_day, spoken_number
+from groupmilter.language.speech import (
+    difference,
+    local_time,
+    spoken_clock,
+    spoken_date,
+    spoken_day,
+    spoken_length,
+    spoken_moment,
+    spoken_number,
+    spoken_size,
+)
 
 NAMES = {"fr": "Français", "en": "English"}
 _DEFAULT = "en"
@@ -83,3 +93,21 @@ class Words:
         if zone:
             text += Markup(' <span class="zone">({})</span>').format(difference(local))
         return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="minutes"), text)
+
+    def brief(self, time: int) -> Markup:
+        """Return a time as short as a table needs it; seconds since 1970, UTC."""
+        local = local_time(time, self.zone)
+        text = spoken_moment(local, self.language)
+        return Markup('<time datetime="{}">{}</time>').format(local.isoformat(timespec="seconds"), text)
+
+    def day(self, time: int) -> str:
+        """Return a day without its year, as an axis has it; seconds since 1970, UTC."""
+        return spoken_date(local_time(time, self.zone), self.language)
+
+    def length(self, seconds: float) -> str:
+        """Return a length of time."""
+        return spoken_length(seconds, self.language)
+
+    def size(self, octets: int) -> str:
+        """Return a size."""
+        return spoken_size(octets, self.language)

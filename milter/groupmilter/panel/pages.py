@@ -23,6 +23,7 @@ from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import LANGUAGES, Translate
 from groupmilter.mail.shown import shown as one_line
 from groupmilter.moderation.wording import PROOFS, sound, way_in_words
+from groupmilter.panel.deeds import WORDS
 from groupmilter.panel.language import NAMES, Words, chosen
 
 _HERE = Path(__file__).parent
@@ -69,7 +70,7 @@ class Pages:
         environment.filters["shown"] = shown
         environment.globals["person_name"] = _person_name
         environment.globals["way_in_words"] = _way_in_words
-        environment.globals |= {"proofs": PROOFS, "is_sound": sound, "static": self.static}
+        environment.globals |= {**WORDS, "proofs": PROOFS, "is_sound": sound, "static": self.static}
         return environment
 
     def words(self, request: Request, person: str = "") -> Words:

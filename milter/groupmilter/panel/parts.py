@@ -16,6 +16,7 @@ from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.panel.door import Door
+from groupmilter.panel.watching import Watching
 from groupmilter.policy.settings import Settings
 
 
@@ -47,6 +48,7 @@ class Parts:
     :param now: the wall clock, seconds.
     :param requests: joining and leaving. ``branch``: DN below which everybody stands.
     :param attributes: in lower case, what rules for dynamic members may ask for without asking the server.
+    :param watch: what there is to look at besides.
     """
 
     ledger: Ledger
@@ -60,3 +62,4 @@ class Parts:
     requests: Requests
     branch: str
     attributes: frozenset[str]
+    watch: Watching

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from groupmilter.panel.routes import Route
 from groupmilter.panel.screens import (
+    account,
     adding,
+    audit,
     door,
     dynamic,
+    explain,
     group_delete,
     group_delivery,
     group_general,
@@ -15,6 +18,8 @@ from groupmilter.panel.screens import (
     group_owners,
     group_suspend,
     groups,
+    held,
+    held_message,
     home,
     members,
     membership,
@@ -23,6 +28,9 @@ from groupmilter.panel.screens import (
     removing,
     requests,
     roster,
+    status,
+    trace,
+    undo,
 )
 
 ROUTES: tuple[Route, ...] = (
@@ -45,5 +53,13 @@ ROUTES: tuple[Route, ...] = (
     *pick.ROUTES,
     *mine.ROUTES,
     *requests.ROUTES,
+    *held.ROUTES,
+    *held_message.ROUTES,
+    *explain.ROUTES,
+    *status.ROUTES,
+    *audit.ROUTES,
+    *undo.ROUTES,
+    *trace.ROUTES,
+    *account.ROUTES,
 )
 """Every page, in the order in which paths are compared."""

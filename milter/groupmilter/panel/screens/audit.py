@@ -1,0 +1,144 @@
+"""The journal: who changed or decided what, when; filtered, in pages, and as a file.
+
+Administrators see what concerns what they administer, owners what concerns their groups.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from starlette.responses import Response
+
+from groupmilter.groups.group import Group
+from groupmilter.groups.ticket import digest
+from groupmilter.membership.roles import Roles
+from groupmilter.membership.table import table
+from groupmilter.membership.taking_back import ACTIONS as UNDOABLE
+from groupmilter.moderation.circle import Lookup
+from groupmilter.moderation.journal import Filter
+from groupmilter.moderation.rows import AuditRow
+from groupmilter.panel.changes import Changed, Reader
+from groupmilter.panel.guard import AS_A_FILE
+from groupmilter.panel.paging import pager
+from groupmilter.panel.routes import get
+from groupmilter.panel.visit import Gone, Visit
+
+_MOST_EXPORTED = 20_000
+_LONGEST = 200
+_COLUMNS = ("at", "action", "actor", "way", "origin", "group", "item", "before", "after", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as the page shows it."""
+
+    row: AuditRow
+    changed: Sequence[Changed]
+    undoable: bool
+
+
+def show(visit: Visit) -> Response:
+    """Show a page of the journal."""
+    wanted, journal = wanted_of(visit), visit.parts.ledger.journal
+    page = pager(visit.number("page", 1), journal.count(wanted))
+    rows = journal.page(wanted, first=page.first, limit=page.size)
+    with visit.parts.lookups.snapshot() as directory:
+        reader = Reader(visit.t, directory)
+        read = tuple(Row(row, reader.changed(row.before, row.after), _undoable(row)) for row in rows)
+    content = {"rows": read, "pager": page, "actions": journal.actions(), "export": _export_path(visit)}
+    return visit.page("screens/audit.html", {**content, "asked": visit.asked})
+
+
+def export(visit: Visit) -> Response:
+    """Give the rows of the filter as a file; a spreadsheet runs nothing of it."""
+    rows = visit.parts.ledger.journal.each(wanted_of(visit), _MOST_EXPORTED)
+    kind = visit.asked("format", "csv")
+    if kind == "json":
+        return _file(
+            json.dumps([_cells(row) for row in rows], ensure_ascii=False, indent=1),
+            "json",
+            "application/json",
+        )
+    if kind != "csv":
+        raise Gone
+    return _file("".join(table(_COLUMNS, map(_cells, rows))), "csv", "text/csv; charset=utf-8")
+
+
+def wanted_of(visit: Visit) -> Filter:
+    """Return the filter of the address, within what the visitor may see."""
+    return Filter(
+        _groups(visit),
+        visit.asked("who")[:_LONGEST],
+        visit.asked("action")[:_LONGEST],
+        _moment(visit, visit.asked("since")),
+        _moment(visit, visit.asked("until"), days=1),
+    )
+
+
+def _groups(visit: Visit) -> frozenset[str] | None:
+    """Return about which groups rows may be shown; None for all, and for what is about no group."""
+    named, person = visit.asked("group")[:_LONGEST], visit.me.person
+    with visit.parts.lookups.snapshot() as directory:
+        roles = visit.parts.roles(person, directory)
+        addresses = _addresses(named, directory) if named else None
+        if roles.administers_everything:
+            return addresses
+        known = visit.parts.ledger.journal.groups() if addresses is None else addresses
+        return frozenset(address for address in known if _his(address, roles, directory))
+
+
+def _addresses(named: str, directory: Lookup) -> frozenset[str]:
+    """Return the addresses that a group has, or had when it was written to the journal under that name."""
+    found = directory.find(named.lower()) if "@" in named else directory.by_digest(digest(named))
+    return frozenset(found.addresses) if isinstance(found, Group) else frozenset({named})
+
+
+def _his(address: str, roles: Roles, directory: Lookup) -> bool:
+    found = directory.find(address)
+    return isinstance(found, Group) and roles.may_change(found)
+
+
+def _moment(visit: Visit, text: str, days: int = 0) -> int:
+    """Return the beginning of a day in the panel's zone; 0 for what is no day.
+
+    :param days: added.
+    """
+    try:
+        day = date.fromisoformat(text) + timedelta(days=days)
+        return max(0, int(datetime.combine(day, time(), visit.words.zone).timestamp()))
+    except (ValueError, OverflowError, OSError):
+        return 0
+
+
+def _undoable(row: AuditRow) -> bool:
+    return row.action in UNDOABLE and bool(row.before or row.after)
+
+
+def _export_path(visit: Visit) -> str:
+    query = visit.here(page=None).partition("?")[2]
+    return f"/audit/export?{query}{'&' if query else ''}format="
+
+
+def _cells(row: AuditRow) -> dict[str, str]:
+    at = f"{datetime.fromtimestamp(row.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return {"at": at, **{name: str(getattr(row, name)) for name in _COLUMNS[1:]}}
+
+
+def _file(text: str, suffix: str, kind: str) -> Response:
+    name = {"content-disposition": f'attachment; filename="journal.{suffix}"', **AS_A_FILE}
+    return Response(text, media_type=kind, headers=name)
+
+
+def rows_of(visit: Visit, ids: Sequence[int]) -> list[AuditRow]:
+    """Return the rows with some numbers, as far as the visitor may see them."""
+    rows = visit.parts.ledger.journal.those(ids)
+    with visit.parts.lookups.snapshot() as directory:
+        roles = visit.parts.roles(visit.me.person, directory)
+        whole = roles.administers_everything
+        return [row for row in rows if whole or _his(row.group, roles, directory)]
+
+
+ROUTES = (get("/audit", show), get("/audit/export", export))

@@ -1,0 +1,215 @@
+"""One held message: what is known of it, what it says, who decides, and the decision.
+
+What its sender wrote comes only as escaped text, or in a frame of no origin that loads and runs nothing, made of
+HTML that is written anew (`moderation.safe_html`); the original only as a file to be saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.responses import HTMLResponse, Response
+
+from groupmilter.directory.change import WriteRefused
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
+from groupmilter.language.catalogue import marked
+from groupmilter.membership.authority import Forbidden
+from groupmilter.membership.service import NoSuchGroup
+from groupmilter.membership.vocabulary import Several
+from groupmilter.moderation.circle import reachable
+from groupmilter.moderation.facts import why_held
+from groupmilter.moderation.item import Event, Item
+from groupmilter.moderation.preview import Preview, preview
+from groupmilter.moderation.remembering import author, remembered
+from groupmilter.moderation.rows import AuditRow, Posted
+from groupmilter.moderation.safe_html import document
+from groupmilter.moderation.transitions import after
+from groupmilter.moderation.wording import proof
+from groupmilter.panel.deciding import NOT_WRITTEN, UNREACHABLE
+from groupmilter.panel.guard import AS_A_FILE, IN_A_FRAME, WITH_A_FRAME
+from groupmilter.panel.routes import get, post
+from groupmilter.panel.screens.held import EVENTS, LONGEST_REASON, REASONS, STATES, TOO_LONG, reason_of
+from groupmilter.panel.visit import Gone, Visit
+
+_NEITHER = marked("Choose whether to approve or to reject.")
+_READ_ONLY = marked("The directory can't be written.")
+_NOT_YOURS = marked("Only owners of the group may do that.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """Who has to do with a message.
+
+    :param owner: whether the visitor may have the sender remembered.
+    """
+
+    deciders: Sequence[tuple[Person, str]]
+    owner: bool
+    group: Group | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that is shown of one message.
+
+    :param preview: None where its file is gone.
+    """
+
+    item: Item
+    around: _Around
+    preview: Preview | None
+    history: Sequence[AuditRow]
+    letters: Sequence[Posted]
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may still decide."""
+        return after(self.item.state, Event.APPROVE) is not None
+
+
+def show(visit: Visit) -> Response:
+    """Show a message."""
+    return _page(visit, _item(visit))
+
+
+def decide(visit: Visit) -> Response:
+    """Approve or reject; the first decision stands."""
+    item, event = _item(visit), EVENTS.get(visit.form["decision"])
+    reason = reason_of(visit)
+    wrong = {} if event is not None else {"decision": visit.t(_NEITHER)}
+    if len(reason) > LONGEST_REASON:
+        wrong["reason"] = visit.t(TOO_LONG)
+    if event is None or wrong:
+        return _page(visit, item, wrong, status=422)
+    changed = visit.parts.decisions.decide(item, event, visit.me.who, reason if event is Event.REJECT else "")
+    if not changed.happened:
+        return _page(visit, changed.item, late=True, status=409)
+    wish = "allow" if event is Event.APPROVE else "block"
+    if wish not in visit.form:
+        return visit.to(
+            f"/held/{item.name}", "message-approved" if event is Event.APPROVE else "message-rejected"
+        )
+    note = _remember(visit, item, allow=event is Event.APPROVE)
+    if note:
+        return _page(visit, changed.item, note=note)
+    return visit.to(f"/held/{item.name}", "sender-allowed" if event is Event.APPROVE else "sender-blocked")
+
+
+def frame(visit: Visit) -> Response:
+    """Show the HTML of a message, for the frame in its page."""
+    seen = _seen(visit, _item(visit))
+    if seen is None or not seen.html:
+        raise Gone
+    return HTMLResponse(document(seen.html), headers=IN_A_FRAME)
+
+
+def original(visit: Visit) -> Response:
+    """Give a message as it came, to be saved."""
+    item = _item(visit)
+    content = visit.parts.watch.message(item)
+    if content is None:
+        raise Gone
+    name = {"content-disposition": f'attachment; filename="{item.name}.eml"', **AS_A_FILE}
+    return Response(content, media_type="message/rfc822", headers=name)
+
+
+def _item(visit: Visit) -> Item:
+    """Return the message of the address, if the visitor may decide about it."""
+    item = visit.parts.ledger.by_name(visit.asked("name"))
+    if item is None:
+        raise Gone
+    with visit.parts.lookups.snapshot() as directory:
+        if not visit.parts.decisions.may(visit.me.person, item, directory):
+            raise Gone
+    return item
+
+
+def _page(
+    visit: Visit,
+    item: Item,
+    wrong: Mapping[str, object] | None = None,
+    *,
+    late: bool = False,
+    note: str = "",
+    status: int = 200,
+) -> Response:
+    ledger = visit.parts.ledger
+    sight = Sight(
+        item, _around(visit, item), _seen(visit, item), ledger.search.history(item),
+        ledger.search.letters_about(item.id),
+    )  # fmt: skip
+    content: dict[str, object] = {
+        "sight": sight,
+        "item": item,
+        "wrong": wrong or {},
+        "late": late,
+        "note": note,
+    }
+    content |= {"proof": proof(item.arrival), "states": STATES, "reasons": REASONS, "now": visit.parts.now()}
+    content |= {"why": why_held(item.terms.why), "sender": author(item) or item.arrival.author}
+    response = visit.page("screens/held_message.html", content, status)
+    response.headers.update(WITH_A_FRAME)
+    return response
+
+
+def _seen(visit: Visit, item: Item) -> Preview | None:
+    content = visit.parts.watch.message(item)
+    return None if content is None else preview(content)
+
+
+def _around(visit: Visit, item: Item) -> _Around:
+    decisions = visit.parts.decisions
+    found: dict[str, tuple[Person, str]] = {}
+    with visit.parts.lookups.snapshot() as directory:
+        circle = decisions.circle(item, directory)
+        if circle is None:
+            return _Around((), owner=False, group=None)
+        rings = (
+            ("moderator", circle.moderators),
+            ("owner", circle.owners),
+            ("administrator", circle.administrators),
+        )
+        for ring, nodes in rings:
+            for person in reachable(nodes, directory):
+                found.setdefault(person.uuid, (person, ring))
+        group = directory.by_digest(item.arrival.group)
+        owner = circle.owned_by(visit.me.person, directory)
+    known = group if isinstance(group, Group) else None
+    return _Around(tuple(found.values()), owner and decisions.write is not None, known)
+
+
+def _remember(visit: Visit, item: Item, *, allow: bool) -> str:
+    """Always allow or block a sender, on the visitor's own behalf; return the sentence why not, else nothing."""
+    settings = visit.parts.settings
+    with visit.parts.lookups.snapshot() as directory:
+        group = directory.by_digest(item.arrival.group)
+    if not isinstance(group, Group):
+        return _NOT_YOURS
+    values = remembered(group, item, settings.own_domains, allow)
+    if isinstance(values, str):
+        return values
+    wishes = [Several(field, (value,)) for field, value in values]
+    try:
+        with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+            prepared, problems = groups.prepare(groups.stored(group.address), wishes)
+            if problems:
+                return NOT_WRITTEN
+            groups.apply(prepared)
+    except Forbidden:
+        return _NOT_YOURS
+    except (WriteRefused, NoSuchGroup):
+        return NOT_WRITTEN
+    except DirectoryUnknown:
+        return UNREACHABLE
+    return ""
+
+
+ROUTES = (
+    get("/held/{name}", show),
+    post("/held/{name}", decide),
+    get("/held/{name}/html", frame),
+    get("/held/{name}/original", original),
+)

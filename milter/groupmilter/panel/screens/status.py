@@ -1,0 +1,179 @@
+"""Status, for administrators: how the mirror is, what is wrong in the directory, what waits, whose mail fails.
+
+Who administers a part of the groups sees what concerns that part, and no totals of the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from groupmilter.directory.findings import Finding, Kind
+from groupmilter.directory.inventory import Inventory
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.group import Group
+from groupmilter.language.speech import local_time
+from groupmilter.mail.address import canonical
+from groupmilter.membership.roles import Role, Roles
+from groupmilter.moderation.bounce_book import Standing, Suspension
+from groupmilter.moderation.circle import Lookup
+from groupmilter.moderation.overview import Wanted
+from groupmilter.moderation.transitions import WAITING
+from groupmilter.panel.charts import Chart, Point, columns, share
+from groupmilter.panel.finding_words import KINDS, facts
+from groupmilter.panel.paging import pager
+from groupmilter.panel.routes import Admits, get, post
+from groupmilter.panel.screens.held import scopes
+from groupmilter.panel.visit import Gone, Visit
+
+_DAYS = 30
+_DAY = 86_400
+_FAILING_DAYS = 30
+_MOST_FAILING = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """How the mirror is.
+
+    :param age: seconds since it equalled the directory; None where it never did, or can't be read (``why``).
+    :param share: of the time for which it is trusted, in per cent.
+    """
+
+    held: Inventory | None
+    age: float | None
+    share: float
+    usable: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with the group to go to, if there is one."""
+
+    finding: Finding
+    group: Group | None
+    facts: Mapping[str, str]
+
+
+def show(visit: Visit) -> Response:
+    """Show how everything is."""
+    mirror = _mirror(visit)
+    with visit.parts.lookups.snapshot() as directory:
+        roles = visit.parts.roles(visit.me.person, directory)
+        mine = _mine(roles, directory)
+        found = _findings(mirror, mine)
+        suspended, failing = _failing(visit, mine)
+    whole = roles.administers_everything
+    queue = visit.parts.ledger.overview.queue(Wanted(WAITING, None if whole else scopes(visit, WAITING)))
+    counts = Counter(one.kind for one in found)
+    content: dict[str, object] = {
+        "mirror": mirror, "sources": visit.parts.watch.sources, "max_age": visit.parts.watch.max_age,
+        "kinds": [(kind, KINDS[kind], counts[kind]) for kind in KINDS if counts[kind]], "found": len(found),
+        "queue": queue, "waiting": sum(one.count for one in queue), "suspended": suspended, "failing": failing,
+        "whole": whole, "now": visit.parts.now(),
+    }  # fmt: skip
+    if whole:
+        content |= {"letters": visit.parts.ledger.overview.letters(), **_charts(visit)}
+    return visit.page("screens/status.html", content)
+
+
+def findings(visit: Visit) -> Response:
+    """Show the findings of one kind."""
+    try:
+        kind = Kind(visit.asked("kind"))
+    except ValueError:
+        raise Gone from None
+    with visit.parts.lookups.snapshot() as directory:
+        mine = _mine(visit.parts.roles(visit.me.person, directory), directory)
+        found = [one for one in _findings(_mirror(visit), mine) if one.kind is kind]
+        page = pager(visit.number("page", 1), len(found))
+        shown = [_found(one, directory) for one in found[page.first :][: page.size]]
+    content = {"kind": KINDS[kind], "found": shown, "pager": page}
+    return visit.page("screens/findings.html", content)
+
+
+def resume(visit: Visit) -> Response:
+    """Let an address get group mail again."""
+    address = canonical(visit.form["address"], visit.parts.settings.own_domains) or ""
+    known = visit.parts.ledger.bounces.suspension(address)
+    with visit.parts.lookups.snapshot() as directory:
+        roles = visit.parts.roles(visit.me.person, directory)
+        if known is not None and not (
+            roles.administers_everything or _mine(roles, directory)(known.group_address)
+        ):
+            raise Gone
+    done = visit.parts.ledger.bounces.resume(address, visit.me.who, int(visit.parts.now()))
+    return visit.to("/status", "address-resumed" if done is not None else "address-not-suspended")
+
+
+def _mirror(visit: Visit) -> Mirror:
+    watch = visit.parts.watch
+    try:
+        held = watch.inventory()
+    except DirectoryUnknown as error:
+        return Mirror(None, None, 100.0, usable=False, why=str(error))
+    age = None if held.synced_at is None else max(0.0, visit.parts.now() - held.synced_at)
+    usable = age is not None and age <= watch.max_age
+    return Mirror(held, age, share(age if age is not None else watch.max_age, watch.max_age), usable)
+
+
+def _mine(roles: Roles, directory: Lookup) -> Callable[[str], bool]:
+    """Return what tells whether a group (address or DN) is the visitor's to administer; everything is, for some."""
+
+    def administered(named: str) -> bool:
+        if roles.administers_everything:
+            return True
+        found = directory.find(named) if "@" in named and "=" not in named else directory.by_dn(named)
+        return isinstance(found, Group) and Role.ADMINISTRATOR in roles.to(found)
+
+    return administered
+
+
+def _findings(mirror: Mirror, mine: Callable[[str], bool]) -> list[Finding]:
+    known = mirror.held.findings if mirror.held is not None else ()
+    return [one for one in known if mine(one.dn)]
+
+
+def _found(finding: Finding, directory: Lookup) -> Found:
+    group = directory.by_dn(finding.dn) if finding.dn else None
+    return Found(finding, group if isinstance(group, Group) else None, facts(finding))
+
+
+def _failing(visit: Visit, mine: Callable[[str], bool]) -> tuple[Sequence[Suspension], Sequence[Standing]]:
+    """Return whose delivery is suspended, and whose mail failed lately."""
+    bounces, now = visit.parts.ledger.bounces, int(visit.parts.now())
+    suspended = [one for one in bounces.suspensions() if mine(one.group_address)]
+    stopped = {one.address for one in suspended}
+    standings = bounces.standings(now - _FAILING_DAYS * _DAY, limit=_MOST_FAILING)
+    failing = [one for one in standings if one.address not in stopped and any(map(mine, one.groups))]
+    return suspended, failing
+
+
+def _charts(visit: Visit) -> dict[str, Chart]:
+    """Return decisions and waiting messages of the last thirty days."""
+    now, overview = int(visit.parts.now()), visit.parts.ledger.overview
+    offset = int((local_time(now, visit.words.zone).utcoffset() or timedelta()).total_seconds())
+    today = (now + offset) // _DAY
+    numbers = range(today - _DAYS + 1, today + 1)
+    decided = {day.number: day for day in overview.days(numbers[0] * _DAY - offset, offset)}
+    names = [visit.words.day(number * _DAY - offset + _DAY // 2) for number in numbers]
+    rows = [decided.get(number) for number in numbers]
+    made = [(day.approved, day.rejected, day.expired) if day is not None else (0, 0, 0) for day in rows]
+    ends = tuple(min(now, (number + 1) * _DAY - offset) for number in numbers)
+    waited = overview.waiting_at(ends)
+    return {
+        "decisions": columns([Point(name, values) for name, values in zip(names, made, strict=True)]),
+        "holds": columns([Point(name, (count,)) for name, count in zip(names, waited, strict=True)]),
+    }
+
+
+ROUTES = (
+    get("/status", show, Admits.ADMINISTRATOR),
+    get("/status/findings", findings, Admits.ADMINISTRATOR),
+    post("/status/resume", resume, Admits.ADMINISTRATOR),
+)

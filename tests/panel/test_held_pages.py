@@ -1,0 +1,210 @@
+"""Held messages in the panel: who sees what, deciding one or several, whoever comes late, senders remembered."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.panel.house import House, csrf, sent
+from tests.panel.watching import PLAIN, held
+
+from groupmilter import bootstrap
+from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
+from groupmilter.policy.facts import Strength
+
+HELENE = Who("helene.lefevre@masociete.example", Way.COMMAND)
+
+
+def state(home: House, item: Item) -> State:
+    found = home.parts.ledger.item(item.id)
+    assert found is not None
+    return found.state
+
+
+def test_moderators_owners_and_administrators_see_what_waits_and_nobody_else(home: House) -> None:
+    item = held(home)
+    for uid, sees in (
+        ("jean", True),
+        ("helene", True),
+        ("administrator", True),
+        ("pierre", False),
+        ("zoe", False),
+    ):
+        with home.person(uid) as client:
+            listed = client.get("/held").text + client.get("/held?state=decided").text
+            assert (item.name in listed) is sees, uid
+            for path in ("", "/html", "/original"):
+                expected = 404 if not sees or path == "/html" else 200
+                assert client.get(f"/held/{item.name}{path}").status_code == expected, (uid, path)
+            answer = client.post(
+                f"/held/{item.name}", data={"csrf": csrf(client.get("/account")), "decision": "approve"}
+            )
+            assert answer.status_code == (303 if sees and uid == "jean" else 409 if sees else 404)
+    assert state(home, item) is State.APPROVED
+
+
+def test_a_message_tells_what_a_decision_needs(home: House) -> None:
+    item = held(home, strength=Strength.DMARC)
+    with home.person("jean") as client:
+        page = client.get(f"/held/{item.name}").text
+    for wanted in (
+        "Marie Martin &lt;marie@partner.example&gt;", "Proven by the sender&#39;s domain (DMARC).",
+        "messages to this group need approval", "Jean Dupont", "Hélène Lefèvre", "(Owner)", item.name, "\n  see you.",
+        f"/groups/{home.group('commercial').uuid}", "Message held",
+    ):  # fmt: skip
+        assert wanted in page, wanted
+    assert "<iframe" not in page
+
+
+def test_a_rejection_goes_with_its_reason(home: House) -> None:
+    item, other = held(home), held(home)
+    with home.person("jean") as client:
+        answer = sent(client, f"/held/{item.name}", decision="reject", reason="  Too\x00 loud.\r\nSorry ")
+        assert answer.headers["location"] == f"/held/{item.name}?said=message-rejected"
+        assert "Rejected: the message goes to nobody." in client.get(answer.headers["location"]).text
+        sent(client, f"/held/{other.name}", decision="reject", canned="This is already known to the group.")
+    rows = home.parts.ledger.search.history(item)
+    assert [(row.action, row.actor, row.way, row.origin) for row in rows][-1] == (
+        "reject", "jean.dupont@masociete.example", "panel", "127.0.0.1",
+    )  # fmt: skip
+    assert rows[-1].detail == "Too loud.\nSorry"
+    assert home.parts.ledger.search.history(other)[-1].detail == "This is already known to the group."
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"), [({}, "decision"), ({"decision": "reject", "reason": "x" * 2001}, "reason")]
+)
+def test_what_is_missing_is_named_and_what_was_typed_stays(
+    home: House, fields: dict[str, str], wrong: str
+) -> None:
+    item = held(home)
+    with home.person("jean", "fr") as client:
+        answer = sent(client, f"/held/{item.name}", **{"reason": "Parce que <b>", **fields})
+    assert answer.status_code == 422
+    assert f'id="{wrong}-wrong"' in answer.text
+    assert (fields.get("reason") or "Parce que &lt;b&gt;") in answer.text
+    assert state(home, item) is State.HELD
+
+
+def test_who_comes_late_is_told_who_decided(home: House) -> None:
+    item = held(home)
+    with home.person("jean") as client:
+        token = csrf(client.get(f"/held/{item.name}"))
+        home.parts.ledger.change(item.id, Event.REJECT, HELENE, int(home.parts.now()), comment="Not now")
+        answer = client.post(f"/held/{item.name}", data={"csrf": token, "decision": "approve"})
+    assert answer.status_code == 409
+    assert "Your decision came too late and changes nothing." in answer.text
+    assert "helene.lefevre@masociete.example" in answer.text
+    assert "Reason given: <bdi>Not now</bdi>" in answer.text
+    assert 'name="decision"' not in answer.text
+    assert state(home, item) is State.REJECTED
+
+
+def test_several_are_decided_after_a_page_that_asks(home: House) -> None:
+    one, two, three = held(home), held(home), held(home)
+    names = [one.name, two.name, "nonesuch"]
+    with home.person("jean") as client:
+        asked = sent(client, "/held", item=names, decision="reject")
+        assert asked.status_code == 200
+        assert "Reject these messages?" in asked.text
+        assert set(re.findall(r'name="item" value="([^"]+)"', asked.text)) == {one.name, two.name}
+        assert {state(home, each) for each in (one, two, three)} == {State.HELD}
+        home.parts.ledger.change(two.id, Event.APPROVE, HELENE, int(home.parts.now()))
+        confirmed = {"item": names, "decision": "reject", "confirmed": "yes", "reason": "Spam"}
+        late = client.post("/held", data={"csrf": csrf(asked), **confirmed})
+        assert late.status_code == 409
+        assert two.name in late.text
+        assert one.name not in late.text
+        done = sent(client, "/held", item=[three.name], decision="approve", confirmed="yes")
+        assert done.headers["location"] == "/held?said=messages-approved"
+        none = sent(client, "/held", decision="approve")
+        assert none.headers["location"] == "/held?said=no-message-chosen"
+    assert [state(home, each) for each in (one, two, three)] == [
+        State.REJECTED,
+        State.APPROVED,
+        State.APPROVED,
+    ]
+
+
+def test_nobody_decides_several_that_are_not_his(home: House) -> None:
+    item = held(home)
+    with home.person("pierre") as client:
+        token = csrf(client.get("/account"))
+        data = {"csrf": token, "item": item.name, "decision": "approve", "confirmed": "yes"}
+        assert client.post("/held", data=data).headers["location"] == "/held?said=no-message-chosen"
+    assert state(home, item) is State.HELD
+
+
+def test_decided_messages_and_groups_are_filters(home: House) -> None:
+    item = held(home)
+    home.parts.ledger.change(item.id, Event.EXPIRE, DESK, int(home.parts.now()))
+    with home.person("jean") as client:
+        assert item.name not in client.get("/held").text
+        assert item.name in client.get("/held?state=decided").text
+        assert item.name not in client.get("/held?state=decided&group=contact@masociete.example").text
+        page = client.get(f"/held/{item.name}").text
+    assert "Nobody decided in time" in page
+    with home.person("zoe") as client:
+        assert "Nothing waits for you." in client.get("/held").text
+
+
+def test_an_owner_has_a_sender_remembered_on_his_own_behalf(home: House) -> None:
+    message = PLAIN.replace(b"marie@partner.example>\nSub", b"nina@new.example>\nSub")
+    item = held(home, message, strength=Strength.DMARC)
+    with home.person("jean") as client:
+        assert 'name="allow"' not in client.get(f"/held/{item.name}").text, "a moderator is no owner"
+    with home.person("helene") as client:
+        assert "nina@new.example" in client.get(f"/held/{item.name}").text
+        answer = sent(client, f"/held/{item.name}", decision="approve", allow="yes")
+        assert answer.headers["location"] == f"/held/{item.name}?said=sender-allowed"
+    assert "nina@new.example" in home.office.values("commercial", "dgModerationBypassAddress")
+    row = home.parts.ledger.audit(action="group-edit")[-1]
+    assert (row.actor, row.way, row.group) == (
+        "helene.lefevre@masociete.example",
+        "panel",
+        "commercial@masociete.example",
+    )
+
+
+def test_a_moderator_who_adds_the_field_himself_has_nobody_remembered(home: House) -> None:
+    item = held(
+        home, PLAIN.replace(b"marie@partner.example>\nSub", b"mo@new.example>\nSub"), strength=Strength.DMARC
+    )
+    with home.person("jean") as client:
+        answer = sent(client, f"/held/{item.name}", decision="reject", block="yes")
+    assert "Only owners of the group may do that." in answer.text
+    assert "mo@new.example" not in home.office.values("commercial", "dgDeniedSenderAddress")
+    assert state(home, item) is State.REJECTED
+
+
+def test_an_unproven_address_of_our_own_is_never_blocked(home: House) -> None:
+    item = held(
+        home, PLAIN.replace(b"marie@partner.example>\nSub", b"pierre.durand@masociete.example>\nSub")
+    )
+    with home.person("helene") as client:
+        answer = sent(client, f"/held/{item.name}", decision="reject", block="yes")
+    assert "nobody has proven that the message comes from there" in answer.text
+    assert state(home, item) is State.REJECTED
+
+
+def test_the_original_is_only_ever_saved(home: House) -> None:
+    item = held(home, PLAIN)
+    with home.person("jean") as client:
+        answer = client.get(f"/held/{item.name}/original")
+    assert answer.content == PLAIN
+    assert answer.headers["content-disposition"] == f'attachment; filename="{item.name}.eml"'
+    assert answer.headers["content-type"] == "message/rfc822"
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_message_whose_file_is_gone_says_so(home: House) -> None:
+    item = held(home)
+    Path(bootstrap.mailbox(home.configuration).find(item.arrival.file)).unlink()
+    with home.person("jean") as client:
+        page = client.get(f"/held/{item.name}")
+        assert page.status_code == 200
+        assert "The message itself is no longer there" in page.text
+        assert client.get(f"/held/{item.name}/original").status_code == 404
+        assert client.get("/held/nonesuch00").status_code == 404
