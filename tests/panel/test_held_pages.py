@@ -179,9 +179,7 @@ def test_a_moderator_who_adds_the_field_himself_has_nobody_remembered(home: Hous
 
 
 def test_an_unproven_address_of_our_own_is_never_blocked(home: House) -> None:
-    item = held(
-        home, PLAIN.replace(b"marie@partner.example>\nSub", b"pierre.durand@masociete.example>\nSub")
-    )
+    item = held(home, PLAIN.replace(b"marie@partner.example>\nSub", b"pierre.durand@masociete.example>\nSub"))
     with home.person("helene") as client:
         answer = sent(client, f"/held/{item.name}", decision="reject", block="yes")
     assert "nobody has proven that the message comes from there" in answer.text
