@@ -101,31 +101,31 @@ def test_a_group_that_is_gone_keeps_its_values_for_a_while(book: SideBook) -> No
     put(book, "moderated", "TRUE")
     put(book, "moderated", "TRUE", uuid=OTHER)
     there = {UUID, OTHER}
-    assert book.settle(there.__contains__, NOW) == 0
+    assert book.settle(there, NOW) == 0
     assert book.gone() == ()
     there = {OTHER}
-    assert book.settle(there.__contains__, NOW) == 0
+    assert book.settle(there, NOW) == 0
     assert book.gone() == (DN,)
-    assert book.settle(there.__contains__, NOW + (KEPT_DAYS - 1) * DAY) == 0
+    assert book.settle(there, NOW + (KEPT_DAYS - 1) * DAY) == 0
     # It is restored: everything is as it was, and its time would begin anew.
-    assert book.settle({UUID, OTHER}.__contains__, NOW + KEPT_DAYS * DAY) == 0
+    assert book.settle({UUID, OTHER}, NOW + KEPT_DAYS * DAY) == 0
     assert book.gone() == ()
     left = NOW + (KEPT_DAYS + 1) * DAY
-    book.settle(there.__contains__, left)
+    book.settle(there, left)
     before = book.serial()
-    assert book.settle(there.__contains__, left + (KEPT_DAYS + 1) * DAY) == 1
+    assert book.settle(there, left + (KEPT_DAYS + 1) * DAY) == 1
     assert book.since(before) == {UUID: {}}
     assert book.everything() == {UUID: {}, OTHER: {"moderated": ("TRUE",)}}
-    assert book.settle(there.__contains__, left + (2 * KEPT_DAYS + 1) * DAY) == 0
+    assert book.settle(there, left + (2 * KEPT_DAYS + 1) * DAY) == 0
     assert book.everything().keys() == {OTHER}
 
 
 def test_a_clock_that_was_wrong_forgets_nothing(book: SideBook) -> None:
     put(book, "moderated", "TRUE")
     nobody: frozenset[str] = frozenset()
-    book.settle(nobody.__contains__, NOW + 9999 * DAY)
-    assert book.settle(nobody.__contains__, NOW) == 0
-    assert book.settle(nobody.__contains__, NOW + (KEPT_DAYS - 1) * DAY) == 0
+    book.settle(nobody, NOW + 9999 * DAY)
+    assert book.settle(nobody, NOW) == 0
+    assert book.settle(nobody, NOW + (KEPT_DAYS - 1) * DAY) == 0
     assert book.of([UUID])
 
 

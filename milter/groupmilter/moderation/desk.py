@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group, Notify
 from groupmilter.groups.ticket import Kind
 from groupmilter.groups.ticket import digest as short_digest
@@ -283,13 +284,15 @@ class Desk:
     def _tidy_beside(self) -> bool:
         """Note which groups of the side store the directory has no longer, and forget those that are long gone."""
         now = int(self.clock())
-        if 0 <= now - self._tidied_beside < _TIDY:
+        if 0 <= now - self._tidied_beside < _TIDY or not (traces := self.ledger.side.everything()):
             return False
-        with self.lookups.snapshot() as directory:
-            forgotten = self.ledger.side.settle(
-                lambda uuid: directory.by_digest(short_digest(uuid)) is not None, now
-            )
-        if forgotten:
+        try:
+            with self.lookups.snapshot() as directory:
+                there = {uuid for uuid in traces if directory.by_digest(short_digest(uuid)) is not None}
+        except DirectoryUnknown:
+            # Other steps tell of it; nobody is gone as long as it can't be told.
+            return False
+        if forgotten := self.ledger.side.settle(there, now):
             self.log.info("side store: groups that are long gone are forgotten", count=forgotten)
         self._tidied_beside = now
         return False

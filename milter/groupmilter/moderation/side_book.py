@@ -8,7 +8,7 @@ An entry that has or had values leaves a trace until it has been gone from the d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
@@ -134,18 +134,17 @@ class SideBook:
             wanted = select(SIDE.c.dn).where(SIDE.c.gone > 0, kept).order_by(SIDE.c.dn)
             return tuple(connection.execute(wanted).scalars())
 
-    def settle(self, is_there: Callable[[str], bool], now: int) -> int:
+    def settle(self, there: Collection[str], now: int) -> int:
         """Note which entries the directory has no longer, and forget those that have been gone for `KEPT_DAYS`.
 
-        :param is_there: tells of a UUID. :returns: how many entries were forgotten.
+        :param there: UUIDs that the directory has, of those in `everything`. :returns: how many were forgotten.
         """
         with self._reading() as connection:
             rows = connection.execute(select(SIDE.c.uuid, SIDE.c.gone))
             traces = {row.uuid: int(row.gone) for row in rows}
             kept = set(connection.execute(select(SIDE_VALUE.c.uuid).distinct()).scalars())
-        there = {uuid for uuid in traces if is_there(uuid)}
         away = {uuid: gone for uuid, gone in traces.items() if uuid not in there}
-        back = [uuid for uuid in there if traces[uuid]]
+        back = [uuid for uuid, gone in traces.items() if gone and uuid in there]
         # One that went in the future went by a clock that was wrong: its time begins anew.
         left = [uuid for uuid, gone in away.items() if not gone or gone > now]
         old = [uuid for uuid, gone in away.items() if 0 < gone < now - KEPT_DAYS * _DAY and uuid in kept]
