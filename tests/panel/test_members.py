@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.membership.offices import GROUPS, PEOPLE
+from tests.panel.clubs import dissolved, founded, members, name_of
 from tests.panel.house import House, csrf, sent
 
-from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import digest
 
 TWIN = f"uid=jean2,{PEOPLE}"
@@ -22,31 +22,8 @@ OUTSIDE = "somebody@elsewhere.example"
 def club(home: House, request: pytest.FixtureRequest) -> Iterator[str]:
     """A group of Zoë's with one member; its members' page."""
     name = f"club{digest(request.node.nodeid) % 10**8}"
-    home.office.slapd.add(
-        f"dn: cn={name},{GROUPS}\nobjectClass: groupOfNames\nobjectClass: distributionGroup\ncn: {name}\n"
-        f"displayName: The club\nmail: {name}@masociete.example\nowner: uid=zoe,{PEOPLE}\n"
-        f"member: uid=zoe,{PEOPLE}\n"
-    )
-    home.until(lambda: mirrored(home, name))
-    yield f"/groups/{home.group(name).uuid}/members"
-    home.office.slapd.delete(f"cn={name},{GROUPS}")
-
-
-def mirrored(home: House, name: str) -> bool:
-    with home.parts.lookups.snapshot() as directory:
-        return directory.by_dn(f"cn={name},{GROUPS}") is not None
-
-
-def name_of(home: House, path: str) -> str:
-    """The name of the group whose members' page it is."""
-    with home.parts.lookups.snapshot() as directory:
-        found = directory.by_digest(digest(path.split("/")[2]))
-    assert isinstance(found, Group)
-    return found.address.partition("@")[0]
-
-
-def members(home: House, path: str) -> set[str]:
-    return set(home.office.values(name_of(home, path), "member"))
+    yield f"{founded(home, name)}/members"
+    dissolved(home, name)
 
 
 def added(client: httpx.Client, path: str, *lines: str, **fields: str | list[str]) -> httpx.Response:
@@ -325,3 +302,18 @@ def test_an_external_contact_is_made_and_added(home: House, club: str) -> None:
     assert "eva@nova.example" in home.office.slapd.search(
         "ou=contacts,dc=masociete,dc=example", "(mail=*)", "mail"
     )
+
+
+def test_a_group_that_is_gone_meanwhile_is_not_there(home: House) -> None:
+    path = f"{founded(home, 'brief')}/members"
+    with home.person("zoe") as zoe:
+        token = csrf(zoe.get(path))
+        dissolved(home, "brief")
+        for place, fields in (
+            ("", {"members.add": "jean"}),
+            ("/remove", {"who": f"uid=zoe,{PEOPLE}"}),
+            ("/import", {"text": "jean"}),
+            ("/dynamic", {"excluded.add": "jean"}),
+        ):
+            answer = zoe.post(path + place, data={"csrf": token, **fields})
+            assert answer.status_code in (403, 404), place

@@ -7,12 +7,13 @@ can't be asked is an outcome, since the page keeps what was typed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from groupmilter.directory.change import Meanwhile
+from groupmilter.directory.change import Meanwhile, WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.membership.address_book import Known
@@ -47,6 +48,21 @@ class Outcome:
     def status(self) -> int:
         """Of the answer that shows the form again."""
         return 503 if self.down else 409 if self.lost else 422
+
+
+@contextmanager
+def writing(visit: Visit) -> Iterator[Groups]:
+    """Give what changes groups on the visitor's behalf, for pages that show what comes of it by themselves.
+
+    :raises Gone: for a group that is no longer there. Anything that can't be had after all is `WriteRefused`.
+    """
+    try:
+        with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+            yield groups
+    except NoSuchGroup:
+        raise Gone from None
+    except BadWish as problem:
+        raise WriteRefused(str(problem)) from problem
 
 
 def saved(visit: Visit, sight: Sight, wanted: Callable[[Groups], Wanted]) -> Outcome:

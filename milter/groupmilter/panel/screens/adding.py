@@ -22,7 +22,7 @@ from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import BadWish, Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import post
-from groupmilter.panel.saving import settled
+from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.members import content
 from groupmilter.panel.visit import Visit
 
@@ -73,7 +73,7 @@ def add(visit: Visit) -> Response:
             else visit.t("At most {n} at a time.", n=_MOST)
         )
         return visit.page("screens/members.html", {**content(visit), "wrong": {"members": why}}, 422)
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         found = meant(groups.book, groups.rules.own_domains, named, _chosen(visit), seen_by(visit))
         unclear = [each for each in found if not each.settled or _is_itself(each, group)]
         clear = [each.value for each in found if each not in unclear]
@@ -155,7 +155,7 @@ def contact(visit: Visit) -> Response:
     """Make an external contact, and make it a member."""
     group = looked(visit, lambda look: look.group(visit.asked("group")))
     name, address = visit.form["contact_name"], visit.form["contact_address"]
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         try:
             dn = contacts.make(groups, groups.at(group.dn, group.uuid), name, address)
         except BadWish as problem:

@@ -26,7 +26,7 @@ from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import get, post
-from groupmilter.panel.saving import settled
+from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import seen_by
 from groupmilter.panel.screens.members import around
 from groupmilter.panel.visit import Gone, Visit
@@ -187,7 +187,7 @@ def _preview(visit: Visit, written: str) -> Preview:
     parsed = parse_url(written)
     _require_open(visit, parsed, administers=administers)
     seen = seen_by(visit)
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         try:
             found = groups.book.matching(parsed, _COUNTED + 1)
         except Refused as error:
@@ -221,7 +221,7 @@ def _why(visit: Visit, error: UrlError) -> Markup:
 def change(visit: Visit) -> Response:
     """Set rules and take them away, exclude persons and let them in again."""
     group = looked(visit, lambda look: look.group(visit.asked("group")))
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         excluded, unclear = _named(visit, groups)
         if unclear:
             return _again(

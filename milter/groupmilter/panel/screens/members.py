@@ -17,6 +17,7 @@ from groupmilter.language.catalogue import marked
 from groupmilter.membership import contacts
 from groupmilter.panel.look import Look, Pager, looked
 from groupmilter.panel.routes import get
+from groupmilter.panel.saving import writing
 from groupmilter.panel.screens.pick import leading
 from groupmilter.panel.visit import Visit
 
@@ -57,7 +58,7 @@ def content(visit: Visit) -> Mapping[str, object]:
 def _makes_contacts(visit: Visit) -> bool:
     """Tell whether external contacts can be made here; where nothing can be written, they can't."""
     try:
-        with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+        with writing(visit) as groups:
             return contacts.makeable(groups)
     except WriteRefused:
         return False

@@ -12,7 +12,7 @@ from groupmilter.groups.person import Person
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import post
-from groupmilter.panel.saving import settled
+from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import Candidate
 from groupmilter.panel.screens.members import around, content
 from groupmilter.panel.visit import Gone, Visit
@@ -30,7 +30,7 @@ def remove(visit: Visit) -> Response:
     if "confirmed" not in visit.form and (ruled or len(listed) > _FEW):
         return visit.page("screens/members_remove.html", looked(visit, lambda look: _asked(visit, look)))
     group = looked(visit, lambda look: look.group(visit.asked("group")))
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         stored = groups.at(group.dn, group.uuid)
         wishes = [Several("members", remove=listed), Several("excluded", add=ruled)]
         prepared, problems = groups.prepare(stored, [wish for wish in wishes if wish.add or wish.remove])

@@ -25,7 +25,7 @@ from groupmilter.membership.table import decoded
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import get, post
-from groupmilter.panel.saving import settled
+from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import WHY, Candidate, come, seen_by
 from groupmilter.panel.screens.members import around
 from groupmilter.panel.screens.removing import candidate
@@ -83,7 +83,7 @@ def bring(visit: Visit) -> Response:
     if not wanted or len(wanted) > _MOST:
         nobody, many = visit.t("The list names nobody."), visit.t("At most {n} at a time.", n=_MOST)
         return _wrong(visit, many if wanted else nobody)
-    with visit.parts.changing(visit.me.person, visit.me.who) as groups:
+    with writing(visit) as groups:
         compared = _compared(visit, groups, group, wanted)
         seen = visit.form["seen"]
         if seen and seen == compared.mark:
