@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import httpx
-from tests.membership.offices import PEOPLE
+from tests.membership.offices import GROUPS, PEOPLE
 from tests.panel.house import DEADLINE, House
 
+from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.moderation.item import Way, Who
 from groupmilter.panel.api.access import AccessTokens, Scope
@@ -42,6 +43,16 @@ def calling(
     """A program with a new token of somebody."""
     headers = {"authorization": f"Bearer {token(home, uid, scopes)}", "accept-language": language}
     return httpx.Client(base_url=f"{home.url}/api/v1", headers=headers, timeout=DEADLINE)
+
+
+def mirrored(home: House, name: str) -> None:
+    """Wait until the mirror has a group that was just made, by its DN's first part."""
+
+    def there() -> bool:
+        with home.parts.lookups.snapshot() as directory:
+            return isinstance(directory.by_dn(f"cn={name},{GROUPS}"), Group)
+
+    home.until(there)
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

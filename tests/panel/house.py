@@ -127,10 +127,12 @@ def mirrored(configuration: Configuration) -> Iterator[Synchroniser]:
 
 
 @contextmanager
-def house(folder: Path, more: str = "") -> Iterator[House]:
+def house(
+    folder: Path, more: str = "", around: Callable[[Surroundings], Surroundings] = lambda usual: usual
+) -> Iterator[House]:
     """Run everything until the end of the block.
 
-    :param more: further lines of the configuration.
+    :param more: further lines of the configuration. ``around``: changes what surrounds the pages.
     """
     with slapd_running() as slapd:
         for uid in _uids(slapd.search(PEOPLE, "(uid=*)", "uid")):
@@ -143,7 +145,7 @@ def house(folder: Path, more: str = "") -> Iterator[House]:
         ledger = bootstrap.ledger(configuration)
         log = Lines()
         pages = parts(configuration, ledger, cast(FilteringBoundLogger, log))
-        app = create_app(pages.decisions, Surroundings(catalogue(), log), pages)
+        app = create_app(pages.decisions, around(Surroundings(catalogue(), log)), pages)
         with mirrored(configuration), running(app, log) as site:
             made = House(office, configuration, pages, site)
             until(lambda: made.group("contact"))

@@ -12,6 +12,7 @@ from tests.panel.house import House
 
 from groupmilter.panel.api.access import PREFIX, Scope
 from groupmilter.panel.api.app import api
+from groupmilter.panel.api.gate import Bounds
 from groupmilter.panel.client import Clients
 
 CONTACT = "/groups/contact@masociete.example"
@@ -85,7 +86,7 @@ def test_what_is_no_call(home: House) -> None:
 
 
 def test_too_many_calls_and_too_many_bad_tokens_wait(home: House) -> None:
-    bounded = api(home.parts, lambda _, said: said, Clients(), lambda _, __: None, calls=3)
+    bounded = api(home.parts, lambda _, said: said, Clients(), lambda _, __: None, Bounds(calls=3))
     good = {"authorization": f"Bearer {token(home, 'jean')}"}
     transport = httpx.ASGITransport(bounded, client=("192.0.2.1", 1))
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from tests.membership.offices import GROUPS, JEAN, PEOPLE, ZOE
-from tests.panel.calling import ADMINISTRATOR, at_fault, calling, problem
+from tests.panel.calling import ADMINISTRATOR, at_fault, calling, mirrored, problem
 from tests.panel.house import House
 
 CONTACT = "/groups/contact@masociete.example"
@@ -34,7 +34,7 @@ def test_a_group_is_made_shown_changed_and_removed(home: House) -> None:
         assert (group["aliases"], group["owners"]) == (["lutece@masociete.example"], [JEAN])
         assert sorted(group["allowed"]) == ["@partenaire.example", ZOE]
         assert group["mail_tip"] == {"fr": "Bonjour", "": "Hello"}
-        home.until(lambda: home.group("paris"))
+        mirrored(home, "paris")
         changed = api.patch(
             path, json={"moderated": None, "allowed": {"remove": [ZOE]}, "owners": {"add": [ZOE]}}
         )
@@ -140,7 +140,7 @@ def test_a_hidden_group_is_nobody_to_whoever_may_not_know_of_it(home: House) -> 
         made = api.post("/groups", json={"address": hidden, "hidden": True, "members": [JEAN]})
         path = made.headers["location"].removeprefix("/api/v1")
         problem(zoe.get(path), 404, "not-found")
-        home.until(lambda: home.group("secret").hidden)
+        mirrored(home, "secret")
         for there in (path, f"/groups/{hidden}", path.upper().replace("/GROUPS", "/groups")):
             problem(zoe.get(there), 404, "not-found")
             problem(zoe.patch(there, json={"name": "x"}), 404, "not-found")

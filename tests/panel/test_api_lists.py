@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.membership.offices import GROUPS, JEAN, ZOE
-from tests.panel.calling import ADMINISTRATOR, at_fault, calling, problem
+from tests.panel.calling import ADMINISTRATOR, at_fault, calling, mirrored, problem
 from tests.panel.house import House
 
 CONTACT = "/groups/contact@masociete.example"
@@ -98,7 +98,7 @@ def test_a_hidden_group_in_a_list_has_no_name(home: House) -> None:
     secret = "secret@masociete.example"
     with calling(home, ADMINISTRATOR) as api, calling(home, "zoe") as zoe, calling(home, "jean") as jean:
         assert api.post("/groups", json={"address": secret, "hidden": True}).status_code == 201
-        home.until(lambda: home.group("secret").hidden)
+        mirrored(home, "secret")
         assert api.post(MEMBERS, json={"add": [secret, ZOE]}).status_code == 200
         home.until(lambda: secret in api.get(MEMBERS).text)
         assert secret not in zoe.get(MEMBERS).text

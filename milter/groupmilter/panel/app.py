@@ -20,7 +20,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from groupmilter.language.catalogue import Translate
 from groupmilter.moderation.ledger import LedgerUnavailable
-from groupmilter.panel.api.app import CALLS_A_MINUTE, PATH, api
+from groupmilter.panel.api.app import PATH, api
+from groupmilter.panel.api.gate import CALLS, Bounds
 from groupmilter.panel.client import Clients, Networks
 from groupmilter.panel.deciding import Deciding, ledger_unavailable
 from groupmilter.panel.guard import FOREVER, Guard
@@ -63,7 +64,7 @@ class Surroundings:
     zone: tzinfo | None = None
     bad_tokens: int = 20
     bad_tokens_in_all: int = 600
-    calls: int = CALLS_A_MINUTE
+    calls: int = CALLS
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -85,8 +86,9 @@ def create_app(decisions: DecisionsLike, around: Surroundings, parts: Parts | No
     app.add_api_route("/decide/{token}", deciding.answer, methods=["POST"], response_model=None)
     if parts is not None:
         report = lambda event, why: log.warning(event, why=why)  # noqa: E731 - two words for the log
+        bounds = Bounds(around.bad_tokens, around.bad_tokens_in_all, around.calls)
         Frame(parts, pages, clients, report).mount(app, ROUTES)
-        app.mount(PATH, api(parts, around.translate, clients, report, around.calls))
+        app.mount(PATH, api(parts, around.translate, clients, report, bounds))
     _add_small_pages(app, pages)
     _add_errors(app, pages)
     # The type alone: an error's text may quote what came in.

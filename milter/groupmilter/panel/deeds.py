@@ -48,6 +48,8 @@ ACTIONS: Mapping[str, str] = {
     "log-in": marked("Logged in"),
     "log-in-failed": marked("Log-in failed"),
     "access-token-create": marked("Access token made"),
+    "access-token-revoke": marked("Access token revoked"),
+    "access-token-end": marked("Access token ended"),
     "backup": marked("Backup made"),
     "restore": marked("Backup restored"),
 }

@@ -25,6 +25,7 @@ SAID = {
     "asked": marked("Your request is with the owners; you are told what they decide."),
     "asked-before": marked("You had asked already; the owners decide."),
     "nothing": marked("There was nothing to change."),
+    "token-revoked": marked("The token is revoked; nobody can use it any more."),
     "out": marked("You are logged out."),
     "everywhere": marked("You are logged out on all devices."),
     "no-message-chosen": marked("Choose at least one message first."),

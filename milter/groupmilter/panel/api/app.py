@@ -27,53 +27,47 @@ from groupmilter.language.catalogue import Translate
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
 from groupmilter.moderation.ledger import LedgerUnavailable
-from groupmilter.panel.api import groups, lists, me, members
+from groupmilter.panel.api import explain, groups, held, journal, lists, me, members, requests, status
 from groupmilter.panel.api.access import AccessTokens
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Reading
-from groupmilter.panel.api.gate import Gate
+from groupmilter.panel.api.gate import Bounds, Gate
 from groupmilter.panel.api.invalid import invalid
 from groupmilter.panel.api.problem import Code, Problem, Refusal, Wrong, answered
 from groupmilter.panel.client import Clients
 from groupmilter.panel.parts import Parts
-from groupmilter.panel.throttle import Throttle
 
 PATH = "/api/v1"
 _DESCRIPTION = """Everything that the panel's pages do, for programs that act for a person.
 
 A call bears a token of the person: `Authorization: Bearer gm_…`. It has the person's rights, read from the directory at
 each write, and never more than the token's scopes. Sentences come in the language of `Accept-Language`."""
+_USUAL = Bounds()
 _STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD, 413: Code.TOO_LARGE, 415: Code.MEDIA}
-_BAD, _BAD_IN_ALL = 20, 600
-CALLS_A_MINUTE = 600
-_MOST_CALLS = 100_000
 Report = Callable[[str, str], object]
 Place = tuple[re.Pattern[str], tuple[str, ...]]
 """A path, and its methods."""
 
 
 def api(
-    parts: Parts, translate: Translate, clients: Clients, report: Report, calls: int = CALLS_A_MINUTE,
+    parts: Parts, translate: Translate, clients: Clients, report: Report, bounds: Bounds = _USUAL,
     clock: Callable[[], float] = time.monotonic,
 ) -> ASGIApp:  # fmt: skip
     """Return the API, to be mounted at `PATH`.
 
     :param report: told in words what failed (first) and why (second), for the log.
-    :param calls: a minute, that one token is good for. ``clock``: seconds from any start.
+    :param clock: seconds from any start.
     """
-    app = application(translate, report)
     tokens = AccessTokens(parts.ledger, parts.lookups, parts.now)
-    bad = Throttle(_BAD, _BAD_IN_ALL, 60.0, clock)
-    return Gate(
-        app, parts, tokens, clients, translate, bad, Throttle(calls, _MOST_CALLS, 60.0, clock), report
-    )
+    app = application(translate, report)
+    return Gate(app, parts, tokens, clients, translate, *bounds.throttles(clock), report)
 
 
 def application(translate: Translate, report: Report) -> FastAPI:
     """Return the endpoints and the handlers of what goes wrong."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in (me.router, lists.router, groups.router, members.router):
-        app.include_router(router)
+    for each in (me, lists, groups, members, requests, held, explain, journal, status):
+        app.include_router(each.router)
 
     def describe(_: Reading) -> Response:
         """Return this description."""

@@ -24,6 +24,30 @@ from groupmilter.panel.language import chosen
 from groupmilter.panel.parts import Parts
 from groupmilter.panel.throttle import Throttle
 
+CALLS = 600
+"""Calls a minute that one token is good for."""
+
+_MOST_CALLS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How often calls are taken, a minute.
+
+    :param bad, bad_in_all: with no token that holds, by client address and together. ``calls``: with one token.
+    """
+
+    bad: int = 20
+    bad_in_all: int = 600
+    calls: int = CALLS
+
+    def throttles(self, clock: Callable[[], float]) -> tuple[Throttle, Throttle]:
+        """Return what counts calls without a token that holds, and what counts those with one."""
+        return (
+            Throttle(self.bad, self.bad_in_all, 60.0, clock),
+            Throttle(self.calls, max(self.calls, _MOST_CALLS), 60.0, clock),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:

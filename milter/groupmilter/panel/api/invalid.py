@@ -34,6 +34,7 @@ _SENTENCES: Mapping[str, str] = {
     "list_type": marked("A list is wanted."),
     "too_long": marked("These are too many: at most {max_length}."),
     "too_short": marked("These are too few: at least {min_length}."),
+    "value_error": _OTHERWISE,
     "literal_error": marked("One of these is wanted: {expected}."),
     "enum": marked("One of these is wanted: {expected}."),
     "dict_type": marked("An object is wanted."),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter
 
 from groupmilter.panel.api.access import Scope
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Reading
+from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.shapes import Me
 
 router = APIRouter(tags=["me"])
@@ -31,8 +30,3 @@ def get(call: Reading) -> dict[str, object]:
         "scopes": [scope.value for scope in Scope if scope in holder.scopes],
         "expires": moment(holder.until),
     }
-
-
-def moment(seconds: int) -> str | None:
-    """Return a time of RFC 3339, UTC; None for 0."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None

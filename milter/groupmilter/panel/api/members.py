@@ -44,7 +44,7 @@ _WHY = {
 _MOST = 200_000
 _PART = 500
 _TABLES = ("text/csv", "text/plain", "application/json")
-_TABLE = {"schema": {"type": "string", "examples": ["address,name\nben@example.org,Ben\n"]}}
+_TABLE: dict[str, object] = {"schema": {}, "example": "address,name\nben@example.org,Ben\n"}
 
 
 @router.get(

@@ -29,6 +29,7 @@ from groupmilter.panel.screens import (
     requests,
     roster,
     status,
+    tokens,
     trace,
     undo,
 )
@@ -61,5 +62,6 @@ ROUTES: tuple[Route, ...] = (
     *undo.ROUTES,
     *trace.ROUTES,
     *account.ROUTES,
+    *tokens.ROUTES,
 )
 """Every page, in the order in which paths are compared."""

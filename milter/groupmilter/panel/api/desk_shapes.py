@@ -1,0 +1,229 @@
+"""What goes in and out of the API about held mail, requests, the audit and the status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from groupmilter.moderation.item import State
+from groupmilter.moderation.request import Stage, Wanted
+from groupmilter.panel.api.moments import seconds
+from groupmilter.panel.api.shapes import STRICT, Line, Window
+
+Words = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+
+
+def _read(written: str) -> str:
+    """Return a time as it is written; ValueError where it is none."""
+    seconds(written)
+    return written
+
+
+Moment = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$"
+    ),
+    AfterValidator(_read),
+    Field(json_schema_extra={"format": "date-time"}),
+]
+
+
+class HeldFilter(Window):
+    """Which messages."""
+
+    state: Literal["waiting", "decided"] = "waiting"
+    group: Line = Field("", description="Address of one group; empty for all.")
+
+
+class Held(BaseModel):
+    """A message that waits for a decision, or waited."""
+
+    name: str = Field(description="Ten letters and digits.")
+    state: State
+    group: str = Field(description="Its address when the message came.")
+    author: str
+    sender: str = Field(description="The envelope sender.")
+    proven: str = Field(description="What proves the sender: a word such as `login`, `dkim`, `claimed`.")
+    subject: str
+    message_id: str
+    size: int = Field(description="Octets.")
+    why: str = Field(description="Why it is held: a word of the policy.")
+    received: str | None = Field(description="RFC 3339, UTC.")
+    expires: str | None
+    decided: str | None
+    decided_by: str
+    way: str
+    reason: str
+
+
+class Event(BaseModel):
+    """Something that happened: a row of the audit."""
+
+    id: int
+    at: str | None = Field(description="RFC 3339, UTC.")
+    action: str
+    actor: str
+    way: str
+    origin: str
+    item: str = Field(description="Name of the message; empty where it is about none.")
+    group: str
+    before: str
+    after: str
+    detail: str
+
+
+class HeldStory(Held):
+    """A message with everything that happened to it."""
+
+    history: list[Event]
+
+
+class HeldDecision(BaseModel):
+    """What becomes of a held message."""
+
+    model_config = STRICT
+
+    decision: Literal["approve", "reject"]
+    reason: Words = Field(
+        "", description="For the sender of a rejected message.", examples=["Please shorten it."]
+    )
+
+
+class Wish(BaseModel):
+    """A wish to be in a group, or out of it."""
+
+    model_config = STRICT
+
+    reason: Reason = Field(
+        "", description="For its owners, in your own words.", examples=["I work with them now."]
+    )
+
+
+class RequestFilter(Window):
+    """Which requests."""
+
+    whose: Literal["deciding", "mine"] = Field(
+        "deciding", description="`deciding`: that wait for you. `mine`: your own, whatever became of them."
+    )
+
+
+class Asking(BaseModel):
+    """A request to join or to leave a group."""
+
+    name: str = Field(description="Ten letters and digits.")
+    kind: Wanted
+    stage: Stage
+    group: str = Field(description="Its address when it was asked.")
+    who: str = Field(description="Name of who asks, else his address.")
+    address: str
+    reason: str
+    asked: str | None = Field(description="RFC 3339, UTC.")
+    expires: str | None
+    decided: str | None
+    decided_by: str
+    comment: str
+
+
+class RequestDecision(BaseModel):
+    """What becomes of a request."""
+
+    model_config = STRICT
+
+    decision: Literal["accept", "reject"]
+    comment: Reason = Field("", description="For who asked.")
+
+
+class AuditFilter(Window):
+    """Which rows of the audit."""
+
+    group: Line = Field("", description="UUID or address of a group; empty for all.")
+    actor: Line = Field("", description="Part of the name of who did it.")
+    action: Line = Field("", description="Such as `group-edit`.")
+    since: Moment | None = Field(
+        None, description="From this time on; RFC 3339.", examples=["2026-11-26T00:00:00Z"]
+    )
+    until: Moment | None = Field(None, description="Before this time; RFC 3339.")
+
+
+class Status(BaseModel):
+    """How everything is."""
+
+    groups: int = Field(description="With mail.")
+    people: int
+    generation: int = Field(description="Number of the mirror's last change.")
+    synced: str | None = Field(description="When mirror and directory were last equal; RFC 3339, UTC.")
+    age: int = Field(description="Seconds since then.")
+    findings: dict[str, int] = Field(
+        description="How often something is wrong, by kind; see `GET /findings`."
+    )
+    waiting: int = Field(description="Messages that wait for a decision, of groups that you decide about.")
+
+
+class FindingFilter(Window):
+    """Which findings."""
+
+    kind: Line = Field("", description="Of one kind only.")
+
+
+class Found(BaseModel):
+    """Something that is wrong in the directory."""
+
+    kind: str
+    subject: str
+    dn: str
+    text: str = Field(description="A sentence for administrators, in English.")
+
+
+class TraceQuestion(BaseModel):
+    """Which mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: Annotated[Line, StringConstraints(min_length=3, max_length=500)] = Field(
+        description="A Message-ID, a queue id, or the name of a held message."
+    )
+
+
+class Traced(BaseModel):
+    """What became of a mail at one group."""
+
+    message: Held
+    history: list[Event]
+    left_as: list[str] = Field(description="Queue ids under which it went back to the mail server.")
+
+
+class Trace(BaseModel):
+    """What became of a mail."""
+
+    items: list[Traced]
+
+
+class Question(BaseModel):
+    """May this sender write to the group?"""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sender: Line = Field("", description="Envelope sender; yourself unless you own or administer the group.")
+    proof: Literal["login", "dkim", "spf", "nothing"] = Field("login", description="What proves who it is.")
+    size: Annotated[int, Field(ge=1, le=10**10)] | None = Field(None, description="Octets of the message.")
+
+
+class Step(BaseModel):
+    """One rule, and what it answered."""
+
+    group: str = Field(description="Empty for a group that is none of your business.")
+    rule: str
+    answer: str
+    because: str = Field(description="Only for groups that you own or administer.")
+
+
+class Verdict(BaseModel):
+    """What would become of the message."""
+
+    verdict: str = Field(description="`expand`, `split`, `hold`, `refuse`, `report` or `defer`.")
+    reply: str = Field(description="What the sender's mail server is told; empty where it is taken.")
+    members: int | None = Field(description="How many get it; null where that isn't your business.")
+    steps: list[Step]

@@ -1,0 +1,127 @@
+"""Held mail: what waits for whom, what it is, and the decision; the first one stands.
+
+What somebody may not decide about isn't there for him. See `app` for what the exceptions of the services become.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from groupmilter.moderation.item import Event, Item, State
+from groupmilter.moderation.overview import Wanted
+from groupmilter.moderation.transitions import WAITING
+from groupmilter.moderation.wording import proof
+from groupmilter.panel.api.answers import problems
+from groupmilter.panel.api.call import Call, Deciding, Reading
+from groupmilter.panel.api.desk_shapes import Held, HeldDecision, HeldFilter, HeldStory
+from groupmilter.panel.api.journal import event
+from groupmilter.panel.api.moments import moment
+from groupmilter.panel.api.paging import LINK, part
+from groupmilter.panel.api.problem import Code, Refusal
+from groupmilter.panel.api.shapes import Page
+from groupmilter.panel.guard import AS_A_FILE
+
+router = APIRouter(tags=["held"])
+DECIDED = frozenset({State.APPROVED, State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
+NamePath = Annotated[str, Path(pattern=r"^[a-z0-9]{10}$", description="Its name: ten letters and digits.")]
+_EVENTS = {"approve": Event.APPROVE, "reject": Event.REJECT}
+_MESSAGE = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/held",
+    operation_id="listHeld",
+    response_model=Page[Held],
+    responses={200: {"headers": LINK}, **problems()},
+)
+def listed(
+    call: Reading, wanted: Annotated[HeldFilter, Query()], request: Request, response: Response
+) -> dict[str, object]:
+    """Return the messages about which you may decide, the one that waits longest first; or what was decided."""
+    states = WAITING if wanted.state == "waiting" else DECIDED
+    overview = call.parts.ledger.overview
+    known = overview.scopes(states)
+    mine = call.look(
+        lambda directory: tuple(
+            scope for scope, item in known if call.parts.decisions.may(call.person, item, directory)
+        )
+    )
+    chosen = Wanted(states, mine, wanted.group)
+    rows = overview.page(chosen, first=wanted.offset, limit=wanted.limit, oldest=wanted.state == "waiting")
+    return part(request, response, wanted, overview.count(chosen), map(shape, rows))
+
+
+@router.get(
+    "/held/{name}", operation_id="getHeld", response_model=HeldStory, responses=problems(Code.NOT_FOUND)
+)
+def get(call: Reading, name: NamePath) -> dict[str, object]:
+    """Return one message, with everything that happened to it."""
+    item = _item(call, name)
+    return shape(item) | {"history": list(map(event, call.parts.ledger.search.history(item)))}
+
+
+@router.get(
+    "/held/{name}/message",
+    operation_id="getHeldMessage",
+    response_class=Response,
+    responses={200: {"content": {"message/rfc822": _MESSAGE}}, **problems(Code.NOT_FOUND)},
+)
+def message(call: Reading, name: NamePath) -> Response:
+    """Return a message as it came, octet for octet."""
+    item = _item(call, name)
+    content = call.parts.watch.message(item)
+    if content is None:
+        raise Refusal(Code.NOT_FOUND)
+    headers = {"content-disposition": f'attachment; filename="{item.name}.eml"', **AS_A_FILE}
+    return Response(content, media_type="message/rfc822", headers=headers)
+
+
+@router.post(
+    "/held/{name}/decision",
+    operation_id="decideHeld",
+    response_model=Held,
+    responses=problems(Code.NOT_FOUND, Code.DECIDED, body=True),
+)
+def decide(call: Deciding, name: NamePath, wanted: HeldDecision) -> dict[str, object]:
+    """Approve or reject a message. Where somebody has decided before, 409 tells what."""
+    chosen = _EVENTS[wanted.decision]
+    comment = wanted.reason if chosen is Event.REJECT else ""
+    changed = call.parts.decisions.decide(_item(call, name), chosen, call.who, comment)
+    if not changed.happened:
+        raise Refusal(Code.DECIDED, current=shape(changed.item), wanted=wanted.model_dump())
+    return shape(changed.item)
+
+
+def _item(call: Call, name: str) -> Item:
+    """Return a message about which the caller may decide."""
+    item = call.parts.ledger.by_name(name)
+    if item is None:
+        raise Refusal(Code.NOT_FOUND)
+    if not call.look(lambda directory: call.parts.decisions.may(call.person, item, directory)):
+        raise Refusal(Code.NOT_FOUND)
+    return item
+
+
+def shape(item: Item) -> dict[str, object]:
+    """Return a message as it is answered."""
+    arrival, terms = item.arrival, item.terms
+    return {
+        "name": item.name,
+        "state": item.state.value,
+        "group": terms.group_address,
+        "author": arrival.author,
+        "sender": arrival.return_path,
+        "proven": proof(arrival),
+        "subject": arrival.subject,
+        "message_id": arrival.message_id,
+        "size": arrival.size,
+        "why": terms.why,
+        "received": moment(item.recorded),
+        "expires": moment(terms.expires),
+        "decided": moment(item.decided),
+        "decided_by": item.decided_by,
+        "way": item.way,
+        "reason": item.comment,
+    }
