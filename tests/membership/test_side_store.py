@@ -228,14 +228,12 @@ def test_a_file_gets_its_rules_beside_it(place: PlainOffice, tmp_path: Path) -> 
         "group", "edit", CONTACT, "-s", "moderated=yes", "-a", f"owners={JEAN}", "-a", f"members={ZOE}"
     )
     assert after == {"moderated": True, "owners": [f"uid=jean,{PEOPLE}"], "members": [f"uid=zoe,{PEOPLE}"]}
-    place.asked("directory", "sync")
-    there = place.asked("group", "show", CONTACT)
-    assert (there["moderated"], there["owners"], there["members"], there["hold_hours"]) == (
-        True,
-        [JEAN],
-        2,
-        12,
-    )
+    # Without a mirror the file is read at once.
+    for _ in range(2):
+        there = place.asked("group", "show", CONTACT)
+        assert (there["moderated"], there["owners"], there["members"]) == (True, [JEAN], 2)
+        assert there["hold_hours"] == 12
+        place.asked("directory", "sync")
     for arguments in (
         ("edit", CONTACT, "-s", "hold_hours=24"),
         ("remove", CONTACT, PIERRE),

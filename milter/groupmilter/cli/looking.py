@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from groupmilter.config.reload import Configuration
+    from groupmilter.directory.side_store import SideValues
     from groupmilter.groups.directory import Directory
     from groupmilter.groups.group import Group
     from groupmilter.groups.ticket import Keys
@@ -65,12 +66,25 @@ def opened(configuration: Configuration) -> Iterator[View]:
     keys = bootstrap.ticket_keys(configuration.keys) if configuration.keys.keys else KEYS
     if first.kind == "ldif" and not configuration.site.mirror.exists():
         with Stage(Base(configuration.settings)) as stage:
-            loaded = stage.loaded(first.path, bootstrap.mirror_settings(configuration))
+            loaded = stage.loaded(
+                first.path, bootstrap.mirror_settings(configuration), _beside(configuration)
+            )
             yield View(_site(configuration, loaded.snapshots, keys), loaded.path)
         return
     snapshots = bootstrap.snapshots(configuration)
     yield View(_site(configuration, snapshots, keys), configuration.site.mirror)
     snapshots.reader.close()
+
+
+def _beside(configuration: Configuration) -> Mapping[str, SideValues]:
+    """Return what the side store has, where the profile uses it; raises `SideStoreUnavailable`."""
+    from groupmilter import bootstrap
+    from groupmilter.bootstrap.side import Beside
+
+    if not bootstrap.profile(configuration).beside:
+        return {}
+    with closing(Beside(configuration)) as side:
+        return side.everything()
 
 
 def _site(configuration: Configuration, snapshots: Snapshots, keys: Keys) -> Site:

@@ -5,7 +5,7 @@ Fails with `ConfigurationError` for bad policies and for a directory file that i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +22,7 @@ from groupmilter.directory.entry import Put
 from groupmilter.directory.ldif import LdifError, read_file
 from groupmilter.directory.mirror import Mirror, MirrorSettings
 from groupmilter.directory.profile import Profile
+from groupmilter.directory.side_store import NOTHING, SideValues, merged
 from groupmilter.directory.snapshot import Reader
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.ticket import Keys
@@ -34,6 +35,7 @@ KEYS = Keys({0: b"rehearsals never reach any mail server"}, 0)
 """What seals in a rehearsal, where no ticket ever leaves the process."""
 
 _LOADED = 0.0
+_NOTHING_BESIDE: Mapping[str, SideValues] = {}
 _Wanted = tuple[frozenset[str], str, tuple[str, ...], tuple[Path, ...]]
 
 
@@ -161,16 +163,21 @@ class Stage:
             own = domains or frozenset(self._group_domains(file))
         return self.loaded(file, MirrorSettings(self._profile, "", own, login_realms=_realms(own)))
 
-    def loaded(self, file: Path, settings: MirrorSettings) -> Played:
+    def loaded(
+        self, file: Path, settings: MirrorSettings, beside: Mapping[str, SideValues] = _NOTHING_BESIDE
+    ) -> Played:
         """Return a directory file's mirror, made from these settings.
 
+        :param beside: what the side store has for its entries, by UUID.
         :raises ConfigurationError: where it can't be read.
         """
         path = Path(self._folder.name) / f"mirror-{len(self._readers)}.db"
         mirror = Mirror.open(path, settings)
         try:
             with _as_configuration(file):
-                mirror.apply((Put(entry) for entry in read_file(file, settings.base)), now=_LOADED)
+                entries = read_file(file, settings.base)
+                puts = (Put(merged(entry, beside.get(entry.uuid, NOTHING))) for entry in entries)
+                mirror.apply(puts, now=_LOADED)
         finally:
             mirror.close()
         reader = Reader(path, max_age=float("inf"))
