@@ -23,6 +23,7 @@ OURS = (
     b"List-Id",
     b"List-Post",
     b"List-Owner",
+    b"List-Unsubscribe",
     b"Precedence",
     b"X-Auto-Response-Suppress",
 )

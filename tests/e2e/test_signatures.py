@@ -62,7 +62,14 @@ rules:
     groups: [marque@masociete.example]
     then: {tag: {name: X-Site, value: "outside mail"}}
 """
-LIST_FIELDS = ("List-Id", "List-Post", "List-Owner", "Precedence", "X-Auto-Response-Suppress")
+LIST_FIELDS = (
+    "List-Id",
+    "List-Post",
+    "List-Owner",
+    "List-Unsubscribe",
+    "Precedence",
+    "X-Auto-Response-Suppress",
+)
 
 
 def header(copy: SunkMessage) -> str:

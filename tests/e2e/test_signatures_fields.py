@@ -29,7 +29,14 @@ rules:
     groups: [insiste@masociete.example]
     then: {tag: {name: X-Site, value: "outside mail", over_signature: true}}
 """
-LIST_FIELDS = ("List-Id", "List-Post", "List-Owner", "Precedence", "X-Auto-Response-Suppress")
+LIST_FIELDS = (
+    "List-Id",
+    "List-Post",
+    "List-Owner",
+    "List-Unsubscribe",
+    "Precedence",
+    "X-Auto-Response-Suppress",
+)
 CLAIMED = (*LIST_FIELDS, "List-Unsubscribe", "Authentication-Results", "X-Site")
 """What signers name although it isn't there, one after the other."""
 PRESENT = {

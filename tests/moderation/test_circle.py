@@ -7,7 +7,8 @@ from tests.support.letters import Office
 from groupmilter.directory.administration import Administration
 from groupmilter.groups.group import Nodes
 from groupmilter.groups.person import Person
-from groupmilter.moderation.circle import Circle, circle, reachable
+from groupmilter.groups.reach import reachable
+from groupmilter.moderation.circle import Circle, circle
 
 
 def nodes(*people: Person) -> Nodes:

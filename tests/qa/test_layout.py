@@ -24,7 +24,7 @@ ALLOWED = {
     "yaml": {"config"},
     "pydantic": {"config", "rehearsal", "panel"},
     "pydantic_core": {"config"},
-    "structlog": {"mta", "moderation", "supervision", "log", "bootstrap", "cli"},
+    "structlog": {"mta", "enrolment", "moderation", "supervision", "log", "bootstrap", "cli"},
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},

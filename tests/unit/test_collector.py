@@ -85,7 +85,8 @@ def test_extensions_of_a_group_and_of_a_person() -> None:
     made = office()
     letter = made.letter("x@out.example")
     assert letter.rcpt("contact+news@own.example").recipient.group is not None
-    assert status(letter.rcpt("contact+JOIN@own.example")) == "550 5.1.1"
+    assert status(letter.rcpt("contact+APPROVE@own.example")) == "550 5.1.1"
+    assert status(letter.rcpt("contact+JOIN@own.example")) == "550 5.7.1"
     person = letter.rcpt("jean+join@own.example")
     assert isinstance(person.disposition, Passed)
     assert isinstance(person.recipient.entry, Person)

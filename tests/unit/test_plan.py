@@ -251,7 +251,8 @@ def test_another_lists_fields_stay_alone_and_answering_programs_are_kept_quiet(f
 
 def test_what_keeps_answering_programs_quiet_is_not_doubled() -> None:
     there = letter_to_contact().planned(precedence="bulk", x_auto_response_suppress="All")
-    assert set(fields_of(there)) == {LOOP_HEADER, "List-Id", "List-Post", "List-Owner"}
+    fields = {LOOP_HEADER, "List-Id", "List-Post", "List-Owner", "List-Unsubscribe"}
+    assert set(fields_of(there)) == fields
 
 
 def test_the_loop_trace_names_all_that_were_expanded_to_who_has_the_key() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.dividing import Dividing
+from groupmilter.bootstrap.enrolment import at_the_desk
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
 from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys, trust
 from groupmilter.config.keys import read_secret
@@ -106,19 +107,20 @@ class _Wiring:
         def held(item: Item) -> None:
             made[0].held(item)
 
-        answers = Answers(self.opened, lookups, decided, time.time)
+        attempts = Attempts(self.log)
+        enrolling = at_the_desk(configuration, self.opened, attempts, self.log)
+        answer = Answers(self.opened, lookups, decided, time.time, enrolling.take).take
         keys = ticket_keys(configuration.keys)
         bouncing = Bouncing(self.opened, lookups, settings, time.time, self.log)
         weekly = self._weekly(lookups, letters)
         intake = Intake(
-            box, self.opened, lookups, keys, settings, answers.take, held, bouncing.take, time.time, self.log
+            box, self.opened, lookups, keys, settings, answer, held, bouncing.take, time.time, self.log
         )  # fmt: skip
         submitter = Submitter(door(configuration))
-        panel = configuration.site.panel.url or ""
         correspondence = Correspondence(
             self.opened, box, lookups, decided, letters, weekly, submitter, keys, settings.service_domain,
-            panel if settings.moderation.links else "", lambda group: contact_for(group, settings),
-            settings.moderation.letters_per_hour, time.time, self.log,
+            self._panel, lambda group: contact_for(group, settings), settings.moderation.letters_per_hour, time.time,
+            self.log, enrolling.letters,
         )  # fmt: skip
         releases = Releases(
             self.opened, submitter, Dividing(self._site()), keys, settings.service_domain,
@@ -131,10 +133,16 @@ class _Wiring:
         worked = Desk(
             box, self.opened, lookups, intake, correspondence, outgoing,
             rebuilding(configuration, self.opened, self.log), bouncing, weekly, settings, time.time, self.log,
-            Attempts(self.log),
+            attempts, enrolling.steps,
         )  # fmt: skip
         made.append(worked)
         return worked
+
+    @property
+    def _panel(self) -> str:
+        """The URL to which links in letters lead; empty where there are none."""
+        url = self.configuration.site.panel.url if self.configuration.settings.moderation.links else None
+        return url or ""
 
     def _weekly(self, lookups: Lookups, letters: Letters) -> Weekly:
         settings = self.configuration.settings

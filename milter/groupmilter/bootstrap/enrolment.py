@@ -7,17 +7,29 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from groupmilter.bootstrap.parts import administrations, snapshots
+from structlog.typing import FilteringBoundLogger
+
+from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys
 from groupmilter.config.reload import Configuration
+from groupmilter.enrolment.correspondence import RequestCorrespondence
+from groupmilter.enrolment.letters import RequestLetters
+from groupmilter.enrolment.mailed import Mailed
 from groupmilter.enrolment.notices import Notices
 from groupmilter.enrolment.service import Requests, Write
+from groupmilter.enrolment.tokens import Tokens
+from groupmilter.enrolment.upkeep import Upkeep
 from groupmilter.groups.group import Group
+from groupmilter.language.catalogue import catalogue
+from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.circle import Circle, Lookup, circle
-from groupmilter.moderation.item import Who
+from groupmilter.moderation.desk import Step
+from groupmilter.moderation.item import Arrival, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import Request
-from groupmilter.policy.replies import contact_for
+from groupmilter.policy.replies import contact_for, owners_of
 
 
 def requests(configuration: Configuration, opened: Ledger) -> Requests:
@@ -35,6 +47,45 @@ def requests(configuration: Configuration, opened: Ledger) -> Requests:
     return Requests(
         opened, registers, notices, _write(configuration, opened), settings, time.time,
         lambda: secrets.randbits(56), around,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheDesk:
+    """What the desk has to do with joining and leaving.
+
+    :param take: is handed what came by mail. ``letters`` writes about requests; ``steps`` are made at each turn.
+    """
+
+    take: Callable[[Arrival, bytes], bool]
+    letters: RequestCorrespondence
+    steps: tuple[Step, ...]
+
+
+def at_the_desk(
+    configuration: Configuration, opened: Ledger, attempts: Attempts, log: FilteringBoundLogger
+) -> AtTheDesk:
+    """Return what the desk does about requests."""
+    service, settings = requests(configuration, opened), configuration.settings
+    letters = RequestLetters(settings.service_domain, catalogue(), settings.texts.language)
+    correspondence = RequestCorrespondence(
+        opened, letters, tokens(configuration, service), lambda group: owners_of(group, settings), time.time
+    )
+    upkeep = Upkeep(service, attempts, time.time, log)
+    steps = (
+        ("carry out requests", upkeep.carry_out),
+        ("close requests", upkeep.expire),
+        ("remind of requests", upkeep.remind),
+    )
+    return AtTheDesk(Mailed(service, time.time).take, correspondence, steps)
+
+
+def tokens(configuration: Configuration, service: Requests) -> Tokens:
+    """Return what makes and opens the addresses and links of letters about requests."""
+    settings, panel = configuration.settings, configuration.site.panel.url or ""
+    return Tokens(
+        service, ticket_keys(configuration.keys), settings.service_domain,
+        panel if settings.moderation.links else "", time.time,
     )  # fmt: skip
 
 

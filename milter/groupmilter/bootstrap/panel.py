@@ -11,7 +11,7 @@ from typing import cast
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.enrolment import requests
+from groupmilter.bootstrap.enrolment import requests, tokens
 from groupmilter.bootstrap.membership import groups, journal
 from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
 from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys, trust
@@ -121,7 +121,8 @@ class _Panelling:
         opened = ledger(self.configuration)
         around = Surroundings(catalogue(), cast(Log, self.log), panel.url or "", _PROXIES)
         pages = parts(self.configuration, opened, self.log)
-        app = create_app(pages.decisions, around, pages)
+        links = tokens(self.configuration, pages.requests)
+        app = create_app(pages.decisions, around, pages, links)
         host, port = host_and_port(panel.listen)
         code = serve(app, host, port, channel)
         opened.close()

@@ -128,7 +128,8 @@ def address_map(configuration: Configuration) -> GeneratedMap:
     """Return the generated map that the MTA reads."""
     site = configuration.site
     kind = None if site.map.type is MapType.AUTO else site.map.type.value
-    return GeneratedMap(site.map.path, kind, site.service.domain)
+    delimiters = configuration.settings.recipient_delimiter
+    return GeneratedMap(site.map.path, kind, site.service.domain, delimiters)
 
 
 def ldap_settings(configuration: Configuration) -> LdapSettings:

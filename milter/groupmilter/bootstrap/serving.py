@@ -182,7 +182,7 @@ def _detail(status: Status) -> dict[str, int | float | str]:
 def write_map(generated: GeneratedMap, mirror: Mirror, log: FilteringBoundLogger) -> None:
     """Bring the generated map up to the mirror; what is wrong with it is logged, and the old map stays."""
     try:
-        written = generated.write(mirror.group_addresses())
+        written = generated.write(mirror.group_addresses(), mirror.extended_addresses())
     except (MapError, OSError) as error:
         log.error("map not written", path=str(generated.path), why=str(error))
         return

@@ -134,7 +134,8 @@ def loaded(configuration: Configuration, *, force: bool) -> dict[str, Any]:
         try:
             followed = synchroniser(configuration, mirror, log, lambda _: None)
             generation = followed.once(force=force)
-            bootstrap.address_map(configuration).write(mirror.group_addresses(), force=force)
+            addresses, taken = mirror.group_addresses(), mirror.extended_addresses()
+            bootstrap.address_map(configuration).write(addresses, taken, force=force)
         finally:
             mirror.close()
     return _loaded(inventory(configuration.site.mirror), generation, began)

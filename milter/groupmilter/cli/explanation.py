@@ -17,7 +17,9 @@ from groupmilter.policy.disposition import (
     Refused,
     Reported,
     Split,
+    ToOwners,
     Undecided,
+    Wished,
 )
 from groupmilter.policy.explain import word
 from groupmilter.policy.facts import Identity, Strength
@@ -34,6 +36,8 @@ _STYLES = {
     "split": "green",
     "hold": "yellow",
     "answer": "yellow",
+    "wish": "yellow",
+    "owners": "green",
     "report": "red",
     "refuse": "red",
     "defer": "magenta",
@@ -167,8 +171,8 @@ def sentences(observed: Observed) -> Iterator[str]:
             yield f"{when}: {reply}"
         case Reported(_, reply):
             yield f"Taken out of the message; the sender is sent a report: {reply}"
-        case Answered():
-            yield "A moderator's answer, for the desk."
+        case Answered() | Wished() | ToOwners():
+            yield _beside(disposition)
         case Held(group, why):
             yield f"Waits for the moderators of {group.address}: {why}"
         case Split(_, why):
@@ -176,6 +180,18 @@ def sentences(observed: Observed) -> Iterator[str]:
             yield from _expansion(disposition)
         case Expanded():
             yield from _expansion(disposition)
+
+
+def _beside(disposition: Answered | Wished | ToOwners) -> str:
+    match disposition:
+        case Answered():
+            return "An answer to a letter, for the desk."
+        case Wished(group, action):
+            proven = "" if disposition.strength else ", once the author's address has confirmed"
+            return f"A wish to {action.name.lower()} {group.address}, for the desk{proven}."
+        case ToOwners(group, addresses):
+            number = f"{len(addresses)} owner{'' if len(addresses) == 1 else 's'}"
+            return f"Goes to {number} of {group.address}, not to its members."
 
 
 def _expansion(disposition: Expanded | Split) -> Iterator[str]:

@@ -129,7 +129,7 @@ def because(item: Item) -> str:
 def doer(row: AuditRow) -> str:
     """Return who did something, how, and from where."""
     actor = row.actor or "somebody"
-    by = f"{actor}, by {row.way}" if row.way in {"mail", "link", "command"} else actor
+    by = f"{actor}, by {row.way}" if row.way in {"mail", "link", "command", "panel"} else actor
     # Of a decision by mail it is the Message-ID, which says nothing to people.
     said = row.origin and (row.way != "mail" or "@" not in row.origin)
     return f"{by} ({row.origin})" if said else by

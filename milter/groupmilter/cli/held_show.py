@@ -102,7 +102,8 @@ def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]]
     from groupmilter.bootstrap import administrations, snapshots
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
-    from groupmilter.moderation.circle import circle, reachable
+    from groupmilter.groups.reach import reachable
+    from groupmilter.moderation.circle import circle
 
     found: dict[str, str] = {}
     above = administrations(configuration)

@@ -121,8 +121,8 @@ def _language(name: str) -> str:
 
 
 def _wording(text: str) -> str:
-    if set(text.replace("{group}", "").replace("{contact}", "")) & {"{", "}"}:
-        raise ValueError("only {group} and {contact} are filled in; no other braces")
+    if set(text.replace("{group}", "").replace("{contact}", "").replace("{owner}", "")) & {"{", "}"}:
+        raise ValueError("only {group}, {contact} and {owner} are filled in; no other braces")
     return text
 
 

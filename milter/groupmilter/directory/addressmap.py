@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from groupmilter.config.disk import bring_to_disk
-from groupmilter.mail.address import strict
+from groupmilter.mail.address import strict, with_extension
 
 # File name endings of Postfix's table types, best first. A texthash is read by each process when it starts.
 SUFFIXES: Mapping[str, str] = {"lmdb": ".lmdb", "cdb": ".cdb", "hash": ".db", "texthash": ""}
+FURTHER = ("join", "leave", "owner")
+"""What each group's address may be extended by (specification 4.1)."""
+
 _POSTMAP_SECONDS = 120
 
 
@@ -51,12 +54,30 @@ def preferred_type(known: Iterable[str]) -> str:
     return next((kind for kind in order if kind in types), "texthash")
 
 
-def entries(group_addresses: Iterable[str], service_domain: str) -> dict[str, str]:
+def entries(
+    group_addresses: Iterable[str], service_domain: str, delimiters: str = "", taken: Container[str] = ()
+) -> dict[str, str]:
     """Return the map's content: each group address and where its mail goes if we never see it.
 
-    The service domain needs no entries: all of it is one mailbox.
+    With delimiters also each group's ``+join``, ``+leave`` and ``+owner``, so that these are known recipients wherever
+    addresses have no extensions else. The service domain needs no entries: all of it is one mailbox.
+
+    :param taken: addresses that are somebody's own; they get no entry for what a group's extension would be.
     """
-    return dict.fromkeys(group_addresses, f"unprocessed@{service_domain}")
+    known = tuple(group_addresses)
+    further = {
+        found: f"{_told(extension, address)}@{service_domain}"
+        for address in (known if delimiters else ())
+        for extension in FURTHER
+        if (found := with_extension(address, extension, delimiters)) and found not in taken
+    }
+    return further | dict.fromkeys(known, f"unprocessed@{service_domain}")
+
+
+def _told(extension: str, address: str) -> str:
+    """Return where mail goes that gets past us, with whom it was for, for the human who finds it."""
+    named = f"{extension}+{address.replace('@', '=')}"
+    return named if strict(f"{named}@example.org") and named.isascii() else extension
 
 
 @dataclass(frozen=True, slots=True)

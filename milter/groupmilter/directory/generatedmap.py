@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,12 +24,14 @@ class GeneratedMap:
 
     :param path: the text; the table stands beside it.
     :param kind: the table's type; None: the best that the Postfix of this host has, ``texthash`` without one.
+    :param delimiters: of address extensions, the MTA's; empty: groups have no further addresses.
     """
 
-    def __init__(self, path: Path, kind: str | None, service_domain: str) -> None:
+    def __init__(self, path: Path, kind: str | None, service_domain: str, delimiters: str = "") -> None:
         self.path = path
         self._kind = kind
         self._service_domain = service_domain
+        self._delimiters = delimiters
         self._known: tuple[int, frozenset[str]] | None = None
 
     @property
@@ -38,12 +40,16 @@ class GeneratedMap:
         self._kind = self._kind or preferred_type(_known_types())
         return self._kind
 
-    def write(self, addresses: Iterable[str], *, force: bool = False) -> Written:
-        """Bring the map up to the groups' addresses; raises `MapError`."""
+    def write(self, addresses: Iterable[str], taken: Container[str] = (), *, force: bool = False) -> Written:
+        """Bring the map up to the groups' addresses; raises `MapError`.
+
+        :param taken: addresses that are somebody's own, though they look like a group's further ones.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _empty_configuration() as configuration:
             made = AddressMap(self.path, self.kind, _program("postmap") or "postmap", configuration)
-            return made.write(entries(addresses, self._service_domain), force=force)
+            content = entries(addresses, self._service_domain, self._delimiters, taken)
+            return made.write(content, force=force)
 
     def addresses(self) -> frozenset[str] | None:
         """Return the addresses that the map knows; None where there is no map yet."""

@@ -235,6 +235,15 @@ class Mirror:
             )
             return tuple(address for (address,) in rows)
 
+    def extended_addresses(self) -> frozenset[str]:
+        """Return the addresses of people that look like a group's further ones: an extension of `FURTHER` in them."""
+        with _as_mirror_errors():
+            rows = self._connection.execute(
+                "SELECT a.canonical FROM address a JOIN entry e ON e.node = a.node AND e.kind = 0 WHERE"
+                " a.canonical LIKE '%join@%' OR a.canonical LIKE '%leave@%' OR a.canonical LIKE '%owner@%'"
+            )
+            return frozenset(address for (address,) in rows)
+
     def _state(self) -> tuple[int, float | None, bytes | None]:
         with _as_mirror_errors():
             row = self._connection.execute("SELECT generation, synced_at, cookie FROM state").fetchone()

@@ -14,9 +14,10 @@ from groupmilter.enrolment.verdict import Answer, Applicant, Verdict, answered
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node, Person
+from groupmilter.groups.reach import reachable
 from groupmilter.groups.standing import Standing
 from groupmilter.groups.ticket import digest
-from groupmilter.moderation.circle import Circle, Lookup, reachable
+from groupmilter.moderation.circle import Circle, Lookup
 from groupmilter.moderation.request import Request, Wanted
 
 Around = Callable[[Group, Lookup], Circle]

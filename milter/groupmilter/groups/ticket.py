@@ -66,7 +66,8 @@ class Ticket:
     :param time: seconds since 1970, UTC.
     :param nonce: 32 bits.
     :param group, sender: 56-bit digests of the entries' UUIDs; sender 0 where nobody is proven. Of an answer:
-        the digest of the held ticket (`digest`) and that of the person who is proven to answer.
+        the digest of the held ticket (`digest`) and that of the person who is proven to answer; to join or leave, the
+        group's again.
     :param strength: value of `policy.facts.Strength`.
     :param reason: why it was held or refused (`policy.reasons`); of an answer the `Action`.
     :param partly: a group inside this one refused the message, not this one itself.
@@ -84,11 +85,18 @@ class Ticket:
 
 
 class Action(IntEnum):
-    """What a moderator's token decides; ``ASK`` leaves it to the page that the link leads to."""
+    """What a token decides; ``ASK`` leaves it to the page that the link leads to.
+
+    ``JOIN`` and ``LEAVE`` stand in tickets alone: mail to a group's address for this. ``CONFIRM``: of an address that
+    was asked whether it was it who wrote.
+    """
 
     ASK = 0
     APPROVE = 1
     REJECT = 2
+    JOIN = 3
+    LEAVE = 4
+    CONFIRM = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class Token:
     :param kind: ``Kind.ANSWER`` in an address, ``Kind.LINK`` in a link: neither serves for the other.
     :param expires: seconds since 1970, UTC.
     :param item: `digest` of the held ticket's text.
-    :param moderator: `digest` of the person's UUID.
+    :param moderator: `digest` of the person's UUID; to confirm, of the address.
     """
 
     kind: Kind

@@ -293,6 +293,12 @@ def extended(address: str, delimiters: str) -> tuple[str, str]:
     return f"{local[: min(marks)]}@{domain}", local[min(marks) + 1 :]
 
 
+def with_extension(address: str, extension: str, delimiters: str) -> str:
+    """Return an address with an extension, by the first of the delimiters; empty where no MTA would take that."""
+    local, _, domain = address.rpartition("@")
+    return (strict(f"{local}{delimiters[0]}{extension}@{domain}") or "") if delimiters else ""
+
+
 def xtext(text: str) -> str:
     """Encode for ORCPT (RFC 3461 section 4): ``+``, ``=`` and what is not printable ASCII become ``+XX``."""
     return "".join(

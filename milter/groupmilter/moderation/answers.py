@@ -27,15 +27,19 @@ class Answers:
     """What decisions by mail need.
 
     :param clock: seconds since 1970, UTC.
+    :param other: is handed what isn't about held mail; tells whether it was its business.
     """
 
     ledger: Ledger
     lookups: Lookups
     decisions: Decisions
     clock: Callable[[], float]
+    other: Callable[[Arrival, bytes], bool] = lambda *_: False
 
     def take(self, arrival: Arrival, octets: bytes) -> None:
         """Decide as an answer says."""
+        if self.other(arrival, octets):
+            return
         if not arrival.strength or automatic(octets):
             self._note("answer-ignored", Who(arrival.return_path, Way.MAIL, origin=arrival.message_id))
             return

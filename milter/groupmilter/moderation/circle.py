@@ -6,8 +6,7 @@ Moderators first (a site rule's own, else the group's), then owners, then the ad
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,10 +14,7 @@ from typing import Protocol
 from groupmilter.directory.administration import Administration, covering
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group, Nodes
-from groupmilter.groups.person import Node, Person
-
-_MOST = 200
-"""Persons who are written to about one item; a group of thousands as moderator is nobody's wish."""
+from groupmilter.groups.person import Person
 
 
 class Lookup(Directory, Protocol):
@@ -79,28 +75,3 @@ def circle(
     concerned = covering(administrators, group.dn, group.addresses)
     above = frozenset(top.node for one in concerned if (top := directory.by_dn(one.holder)) is not None)
     return Circle(others or group.moderators, group.owners, above)
-
-
-def reachable(nodes: Nodes, directory: Directory) -> tuple[Person, ...]:
-    """Return the persons behind nodes that mail can reach, each once, members of groups at any depth included."""
-    found: dict[Node, Person] = {}
-    for person in _persons(nodes, directory):
-        if person.address and not person.disabled:
-            found.setdefault(person.node, person)
-        if len(found) >= _MOST:
-            break
-    return tuple(found.values())
-
-
-def _persons(nodes: Nodes, directory: Directory) -> Iterator[Person]:
-    queue, seen = deque(sorted(nodes)), set(nodes)
-    while queue:
-        node = queue.popleft()
-        person = directory.person(node)
-        if person is not None:
-            yield person
-            continue
-        members = directory.members(node)
-        inside = [*(member.node for member in members.people if member.node is not None), *members.groups]
-        queue.extend(member for member in inside if member not in seen)
-        seen.update(inside)

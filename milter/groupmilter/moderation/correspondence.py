@@ -16,10 +16,11 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.groups.person import Person
+from groupmilter.groups.reach import reachable
 from groupmilter.groups.ticket import Action, Keys, Kind, Token, digest, seal_token
 from groupmilter.moderation.answers import letter
 from groupmilter.moderation.arrival import automatic, message_of
-from groupmilter.moderation.circle import Lookups, reachable
+from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import DESK, Item, State
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable, Letter
@@ -45,6 +46,17 @@ class Submitting(Protocol):
         """Submit one message; raises `NotSubmitted`."""
 
 
+class Writing(Protocol):
+    """What writes letters that aren't about held mail."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of letters that it writes."""
+
+    def composed(self, one: Letter) -> EmailMessage | None:
+        """Return a letter; None for one that has nothing to say any more."""
+
+
 class _Silent(Exception):
     """The MTA can't be asked at all; whatever else is due would meet the same."""
 
@@ -56,6 +68,7 @@ class Correspondence:
     :param panel: URL of the pages, empty where links are off.
     :param contact: address that is written to when nobody else can be reached.
     :param per_hour: letters to one address an hour; the rest comes as one summary.
+    :param others: what writes the letters that aren't about held mail.
     """
 
     ledger: Ledger
@@ -72,6 +85,7 @@ class Correspondence:
     per_hour: int
     clock: Callable[[], float]
     log: FilteringBoundLogger
+    others: Writing | None = None
 
     def ask(self, item: Item, kind: str = "request", beyond: int = 0) -> None:
         """Plan the letters about an item to whoever can decide: the nearest ring that can be reached.
@@ -172,6 +186,8 @@ class Correspondence:
         """Return a letter; None for one that answers automatic mail, which nobody may (RFC 3834 section 2)."""
         to = Addressee(one.address, one.name, one.language, one.uuid)
         now = self._now()
+        if self.others is not None and one.kind in self.others.kinds:
+            return self.others.composed(one)
         if one.kind == BOUNCES:
             return self.weekly.composed(one, to)
         if item is None:

@@ -32,6 +32,9 @@ from groupmilter.moderation.weekly import Weekly
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.settings import Expiry, Settings
 
+Step = tuple[str, Callable[[], bool]]
+"""One thing to be done at a turn: what it is called in the log, and what tells whether there is more of it."""
+
 _TURN = 5.0
 """Seconds after which a turn is made though nothing seems to have happened."""
 
@@ -59,6 +62,7 @@ class Desk:
     """The desk of one host.
 
     :param clock: seconds since 1970, UTC.
+    :param further: steps of others, made at each turn before letters are sent.
     """
 
     mailbox: HoldMailbox
@@ -74,6 +78,7 @@ class Desk:
     clock: Callable[[], float]
     log: FilteringBoundLogger
     attempts: Attempts
+    further: tuple[Step, ...] = ()
     _begun: bool = False
     _seen: int = 0
     _tidied: int = 0
@@ -99,13 +104,14 @@ class Desk:
     def turn(self) -> bool:
         """Do everything that is due, once; tell whether there may be more of it."""
         busy = False
-        steps: tuple[tuple[str, Callable[[], bool]], ...] = (
+        steps: tuple[Step, ...] = (
             ("begin", self._begin),
             ("take in", self._take_in),
             ("expire", self._expire),
             ("send out", self.outgoing.send_due),
             ("settle", self._settle_changed),
             ("remind", self._remind),
+            *self.further,
             ("try suspended addresses", self.bouncing.retry),
             ("sum up the week", self.weekly.plan),
             ("letters", self.correspondence.send_due),

@@ -16,7 +16,7 @@ _MOST_LINES = 24
 _MOST_SUBJECT = 160
 _TAKEN_OUT = "[…]"
 _PLUS = "[+\N{FULLWIDTH PLUS SIGN}\N{SMALL PLUS SIGN}\N{SUPERSCRIPT PLUS SIGN}]"
-_IMITATIONS = re.compile(rf"(?i)\b(?:approve|reject)\s?{_PLUS}\s?\S*|\S*/\s?decide\s?/\S*")
+_IMITATIONS = re.compile(rf"(?i)\b(?:approve|reject|confirm)\s?{_PLUS}\s?\S*|\S*/\s?decide\s?/\S*")
 
 
 def harmless(text: str, most: int = _MOST_SUBJECT) -> str:

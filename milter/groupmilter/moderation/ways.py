@@ -32,7 +32,7 @@ def choices(item: Item, ways: Ways, voice: Voice, *, brief: bool = False) -> tup
     :param brief: without the line of dashes, where many stand in one letter.
     """
     approve, reject = voice.say("Approve"), voice.say("Reject")
-    body = "" if brief else _above(voice)
+    body = "" if brief else above(voice)
     return (
         Choice("approve", approve, voice.say("To approve, send an empty message to:"), ways.approve,
                _mailto(ways.approve, approve, item, voice)),
@@ -59,7 +59,8 @@ def notes(voice: Voice) -> tuple[Said, ...]:
     )
 
 
-def _above(voice: Voice) -> str:
+def above(voice: Voice) -> str:
+    """Return the body of a rejection: a line of dashes, above which the reason is written."""
     text = voice.first.say(marked("Above the dashes you may give a reason."))
     return f"\r\n\r\n{_DASHES}\r\n{text}\r\n"
 

@@ -14,9 +14,10 @@ from email.message import EmailMessage
 from groupmilter.directory.administration import Administration
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
+from groupmilter.groups.reach import reachable
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.answers import letter
-from groupmilter.moderation.circle import Lookup, Lookups, circle, reachable
+from groupmilter.moderation.circle import Lookup, Lookups, circle
 from groupmilter.moderation.failing import Week
 from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.letters import LISTED, Addressee, Letters

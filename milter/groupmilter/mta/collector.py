@@ -61,7 +61,7 @@ _REPORTS_SECONDS = 30 * 24 * 3600
 _RELEASE_SECONDS = 600
 """How long a release ticket is good for: the desk makes one for each attempt."""
 
-_ANSWERS = {"approve": Action.APPROVE, "reject": Action.REJECT}
+_ANSWERS = {"approve": Action.APPROVE, "reject": Action.REJECT, "confirm": Action.CONFIRM}
 _SKEW = 3600
 """How far the clocks of two hosts may differ, seconds."""
 

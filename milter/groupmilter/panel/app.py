@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from groupmilter.enrolment.tokens import Tokens
 from groupmilter.language.catalogue import Translate
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.api.app import PATH, api
@@ -27,6 +28,7 @@ from groupmilter.panel.deciding import Deciding, ledger_unavailable
 from groupmilter.panel.guard import FOREVER, Guard
 from groupmilter.panel.pages import KINDS, Pages
 from groupmilter.panel.parts import Parts
+from groupmilter.panel.requesting import Requesting
 from groupmilter.panel.routes import Frame
 from groupmilter.panel.screens import ROUTES
 from groupmilter.panel.service import DecisionsLike
@@ -68,10 +70,13 @@ class Surroundings:
     monotonic: Callable[[], float] = time.monotonic
 
 
-def create_app(decisions: DecisionsLike, around: Surroundings, parts: Parts | None = None) -> FastAPI:
+def create_app(
+    decisions: DecisionsLike, around: Surroundings, parts: Parts | None = None, tokens: Tokens | None = None
+) -> FastAPI:
     """Return the application, which decides through ``decisions``.
 
     :param parts: what the pages work with; None: there are none but those behind decision links.
+    :param tokens: what opens links about requests to join or leave; None: there are none.
     """
     pages = Pages(around.translate, around.zone)
     clients = Clients(around.proxies, urlsplit(around.url).netloc)
@@ -82,8 +87,9 @@ def create_app(decisions: DecisionsLike, around: Surroundings, parts: Parts | No
     )
     # A redirect would carry the token to wherever the Host header says, and without TLS behind a proxy.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_api_route("/decide/{token}", deciding.show, methods=_PAGE, response_model=None)
-    app.add_api_route("/decide/{token}", deciding.answer, methods=["POST"], response_model=None)
+    linked = deciding if tokens is None else Requesting(tokens, pages, clients, deciding)
+    app.add_api_route("/decide/{token}", linked.show, methods=_PAGE, response_model=None)
+    app.add_api_route("/decide/{token}", linked.answer, methods=["POST"], response_model=None)
     if parts is not None:
         report = lambda event, why: log.warning(event, why=why)  # noqa: E731 - two words for the log
         bounds = Bounds(around.bad_tokens, around.bad_tokens_in_all, around.calls)

@@ -31,9 +31,8 @@ from groupmilter.panel.client import Clients
 from groupmilter.panel.pages import Pages
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle
-from groupmilter.panel.typed import Typed, typed, word
+from groupmilter.panel.typed import FORM, Typed, typed, word
 
-_FORM = "application/x-www-form-urlencoded"
 _RETRY = {"retry-after": "30"}
 _STATUS = {
     Problem.FORGED: 404,
@@ -73,7 +72,7 @@ class Deciding:
         """Answer POST: decide, or show the form again with what is missing."""
         if not self.clients.same_origin(request):
             raise HTTPException(403)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
             raise HTTPException(415)
         try:
             form = typed(await request.body())

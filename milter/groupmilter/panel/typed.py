@@ -25,6 +25,9 @@ _WORDS = {
         "milk moon nest park pine rain road sand ship snow star tree west wind wood"
     ),
 }
+FORM = "application/x-www-form-urlencoded"
+"""The type in which a form comes."""
+
 _LONGEST_REASON = 2000
 _LONGEST_WORD = 40
 _MOST_FIELDS = 16

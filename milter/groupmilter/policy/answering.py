@@ -1,9 +1,9 @@
-"""What becomes of a moderator's answer by mail, at the milter."""
+"""What becomes of an answer by mail to a letter of ours, at the milter: a decision, or a confirmation. Pure."""
 
 from __future__ import annotations
 
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import Token, digest
+from groupmilter.groups.ticket import Action, Token, digest
 from groupmilter.mail.header import mentioned
 from groupmilter.policy.disposition import Answered, Deferred, Refused, Undecided
 from groupmilter.policy.facts import Content, Facts, Identity, Strength
@@ -25,6 +25,9 @@ def answered(
         return Undecided()
     if not facts.envelope_sender or by_program(facts.content):
         return Answered(token)
+    if token.action is Action.CONFIRM:
+        # Whoever has the token has got the letter to this address: that is what was to be proven.
+        return Answered(token, token.moderator)
     identity, could_be, content = facts.identity, facts.identity.could_be, facts.content
     if _is_the_moderator(token, address, identity, identity.signed, content):
         return Answered(token, token.moderator, identity.strength)
@@ -43,13 +46,25 @@ def _is_the_moderator(
 
     :param signed: fields that the signature covers which proves the author.
     """
-    if identity.strength is not Strength.DMARC:
-        person = identity.person
-    else:
-        owner = content.authors[0].owner if identity.dkim and len(content.authors) == 1 else None
-        meant = isinstance(owner, Person) and not owner.disabled and _meant_for(address, content, signed)
-        person = owner if meant and isinstance(owner, Person) else None
-    return person is not None and digest(person.uuid) == token.moderator
+    person: Person | str | None = identity.person
+    if identity.strength is Strength.DMARC:
+        person = author_proven(address, identity, signed, content)
+    return isinstance(person, Person) and digest(person.uuid) == token.moderator
+
+
+def author_proven(
+    address: str, identity: Identity, signed: frozenset[str], content: Content
+) -> Person | str | None:
+    """Return the author whom an aligned DKIM signature proves to have written to an address: a person, or an outsider.
+
+    :returns: an outsider's canonical address; None where it proves nothing, or wasn't meant for this address.
+    """
+    if not identity.dkim or len(content.authors) != 1 or not _meant_for(address, content, signed):
+        return None
+    author = content.authors[0]
+    if isinstance(author.owner, Person):
+        return None if author.owner.disabled else author.owner
+    return author.address if author.owner is None else None
 
 
 def _meant_for(address: str, content: Content, signed: frozenset[str]) -> bool:

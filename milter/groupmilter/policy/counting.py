@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from groupmilter.groups.group import Group
-from groupmilter.policy.disposition import Decision, Expanded, Held, Split
+from groupmilter.policy.disposition import Decision, Expanded, Held, Split, ToOwners
 from groupmilter.policy.facts import Count, Facts
+from groupmilter.policy.friendly import as_owners
 from groupmilter.policy.rules import is_reply, reply_count, storm_count
 from groupmilter.policy.settings import Settings
 from groupmilter.policy.site import limits
@@ -45,6 +46,8 @@ def _groups(decision: Decision) -> Iterator[Group]:
     for verdict in decision.verdicts:
         if isinstance(verdict.disposition, Held):
             yield verdict.disposition.group
+        elif isinstance(verdict.disposition, ToOwners):
+            yield as_owners(verdict.disposition.group)
         elif isinstance(verdict.disposition, Expanded | Split):
             yield from verdict.disposition.expansion.walked
             yield from verdict.disposition.expansion.holds

@@ -33,6 +33,7 @@ from groupmilter.policy.disposition import (
 )
 from groupmilter.policy.ending import answer, conceals, settled
 from groupmilter.policy.facts import Facts, Recipient
+from groupmilter.policy.friendly import SERVED, befriended
 from groupmilter.policy.holding import no_room
 from groupmilter.policy.naming import bears
 from groupmilter.policy.proving import certain
@@ -137,6 +138,8 @@ def _openly(
         return Verdict(recipient, _bears_group(facts, settings) or Passed())
     trace: list[Step] = []
     try:
+        if recipient.extension:
+            return Verdict(recipient, befriended(recipient, group, facts, directory, settings))
         disposition = _group(group, facts, directory, settings, taken, trace)
     except DirectoryMoved:
         raise
@@ -158,7 +161,7 @@ def _without_rules(recipient: Recipient, facts: Facts, settings: Settings) -> Di
         return Deferred(reply_for("unknown", address, settings))
     if recipient.group is not None and recipient.address.routed:
         return Refused(reply_for("source-route", address, settings), recipient.group, reason="source-route")
-    if recipient.extension:
+    if recipient.extension and recipient.extension not in SERVED:
         return Refused(reply_for("extension", address, settings), recipient.group, reason="extension")
     return None
 

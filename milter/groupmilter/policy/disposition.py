@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from groupmilter.groups.expansion import Expansion
 from groupmilter.groups.group import Group
-from groupmilter.groups.ticket import Token
+from groupmilter.groups.ticket import Action, Token
 from groupmilter.mail.action import InsertHeader
 from groupmilter.mail.reply import Reply
 from groupmilter.policy.case import Step
@@ -57,6 +57,32 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Wished:
+    """Somebody wants to join or leave a group; the desk does the rest.
+
+    :param sender: `digest` of the UUID of the person who is proven; 0 for nobody of the directory.
+    :param strength: how the author is proven; ``CLAIMED``: his address has to confirm.
+    """
+
+    group: Group
+    action: Action
+    sender: int = 0
+    strength: Strength = Strength.CLAIMED
+
+
+@dataclass(frozen=True, slots=True)
+class ToOwners:
+    """The message is for the group's owners, not for its members.
+
+    :param addresses: theirs, strict. ``veiled``: the sender shall not learn who they are.
+    """
+
+    group: Group
+    addresses: tuple[str, ...]
+    veiled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The recipient (``concerns_all``: the whole message) is refused for good.
 
@@ -98,7 +124,19 @@ class Deferred:
     reply: Reply
 
 
-Disposition = Passed | Undecided | Expanded | Split | Held | Answered | Reported | Refused | Deferred
+Disposition = (
+    Passed
+    | Undecided
+    | Expanded
+    | Split
+    | Held
+    | Answered
+    | Wished
+    | ToOwners
+    | Reported
+    | Refused
+    | Deferred
+)
 
 
 @dataclass(frozen=True, slots=True)

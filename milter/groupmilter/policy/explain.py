@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from groupmilter.groups.ticket import Action
 from groupmilter.policy.case import Step
 from groupmilter.policy.disposition import (
     Answered,
@@ -15,7 +16,9 @@ from groupmilter.policy.disposition import (
     Refused,
     Reported,
     Split,
+    ToOwners,
     Undecided,
+    Wished,
 )
 
 
@@ -34,8 +37,8 @@ def outcome(disposition: Disposition) -> str:
             return f"report {group.address} to the sender: {reply}"
         case Held():
             return f"hold {disposition.group.address}: {disposition.why}"
-        case Answered():
-            return "a moderator's answer" if disposition.sender else "an automatic answer, to be dropped"
+        case Answered() | Wished() | ToOwners():
+            return _beside(disposition)
         case Refused():
             return f"refuse {disposition.reply}"
         case Deferred():
@@ -51,6 +54,8 @@ def word(disposition: Disposition) -> str:
         Split: "split",
         Held: "hold",
         Answered: "answer",
+        Wished: "wish",
+        ToOwners: "owners",
         Reported: "report",
         Refused: "refuse",
         Deferred: "defer",
@@ -61,6 +66,19 @@ def word(disposition: Disposition) -> str:
 def steps(trace: Iterable[Step]) -> list[str]:
     """Return a trace as one line a step: group, rule, answer, and the fact or value that decided."""
     return [f"{step.group} {step.rule}: {step.answer.value} ({step.because})" for step in trace]
+
+
+def _beside(disposition: Answered | Wished | ToOwners) -> str:
+    """Return what becomes of a message that isn't for a group's members."""
+    match disposition:
+        case Answered(token) if token.action is Action.CONFIRM:
+            return "a confirmation" if disposition.sender else "an automatic answer, to be dropped"
+        case Answered():
+            return "a moderator's answer" if disposition.sender else "an automatic answer, to be dropped"
+        case Wished(group, action):
+            return f"{action.name.lower()} {group.address}"
+        case ToOwners(group, addresses):
+            return f"to the owners of {group.address}: {len(addresses)}"
 
 
 def _expanded(expanded: Expanded) -> str:

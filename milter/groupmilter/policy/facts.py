@@ -176,9 +176,9 @@ class Recipient:
     :param notify: the client's NOTIFY parameter, or empty.
     :param service: an address of the service domain that no client may use.
     :param unknown: the directory can't tell now, and the address may be a group's.
-    :param extension: an address extension with a meaning of its own (``join``, ``owner``) that isn't served.
+    :param extension: an address extension with a meaning of its own, such as ``join`` or ``owner``.
     :param orcpt: the client's ORCPT parameter, decoded, without ``rfc822;``; or empty.
-    :param answer: what a moderator's address decides. ``release``: the desk's ticket for a message that it brings back.
+    :param answer: what an address in a letter of ours decides. ``release``: the desk's ticket for what it brings back.
     """
 
     address: Address

@@ -28,13 +28,19 @@ def of_another_list(content: Content) -> bool:
     return any(name.startswith("list-") for name in content.headers)
 
 
-def list_fields(address: str, contact: str) -> dict[str, str]:
+def list_fields(address: str, contact: str, leave: str = "") -> dict[str, str]:
     """Return the fields of a group; without List-Owner where the contact is neither address nor link.
 
+    Without List-Unsubscribe-Post (RFC 8058): that wants a link of each member's own under a signature of ours, and all
+    members get the same copy, with its author's signature.
+
     :param address: of the group.
-    :param contact: whom its replies name.
+    :param contact: whom its replies name. ``leave``: the address by which it is left, empty where it can't be.
     """
-    fields = {"List-Id": _list_id(address), "List-Post": _uri(address), "List-Owner": _uri(contact)}
+    fields = {
+        "List-Id": _list_id(address), "List-Post": _uri(address), "List-Owner": _uri(contact),
+        "List-Unsubscribe": _uri(leave) if leave else "",
+    }  # fmt: skip
     return {name: f"<{value}>" for name, value in fields.items() if value}
 
 

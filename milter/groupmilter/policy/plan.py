@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from groupmilter.groups.group import BouncesTo, Group
+from groupmilter.groups.group import BouncesTo, Group, JoinPolicy
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Keys, Kind, Ticket, digest, loop_digest, seal
 from groupmilter.mail.action import (
@@ -22,7 +22,7 @@ from groupmilter.mail.action import (
     InsertHeader,
     LeaveOut,
 )
-from groupmilter.mail.address import xtext
+from groupmilter.mail.address import with_extension, xtext
 from groupmilter.policy.disposition import (
     Answered,
     Decision,
@@ -31,9 +31,12 @@ from groupmilter.policy.disposition import (
     Held,
     Reported,
     Split,
+    ToOwners,
     Verdict,
+    Wished,
 )
 from groupmilter.policy.facts import Facts
+from groupmilter.policy.friendly import as_owners
 from groupmilter.policy.listing import QUIET, list_fields, of_another_list
 from groupmilter.policy.reasons import number
 from groupmilter.policy.replies import contact_for
@@ -67,13 +70,14 @@ def plan(decision: Decision, facts: Facts, settings: Settings, mint: Mint) -> tu
     :param decision: with no ``answer``.
     """
     drawing = _Plan(decision, facts, settings, mint)
-    ours = Expanded | Split | Held | Answered | Reported
+    ours = Expanded | Split | Held | Answered | Wished | ToOwners | Reported
     groups = [v for v in decision.verdicts if isinstance(v.disposition, ours)]
     if not groups:
         return ()
     return (
         *drawing.notes(),
         *drawing.members(),
+        *drawing.owners(),
         *drawing.tickets(),
         *drawing.answers(),
         *drawing.forgeries(),
@@ -129,6 +133,22 @@ class _Plan:
                 parameters = self._parameters(verdict.disposition, verdict.recipient.notify)
                 for member in verdict.disposition.expansion.members:
                     yield AddRecipient(member.address, parameters)
+
+    def owners(self) -> Iterator[Action]:
+        """Yield the owners to whom a message goes; a report names them, so strangers get none."""
+        for verdict in self.decision.verdicts:
+            to = verdict.disposition
+            if isinstance(to, ToOwners):
+                orcpt = f"ORCPT=rfc822;{xtext(verdict.recipient.address.canonical)}"
+                quiet = to.veiled and self._only_owners is None
+                for address in to.addresses:
+                    yield AddRecipient(address, f"NOTIFY=NEVER {orcpt}" if quiet else orcpt)
+
+    @property
+    def _only_owners(self) -> ToOwners | None:
+        """The one disposition of a message that goes to a group's owners and nobody else."""
+        only = self.decision.verdicts[0].disposition if len(self.decision.verdicts) == 1 else None
+        return only if isinstance(only, ToOwners) else None
 
     def _parameters(self, expanded: Expanded, notify: str) -> str:
         orcpt = f"ORCPT=rfc822;{xtext(expanded.group.address)}"
@@ -204,17 +224,21 @@ class _Plan:
         return seal(replace(ticket, partly=copy.partly), self.mint.keys)
 
     def answers(self) -> Iterator[Action]:
-        """Yield a ticket for each answer of a moderator, by which the desk knows who has proven to write it."""
+        """Yield a ticket for each answer and each wish, by which the desk knows who has proven to write it."""
         for offset, verdict in enumerate(self.decision.verdicts):
             answer = verdict.disposition
             if isinstance(answer, Answered):
-                token = answer.token
-                ticket = Ticket(
-                    Kind.ANSWER, self.mint.now, self.mint.nonce + offset, token.item, answer.sender,
-                    int(answer.strength), self.facts.smtputf8, int(token.action),
-                )  # fmt: skip
-                address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
-                yield AddRecipient(address, "NOTIFY=NEVER")
+                about, action = answer.token.item, answer.token.action
+            elif isinstance(answer, Wished):
+                about, action = digest(answer.group.uuid), answer.action
+            else:
+                continue
+            ticket = Ticket(
+                Kind.ANSWER, self.mint.now, self.mint.nonce + offset, about, answer.sender, int(answer.strength),
+                self.facts.smtputf8, int(action),
+            )  # fmt: skip
+            address = f"hold+{seal(ticket, self.mint.keys)}@{self.settings.service_domain}"
+            yield AddRecipient(address, "NOTIFY=NEVER")
 
     def _ticket(self, kind: Kind, group: Group, offset: int, reason: str = "") -> Ticket:
         person = self.facts.identity.person
@@ -239,6 +263,7 @@ class _Plan:
 
     def headers(self) -> Iterator[Action]:
         walked = [g for d in self._expanded() for g in d.expansion.walked]
+        walked += [as_owners(d.group) for d in self._dispositions() if isinstance(d, ToOwners)]
         key = self.mint.keys.keys[self.mint.keys.current]
         digests = list(dict.fromkeys(loop_digest(group.uuid, key) for group in walked))
         for part in _cut(digests, _DIGESTS_A_FIELD):
@@ -248,6 +273,14 @@ class _Plan:
                 yield from verdict.disposition.tags
         if self._alone:
             yield from self._of_the_group(self._expanded()[0])
+        elif self._hidden_owners is not None and self.facts.content is not None:
+            yield from veil(self.facts.content)
+
+    @property
+    def _hidden_owners(self) -> Group | None:
+        """The group to whose owners alone a stranger writes: their programs shall not tell him who they are."""
+        only = self._only_owners
+        return only.group if only is not None and only.veiled else None
 
     def _expanded(self) -> list[Expanded]:
         return [v.disposition for v in self.decision.verdicts if isinstance(v.disposition, Expanded)]
@@ -268,16 +301,28 @@ class _Plan:
             return
         fields = dict(QUIET) if quiet else {}
         if not of_another_list(content):
-            fields = list_fields(group.address, contact_for(group.address, self.settings)) | fields
+            contact = contact_for(group.address, self.settings)
+            fields = list_fields(group.address, contact, self._leave(group)) | fields
         signed = content.signed
         for name, value in fields.items():
             if name.lower() not in signed and not content.values(name.lower()):
                 yield AddHeader(name, value)
 
+    def _leave(self, group: Group) -> str:
+        """Return the address by which members leave a group; empty where its rules, or its being hidden, forbid it."""
+        if group.leave_policy is JoinPolicy.CLOSED or group.hidden:
+            return ""
+        return with_extension(group.address, "leave", self.settings.recipient_delimiter)
+
     def sender(self) -> Iterator[Action]:
+        if self._hidden_owners is not None:
+            yield self._reports_to(self._hidden_owners)
         if not self._own_path:
             return
         expanded = self._expanded()[0]
         if bounces(expanded.group, expanded.expansion, self.facts) is BouncesTo.OWNER:
-            ticket = seal(self._ticket(Kind.BOUNCE, expanded.group, 0), self.mint.keys)
-            yield ChangeSender(f"bounce+{ticket}@{self.settings.service_domain}")
+            yield self._reports_to(expanded.group)
+
+    def _reports_to(self, group: Group) -> ChangeSender:
+        ticket = seal(self._ticket(Kind.BOUNCE, group, 0), self.mint.keys)
+        return ChangeSender(f"bounce+{ticket}@{self.settings.service_domain}")

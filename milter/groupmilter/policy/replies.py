@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from groupmilter.mail.address import domain_of
+from groupmilter.mail.address import domain_of, with_extension
 from groupmilter.mail.reply import Reply, reply
 from groupmilter.policy.conditions import any_glob
 from groupmilter.policy.settings import ReplyCodes, ReplyTexts, Settings
@@ -29,6 +29,9 @@ STATUS: Mapping[str, str] = {
     "concealed": "550 5.1.1",
     "source-route": "550 5.1.3",
     "extension": "550 5.1.1",
+    "join-closed": "550 5.7.1",
+    "leave-closed": "550 5.7.1",
+    "join-outsider": "550 5.7.1",
     "service-address": "550 5.7.1",
     "release": "550 5.7.1",
     "answer": "550 5.7.1",
@@ -60,7 +63,17 @@ def reply_for(situation: str, group: str, settings: Settings) -> Reply:
         status = EXCHANGE.get(situation, status)
     texts = _texts_for(group, settings)
     wording = texts.texts.get(situation) or settings.texts.texts.get(situation, {})
-    return reply(status).with_text(fill(wording, texts, group) or situation)
+    text = fill(wording, texts, group) or situation
+    return reply(status).with_text(text.replace("{owner}", owners_of(group, settings)))
+
+
+def owners_of(group: str, settings: Settings) -> str:
+    """Return the address by which a group's owners are reached; its contact where addresses have no extensions.
+
+    :param group: the group's primary address, or the address that was tried.
+    """
+    address = with_extension(group, "owner", settings.recipient_delimiter)
+    return address or contact_for(group, settings)
 
 
 def fill(wording: Mapping[str, str], texts: ReplyTexts, group: str) -> str:
@@ -78,7 +91,7 @@ def contact_for(group: str, settings: Settings) -> str:
 def worded(base: Reply, wording: Mapping[str, str], group: str, settings: Settings) -> Reply:
     """Return a site rule's reply with its own text in the language of the group."""
     text = fill(wording, _texts_for(group, settings), group)
-    return base.with_text(text) if text else base
+    return base.with_text(text.replace("{owner}", owners_of(group, settings))) if text else base
 
 
 def _texts_for(group: str, settings: Settings) -> ReplyTexts:

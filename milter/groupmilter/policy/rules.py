@@ -189,9 +189,9 @@ def storm(case: Case) -> Ruling:
     guard, counts = case.settings.storm, case.facts.counts
     if counts is None:
         return hit("the counters can't be read", Defer(reply_for("unknown", case.named, case.settings)))
-    if _past(guard.rate, counts.get(storm_count(case.group, guard), 0)):
+    if past(guard.rate, counts.get(storm_count(case.group, guard), 0)):
         return _slow(case, f"more than {guard.rate.messages} messages in {guard.rate.seconds} s")
-    if not _past(guard.replies, counts.get(reply_count(case.group, guard), 0)):
+    if not past(guard.replies, counts.get(reply_count(case.group, guard), 0)):
         return miss("no storm")
     if case.facts.content is None:
         return pending("whether it is an answer stands in the header")
@@ -210,7 +210,8 @@ def reply_count(group: Group, guard: StormGuard) -> Count:
     return Count("replies", group.uuid, guard.replies.seconds)
 
 
-def _past(rate: Rate, count: int) -> bool:
+def past(rate: Rate, count: int) -> bool:
+    """Tell whether a rate is used up."""
     return rate.messages > 0 and count >= rate.messages
 
 

@@ -27,6 +27,7 @@ from groupmilter.policy.disposition import (
     Refused,
     Reported,
     Split,
+    ToOwners,
     Verdict,
 )
 from groupmilter.policy.facts import Facts
@@ -170,6 +171,8 @@ def _outcome(verdict: Verdict, decision: Decision, *, proven: bool) -> Outcome:
     if decision.answer is not None:
         return _answered(decision.answer, "end")
     match verdict.disposition:
+        case ToOwners(_, addresses):
+            return Outcome(deliver=frozenset(map(plain, addresses)))
         case Expanded(_, expansion) | Split(_, _, expansion):
             told = expansion.news if proven else ()
             return Outcome(

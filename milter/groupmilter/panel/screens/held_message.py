@@ -15,11 +15,11 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
+from groupmilter.groups.reach import reachable
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
 from groupmilter.membership.vocabulary import Several
-from groupmilter.moderation.circle import reachable
 from groupmilter.moderation.facts import why_held
 from groupmilter.moderation.item import Event, Item
 from groupmilter.moderation.preview import Preview, preview

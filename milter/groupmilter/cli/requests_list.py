@@ -1,0 +1,121 @@
+"""``requests list``: who asks for what, since when, and for how long it waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from groupmilter.cli.exits import Exit
+from groupmilter.cli.failures import CommandFailed
+from groupmilter.cli.held_shape import many
+from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.cli.requests_shape import STYLES, shape
+from groupmilter.cli.terminal import plain, table
+from groupmilter.cli.times import brief, until
+from groupmilter.moderation.request import OPEN, Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from groupmilter.config.reload import Configuration
+    from groupmilter.moderation.request import Request
+
+_ALL = "all"
+OfGroupOption = Annotated[
+    str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only requests about this group.")
+]
+StageOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stage",
+        "-s",
+        metavar="STAGE",
+        help="Only these: unconfirmed, waiting, accepted, done, rejected, withdrawn, expired, refused, failed, or all. "
+        "What still is somebody's business (unconfirmed, waiting, accepted) unless given.",
+    ),
+]
+LimitOption = Annotated[
+    int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="At most so many, the oldest first.")
+]
+
+
+def list_(
+    ctx: typer.Context,
+    group: OfGroupOption = "",
+    stage: StageOption = None,
+    limit: LimitOption = 100,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List requests, the oldest first."""
+    from groupmilter.cli.ledger import opened
+
+    call = Call.of(ctx, config, json=json)
+    configuration = call.configuration()
+    stages = _stages(stage or ())
+    uuid = _group(configuration, group) if group else ""
+    with opened(configuration) as ledger:
+        found = ledger.requests.find(stages, group=uuid, limit=limit)
+        total = ledger.requests.count(stages, group=uuid)
+    shown = {"total": total, "requests": [shape(one) for one in found]}
+    call.terminal.show(shown, lambda console: _draw(console, found, total))
+
+
+def _stages(words: Sequence[str]) -> frozenset[Stage]:
+    if _ALL in words:
+        return frozenset(Stage)
+    known = {stage.value: stage for stage in Stage}
+    for word in words:
+        if word not in known:
+            raise typer.BadParameter(f"wants {', '.join(known)} or all", param_hint="--stage")
+    return frozenset(known[word] for word in words) or OPEN
+
+
+def _group(configuration: Configuration, written: str) -> str:
+    """Return the UUID of a group, as the mirror has it."""
+    from groupmilter.bootstrap import snapshots
+    from groupmilter.groups.group import Group
+    from groupmilter.mail.address import canonical
+
+    address = canonical(written, configuration.settings.own_domains) or written
+    lookups = snapshots(configuration)
+    try:
+        with lookups.snapshot() as directory:
+            found = directory.find(address)
+    finally:
+        lookups.reader.close()
+    if not isinstance(found, Group):
+        raise CommandFailed(Exit.FINDING, f"no group has the address {written}")
+    return found.uuid
+
+
+def _draw(console: Console, found: Sequence[Request], total: int) -> None:
+    if not found:
+        console.print("Nobody waits.", markup=False)
+        return
+    now = time.time()
+    rows = table("Name", "Who", "Wants", "Group", "Waits", "Expires", ratios=(0, 3, 0, 3, 0, 0))
+    for one in found:
+        stage = one.stage.value
+        style = STYLES[stage]
+        wants = one.kind.value if one.stage is Stage.WAITING else f"{one.kind.value} [{style}]({stage})[/]"
+        open_still = one.stage in {Stage.WAITING, Stage.UNCONFIRMED}
+        rows.add_row(
+            one.name, plain(_who(one)), wants, plain(one.group_address), brief(now - one.asked),
+            until(one.expires, now) if open_still else "",
+        )  # fmt: skip
+    console.print(rows)
+    waiting = sum(one.stage is Stage.WAITING for one in found)
+    said = (
+        many(total, "request")
+        if total == len(found)
+        else f"{len(found):,} of {many(total, 'request')} (--limit)"
+    )
+    console.print(f"{said}; {waiting or 'none'} {'waits' if waiting < 2 else 'wait'} for the owners.")
+
+
+def _who(request: Request) -> str:
+    return f"{request.person_name} <{request.address}>" if request.person_name else request.address

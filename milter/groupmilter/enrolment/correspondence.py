@@ -1,0 +1,73 @@
+"""From a planned letter about a request to the letter itself; none where there is nothing to say any more.
+
+Raises `LedgerUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+from groupmilter.enrolment.letters import Doors, RequestLetters
+from groupmilter.enrolment.notices import CONFIRM, KINDS, LATE, OUTCOME, REMINDER
+from groupmilter.enrolment.tokens import Tokens
+from groupmilter.groups.ticket import Action
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.request import Request, Stage
+from groupmilter.moderation.rows import Letter
+from groupmilter.moderation.stationery import Addressee
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCorrespondence:
+    """Writes what `notices` has planned.
+
+    :param owners: the address by which the owners of a group (by its address) are reached.
+    :param clock: seconds since 1970, UTC.
+    """
+
+    ledger: Ledger
+    letters: RequestLetters
+    tokens: Tokens
+    owners: Callable[[str], str]
+    clock: Callable[[], float]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of letters that are written here."""
+        return KINDS
+
+    def composed(self, one: Letter) -> EmailMessage | None:
+        """Return a letter; None for one that has nothing to say any more."""
+        request = self.ledger.requests.get(int(one.detail or 0))
+        if request is None:
+            return None
+        to, now = Addressee(one.address, one.name, one.language, one.uuid), int(self.clock())
+        if one.kind == CONFIRM:
+            return self._confirm(request, to, now)
+        if one.kind == OUTCOME:
+            return self.letters.outcome(request, to, self.owners(request.group_address), now)
+        if one.kind == LATE:
+            return self.letters.late(request, to, now)
+        if request.stage is not Stage.WAITING:
+            return None
+        doors = self._doors(request, one.uuid)
+        return self.letters.ask(request, to, doors, now, reminder=one.kind == REMINDER)
+
+    def _confirm(self, request: Request, to: Addressee, now: int) -> EmailMessage | None:
+        if request.stage is not Stage.UNCONFIRMED:
+            return None
+        address = self.tokens.address("confirm", Action.CONFIRM, request, request.address)
+        link = self.tokens.link(Action.CONFIRM, request, request.address)
+        return self.letters.confirm(request, to, Doors(confirm=address, link=link), now)
+
+    def _doors(self, request: Request, uuid: str) -> Doors:
+        """Return the addresses and the link that are this person's alone; none for somebody without an entry."""
+        if not uuid:
+            return Doors()
+        return Doors(
+            self.tokens.address("approve", Action.APPROVE, request, uuid),
+            self.tokens.address("reject", Action.REJECT, request, uuid),
+            link=self.tokens.link(Action.ASK, request, uuid),
+        )
