@@ -85,6 +85,25 @@ def test_it_is_changed_and_found_again_by_what_stands_beside(place: PlainOffice)
     place.asked("group", "add", "bonjour@masociete.example", ZOE)
 
 
+def test_a_group_that_stands_there_already_becomes_a_mail_group(place: PlainOffice) -> None:
+    place.slapd.add(
+        f"dn: cn=equipe,{GROUPS}\nobjectClass: groupOfNames\ncn: equipe\nmember: uid=jean,{PEOPLE}\n"
+    )
+    name = f"CN=Equipe, {GROUPS}"
+    after = place.after(
+        "group", "edit", name, "-s", "address=equipe@masociete.example", "-s", "moderated=yes"
+    )
+    assert after == {"address": "equipe@masociete.example", "moderated": True}
+    place.asked("group", "add", "equipe@masociete.example", ZOE)
+    assert [row.group for row in place.journal("group-edit")][1] == "equipe@masociete.example"
+    place.asked("directory", "sync")
+    assert place.asked("group", "show", "equipe@masociete.example")["members"] == 2
+    for nobody in (f"uid=jean,{PEOPLE}", f"cn=nobody,{GROUPS}"):
+        said = place.call("group", "edit", nobody, "-s", "moderated=yes")
+        assert said.exit_code == Exit.FINDING
+        assert "no group stands at" in said.stderr
+
+
 def test_an_address_beside_is_taken_like_any_other(place: PlainOffice) -> None:
     made(place)
     said = place.call("group", "create", CONTACT.upper())

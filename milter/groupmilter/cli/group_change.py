@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from groupmilter.membership.vocabulary import BadWish, Wish
 
 _ASSIGNED = "FIELD=VALUE"
-GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="An address of the group.")]
+GroupArgument = Annotated[str, typer.Argument(metavar="GROUP", help="An address of the group, or its DN.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-N", metavar=FLAG, help="Show what would change, and change nothing.")
 ]

@@ -27,7 +27,7 @@ from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
-from groupmilter.membership.wishes import Intent, Rules, Wishes
+from groupmilter.membership.wishes import Intent, Rules, Wishes, is_name
 
 # fmt: off
 __all__ = [
@@ -123,11 +123,15 @@ class Groups:
             raise NoSuchGroup(f"there is no group {dn} any more")
         return found
 
-    def stored(self, address: str) -> Stored:
-        """Return the group with an address; `NoSuchGroup`."""
-        found = self.find(address)
+    def stored(self, written: str) -> Stored:
+        """Return the group with an address, or at a DN, as one is named that has no address yet; `NoSuchGroup`."""
+        if is_name(written):
+            known = self.book.named([written])[written]
+            found = read(self.book, known.dn, known.address or known.dn) if known and known.group else None
+        else:
+            found = self.find(written)
         if found is None:
-            raise NoSuchGroup(f"no group has the address {address}")
+            raise NoSuchGroup(f"no group {'stands at' if is_name(written) else 'has the address'} {written}")
         return found
 
     def prepare(self, group: Stored, wishes: Sequence[Wish]) -> tuple[Prepared, tuple[BadWish, ...]]:
