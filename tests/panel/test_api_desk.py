@@ -119,6 +119,30 @@ def test_the_audit_is_shown_to_whose_groups_it_is_about(home: House) -> None:
             }
 
 
+def test_changes_are_taken_back_and_what_others_did_since_stays(home: House) -> None:
+    path = "/groups/support@masociete.example"
+    with calling(home, ADMINISTRATOR) as api, calling(home, "zoe") as zoe:
+        before = api.get(path).json()
+        changed = api.patch(path, json={"name": "Aide", "hold_hours": 12, "owners": {"add": [ZOE]}})
+        assert changed.status_code == 200, changed.text
+        wanted = {"group": "support@masociete.example", "action": "group-edit"}
+        row = api.get("/audit", params=wanted).json()["items"][0]["id"]
+        assert api.patch(path, json={"hold_hours": 13, "owners": {"add": [JEAN]}}).status_code == 200
+        shown = api.post("/audit/undo", json={"rows": [row]}, params={"dry_run": "true"}).json()
+        assert shown["dry_run"]
+        assert api.get(path).json()["name"] == "Aide"
+        problem(zoe.post("/audit/undo", json={"rows": [row, 999_999]}), 404, "not-found")
+        [undone] = api.post("/audit/undo", json={"rows": [row]}).json()["items"]
+        assert undone == shown["items"][0]
+        assert {each["field"]: each["still"] for each in undone["pieces"]}["hold_hours"] == "otherwise"
+        now = api.get(path).json()
+        assert (now["name"], now["hold_hours"]) == (before["name"], 13)
+        assert JEAN in now["owners"]
+        assert ZOE not in now["owners"]
+        [told] = api.get("/audit", params={**wanted, "action": "group-undo"}).json()["items"]
+        assert told["detail"] == f"#{row}"
+
+
 @pytest.mark.parametrize("path", ["/status", "/findings", "/trace?what=%3Coffer%40partner.example%3E"])
 def test_what_administrators_watch_is_for_them(home: House, path: str) -> None:
     with calling(home, ADMINISTRATOR) as api, calling(home, "zoe") as zoe:

@@ -27,7 +27,18 @@ from groupmilter.language.catalogue import Translate
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
 from groupmilter.moderation.ledger import LedgerUnavailable
-from groupmilter.panel.api import explain, groups, held, journal, lists, me, members, requests, status
+from groupmilter.panel.api import (
+    explain,
+    groups,
+    held,
+    journal,
+    lists,
+    me,
+    members,
+    requests,
+    status,
+    undoing,
+)
 from groupmilter.panel.api.access import AccessTokens
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Reading
@@ -66,7 +77,7 @@ def api(
 def application(translate: Translate, report: Report) -> FastAPI:
     """Return the endpoints and the handlers of what goes wrong."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for each in (me, lists, groups, members, requests, held, explain, journal, status):
+    for each in (me, lists, groups, members, requests, held, explain, journal, undoing, status):
         app.include_router(each.router)
 
     def describe(_: Reading) -> Response:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from groupmilter.moderation.item import State
 from groupmilter.moderation.request import Stage, Wanted
 from groupmilter.panel.api.moments import seconds
+from groupmilter.panel.api.problem import FieldError
 from groupmilter.panel.api.shapes import STRICT, Line, Window
 
 Words = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
@@ -146,6 +147,49 @@ class AuditFilter(Window):
         None, description="From this time on; RFC 3339.", examples=["2026-11-26T00:00:00Z"]
     )
     until: Moment | None = Field(None, description="Before this time; RFC 3339.")
+
+
+class Undoing(BaseModel):
+    """Which changes are to be taken back."""
+
+    model_config = STRICT
+
+    rows: Annotated[list[Annotated[int, Field(ge=1, le=2**53)]], Field(min_length=1, max_length=200)] = Field(
+        description="Their `id` in the audit; the newest goes back first.", examples=[[4711]]
+    )
+
+
+class Piece(BaseModel):
+    """One field of a change."""
+
+    field: str
+    comes: list[str] = Field(description="Of a list: what comes back.")
+    goes: list[str] = Field(description="Of a list: what goes again.")
+    kept: list[str] = Field(description="Of a list: what somebody has moved since; it stays as it is.")
+    was: str | int | bool | list[str] | None = Field(description="Before the change.")
+    still: str = Field(
+        description="A single value is still `so`, `back` already, or `otherwise`: then it stays."
+    )
+
+
+class Undo(BaseModel):
+    """One change, and what taking it back does."""
+
+    row: int
+    group: str
+    standing: str = Field(
+        description="`ready`: it goes back, or went. Else why not: `nothing`, `gone`, `there`, `foreign`, `refused`, "
+        "`unreadable`."
+    )
+    pieces: list[Piece]
+    problems: list[FieldError] = Field(description="What of it can't be had any more; the rest can.")
+
+
+class Undos(BaseModel):
+    """What taking changes back does, or did."""
+
+    dry_run: bool = Field(description="Whether nothing was written: what would go back.")
+    items: list[Undo]
 
 
 class Status(BaseModel):

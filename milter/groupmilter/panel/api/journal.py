@@ -49,7 +49,7 @@ def _groups(call: Call, directory: Snapshot, named: str, known: tuple[str, ...])
     if roles.administers_everything:
         return addresses
     return frozenset(
-        each for each in (known if addresses is None else addresses) if _his(each, roles, directory)
+        each for each in (known if addresses is None else addresses) if his(each, roles, directory)
     )
 
 
@@ -60,7 +60,8 @@ def _addresses(call: Call, named: str, directory: Lookup) -> frozenset[str]:
     return frozenset(found.addresses) if isinstance(found, Group) else frozenset({address})
 
 
-def _his(address: str, roles: Roles, directory: Lookup) -> bool:
+def his(address: str, roles: Roles, directory: Lookup) -> bool:
+    """Tell whether a group is one that somebody may change, and so its rows are his to see."""
     found = directory.find(address)
     return isinstance(found, Group) and roles.may_change(found)
 

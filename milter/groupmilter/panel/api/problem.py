@@ -175,7 +175,7 @@ def answered(refusal: Refusal, translate: Translate, language: str) -> Response:
         "detail": translate(language, refusal.sentence).format(**refusal.values),
     }
     if refusal.errors:
-        body["errors"] = [_error(each, translate, language) for each in refusal.errors]
+        body["errors"] = [said(each, translate, language) for each in refusal.errors]
     body |= {
         name: side
         for name, side in (("current", refusal.current), ("wanted", refusal.wanted))
@@ -189,10 +189,8 @@ def answered(refusal: Refusal, translate: Translate, language: str) -> Response:
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
-def _error(wrong: Wrong, translate: Translate, language: str) -> dict[str, object]:
-    detail = translate(language, wrong.sentence)
-    said: dict[str, object] = {
-        "field": wrong.name,
-        "detail": detail.format(**wrong.values) if wrong.values else detail,
-    }
-    return said | ({"value": wrong.written} if wrong.written else {})
+def said(wrong: Wrong, translate: Translate, language: str) -> dict[str, object]:
+    """Return one field at fault as it is answered."""
+    detail = translate(language, wrong.sentence).format(**wrong.values)
+    told: dict[str, object] = {"field": wrong.name, "detail": detail}
+    return told | ({"value": wrong.written} if wrong.written else {})

@@ -11,7 +11,7 @@ from groupmilter.membership.service import Groups, Prepared, warned
 from groupmilter.membership.vocabulary import LISTS, BadWish, Remark, Several, Single, Wish, written
 from groupmilter.membership.wishes import is_name
 from groupmilter.panel.api.call import Call
-from groupmilter.panel.api.problem import Code, Refusal, Wrong
+from groupmilter.panel.api.problem import Code, Refusal, Wrong, said
 from groupmilter.panel.api.shapes import GroupFields, ListChange
 
 _OTHERS = frozenset({"address", "cn", "under"})
@@ -78,6 +78,11 @@ def _unknown(call: Call, service: Groups, wanted: Sequence[Wish]) -> Iterator[Ba
 def refused(problems: Iterable[BadWish], call: Call) -> Refusal:
     """Return the refusal that says everything that can't be had."""
     return Refusal(Code.INVALID, errors=[_wrong(each, call) for each in problems])
+
+
+def told(problems: Iterable[BadWish], call: Call) -> list[dict[str, object]]:
+    """Return what can't be had, beside what can."""
+    return [said(_wrong(each, call), call.translate, call.language) for each in problems]
 
 
 def _wrong(problem: BadWish, call: Call) -> Wrong:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from groupmilter.membership.taking_back import ACTIONS, Deed, Standing, TakingBack, Undo
+from groupmilter.membership.taking_back import ACTIONS, Standing, TakingBack, Undo
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.panel.changes import Reader
 from groupmilter.panel.routes import post
 from groupmilter.panel.screens.audit import rows_of, wanted_of
+from groupmilter.panel.undone import deed, noted
 from groupmilter.panel.visit import Visit
 
 _MOST = 200
-_WORD = "group-undo"
 
 
 def undo(visit: Visit) -> Response:
@@ -27,7 +27,7 @@ def undo(visit: Visit) -> Response:
     rows = _rows(visit)
     if not rows:
         return visit.to("/audit", "no-change-chosen")
-    deeds = tuple(map(_deed, rows))
+    deeds = tuple(map(deed, rows))
     with visit.parts.changing(visit.me.person, visit.me.who) as groups:
         taking = TakingBack(groups)
         found = taking.looked(deeds)
@@ -36,7 +36,7 @@ def undo(visit: Visit) -> Response:
             changed = "confirmed" in visit.form
             return _page(visit, rows, found, {"done": False, "seen": mark, "changed": changed})
         done = taking.done(deeds)
-    _note(visit, done)
+    noted(visit.parts.ledger, visit.me.who, int(visit.parts.now()), done)
     return _page(visit, rows, done, {"done": True, "seen": "", "changed": False})
 
 
@@ -48,23 +48,10 @@ def _rows(visit: Visit) -> list[AuditRow]:
     return [row for row in rows_of(visit, ids) if row.action in ACTIONS]
 
 
-def _deed(row: AuditRow) -> Deed:
-    return Deed(row.id, row.action, row.group, row.before, row.after, row.detail)
-
-
 def _mark(found: Sequence[Undo]) -> str:
     """Return what tells whether the same would be done as was shown."""
     said = [(undo.deed.id, undo.standing, undo.pieces, list(map(str, undo.problems))) for undo in found]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
-
-
-def _note(visit: Visit, done: Sequence[Undo]) -> None:
-    """Have the journal say which rows were undone, group by group."""
-    for group in dict.fromkeys(undo.deed.group for undo in done):
-        ids = [undo.deed.id for undo in done if undo.deed.group == group and undo.standing is Standing.READY]
-        if ids:
-            detail = ", ".join(f"#{number}" for number in ids)
-            visit.parts.ledger.note(_WORD, visit.me.who, int(visit.parts.now()), group=group, detail=detail)
 
 
 def _page(
