@@ -34,7 +34,10 @@ from groupmilter.directory.spelling import key_of
 from groupmilter.directory.writer_messages import Operation
 
 DN = f"cn=sparse,{GROUPS}"
-OUTSIDERS = ("x@ailleurs.example", "Y@Ailleurs.example", "été@ailleurs.example")
+OUTSIDERS = (
+    *("x@ailleurs.example", "Y@Ailleurs.example", "été@ailleurs.example"),
+    *("été@café.example", "été@xn--caf-dma.example"),
+)
 NAMES = (
     *(person(name) for name in "abcd"),
     person("d").upper(),

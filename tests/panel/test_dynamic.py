@@ -103,6 +103,10 @@ def test_somebody_is_excluded_and_let_in_again(home: House, club: str) -> None:
         assert home.office.values(name_of(home, club), "dgExcludedMember") == [person("jose")]
         assert "José Muñoz" not in zoe.get(club.removesuffix("/dynamic")).text
         assert "José Muñoz" in zoe.get(club).text
+        preview = zoe.get(club, params={"preview": "url", "url": RULE}).text.partition("Cette règle trouve")[
+            2
+        ]
+        assert preview.partition("</ul>")[0].count('<span class="mark">Exclus</span>') == 1
         for odd in ("nobody of this name", "somebody@elsewhere.example"):
             page = changed(zoe, club, **{"excluded.add": odd})
             assert page.status_code == 422

@@ -251,6 +251,15 @@ def test_a_few_are_taken_out_at_once(home: House, club: str) -> None:
         assert (none.status_code, "Tick those who are to be taken out." in none.text) == (422, True)
 
 
+def test_an_address_beyond_ascii_is_taken_out_as_it_is_shown(home: House, club: str) -> None:
+    with home.person("zoe") as zoe:
+        added(zoe, club, "rené@café.example")
+        [written] = boxes(zoe.get(f"{club}?kind=outsider"), "who")
+        answer = zoe.post(f"{club}/remove", data={"csrf": csrf(zoe.get(club)), "who": written})
+        assert (answer.status_code, written) == (303, "rené@xn--caf-dma.example"), answer.text
+        assert home.office.values(name_of(home, club), "dgMemberAddress") == []
+
+
 def test_many_are_shown_again_first(home: House, club: str) -> None:
     addresses = [f"m{n}@far.example" for n in range(8)]
     with home.person("zoe", "fr") as zoe:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupmilter.mail.address import canonical, path, pattern, strict, xtext
+from groupmilter.mail.address import canonical, path, pattern, readable, strict, xtext
 
 OWN = frozenset({"test.example", "masociete.example"})
 
@@ -178,3 +178,19 @@ def test_a_bad_pattern_is_none() -> None:
 def test_xtext() -> None:
     assert xtext("a+b=c@d.example") == "a+2Bb+3Dc@d.example"
     assert xtext("zoé@d.example") == "zo+C3+A9@d.example"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Zoé@xn--mnchen-3ya.example", "Zoé@münchen.example"),
+        ("a@plain.example", "a@plain.example"),
+        ("a@xn--.example", "a@xn--.example"),
+        ("a@xn--a-ecp.ru", "a@xn--a-ecp.ru"),
+        ("", ""),
+    ],
+)
+def test_a_domain_is_written_as_people_do_where_it_means_the_same(written: str, shown: str) -> None:
+    assert readable(written) == shown
+    if "@" in shown and shown != written:
+        assert canonical(shown) == written

@@ -15,7 +15,7 @@ from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import Form
 from groupmilter.directory.profile_file import Mapped
 from groupmilter.directory.spelling import MEMBERS_OF
-from groupmilter.mail.address import canonical
+from groupmilter.mail.address import canonical, readable
 
 LONG = ("members", "member_addresses")
 """Fields that may hold 100,000 values. No right hangs on them."""
@@ -58,9 +58,8 @@ def _spellings(mapped: Mapped, value: str) -> Iterator[str]:
     if mapped.field.form is Form.NAMES:
         yield from (value,) if normalise(value) else ()
         return
-    yield value
-    if (plain := canonical(value)) is not None and plain != value:
-        yield plain
+    plain = canonical(value)
+    yield from dict.fromkeys((value,) if plain is None else (value, plain, readable(plain)))
 
 
 def _placeholders(placeholder: str, dn: str) -> Iterator[str]:

@@ -116,6 +116,16 @@ def canonical(address: str, own_domains: frozenset[str] = frozenset()) -> str | 
     return f"{plain.casefold() if host in own_domains else plain}@{host}"
 
 
+def readable(canonical: str) -> str:
+    """Return a canonical address, its domain in U-labels (RFC 5890) as people write it, where they mean the same."""
+    local, at, domain = canonical.rpartition("@")
+    try:
+        shown = idna.decode(domain) if "xn--" in domain else domain
+    except idna.IDNAError:
+        return canonical
+    return f"{local}{at}{shown}" if canonical_domain(shown) == domain else canonical
+
+
 def strict(address: str) -> str | None:
     """Return an address from the directory ready for the envelope, or None: refuse what an MTA would repair.
 
