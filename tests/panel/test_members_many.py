@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.panel.calling import calling
 from tests.panel.clubs import dissolved, founded, person
 from tests.panel.house import House, csrf
 
@@ -56,3 +57,12 @@ def test_one_more_is_added_and_taken_out(home: House, crowd: str) -> None:
 def test_all_of_them_are_exported(home: House, crowd: str) -> None:
     with home.person("zoe") as zoe:
         assert zoe.get(f"{crowd}/export").text.count("\r\n") >= MANY
+
+
+def test_all_of_them_come_by_the_api(home: House, crowd: str) -> None:
+    with calling(home, "zoe") as zoe:
+        last = zoe.get(crowd, params={"offset": 99_900, "limit": 500}).json()
+        assert last["total"] == last["offset"] + len(last["items"]) >= MANY
+        export = zoe.get(f"{crowd}/export")
+        assert export.status_code == 200, export.text
+        assert export.text.count("\r\n") >= MANY

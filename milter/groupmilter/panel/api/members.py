@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from groupmilter.directory.catalogue import Catalogue, MemberQuery, MemberRow, Window
-from groupmilter.directory.catalogue import Page as Found
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.draft import BadFile
@@ -42,8 +41,8 @@ _WHY = {
     Naming.UNREADABLE: marked("This is no address, and nobody is called so."),
 }
 _MOST = 200_000
-_PART = 500
 _TABLES = ("text/csv", "text/plain", "application/json")
+_ROSTER: dict[str, object] = {"schema": {}, "example": {"entries": [{"email": "ben@example.org"}]}}
 _TABLE: dict[str, object] = {"schema": {}, "example": "address,name\nben@example.org,Ben\n"}
 
 
@@ -130,17 +129,11 @@ def export(call: Reading, group: GroupPath) -> Response:
 
 def _rows(call: Call, directory: Snapshot, group: str) -> Iterator[dict[str, str]]:
     lists, found = _visible(call, directory, group)
-    window = Window(0, _PART)
-    while True:
-        page: Found[MemberRow] = lists.members(found.group.node, MemberQuery(), window)
-        for row in page.rows:
-            line = _line(lists, row)
-            address = str(line["address"] or line["written"])
-            if address:
-                yield {"address": address, "name": str(line["name"]), "kind": row.kind.value}
-        if not page.more:
-            return
-        window = Window(window.offset + _PART, _PART)
+    for row in lists.all_members(found.group.node):
+        line = _line(lists, row)
+        address = str(line["address"] or line["written"])
+        if address:
+            yield {"address": address, "name": str(line["name"]), "kind": row.kind.value}
 
 
 async def _body(request: Request) -> bytes:
@@ -152,7 +145,9 @@ async def _body(request: Request) -> bytes:
 
 
 Table = Annotated[bytes, Depends(_body)]
-TABLE_BODY = {"requestBody": {"required": True, "content": dict.fromkeys(_TABLES[:2], _TABLE)}}
+TABLE_BODY = {
+    "requestBody": {"required": True, "content": {**dict.fromkeys(_TABLES[:2], _TABLE), _TABLES[2]: _ROSTER}}
+}
 Exact = Annotated[
     bool, Query(description="Whether everybody else leaves the group; not while something is unclear.")
 ]
