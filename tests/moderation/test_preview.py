@@ -59,7 +59,7 @@ def test_what_a_browser_shows_is_shown() -> None:
         '<td align="center" onclick="x" style="color:#f00; background: url(x); top: 0">a</td>'
     ) == ('<td align="center" style="color: #f00">a</td>')
     assert rewritten('<img src="http://x" alt="a &quot;cat&quot;">') == (
-        '<span class="image">&#128444; a &quot;cat&quot;</span>'
+        '<span class="image">&#9635; a &quot;cat&quot;</span>'
     )
 
 

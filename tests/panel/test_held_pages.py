@@ -108,6 +108,7 @@ def test_several_are_decided_after_a_page_that_asks(home: House) -> None:
         asked = sent(client, "/held", item=names, decision="reject")
         assert asked.status_code == 200
         assert "Reject these messages?" in asked.text
+        assert "if-reject" not in asked.text, "the reason is in sight"
         assert set(re.findall(r'name="item" value="([^"]+)"', asked.text)) == {one.name, two.name}
         assert {state(home, each) for each in (one, two, three)} == {State.HELD}
         home.parts.ledger.change(two.id, Event.APPROVE, HELENE, int(home.parts.now()))

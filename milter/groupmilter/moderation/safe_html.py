@@ -81,7 +81,7 @@ class _Writing:
             self._link(closing, attributes)
         elif name == "img" and not closing:
             about = shown(attributes.get("alt", ""), _LONGEST)
-            self.out.append(f'<span class="image">&#128444; {html.escape(about)}</span>')
+            self.out.append(f'<span class="image">&#9635; {html.escape(about)}</span>')
         elif name in _KEPT:
             kept = "" if closing else "".join(_kept(attributes))
             self.out.append(f"</{name}>" if closing and name not in _VOID else f"<{name}{kept}>")
