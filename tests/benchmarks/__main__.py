@@ -10,7 +10,18 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import acceptance, directory, moderation, ours, plot, proof, raw, throughput
+from tests.benchmarks import (
+    acceptance,
+    directory,
+    moderation,
+    ours,
+    panel_reads,
+    panel_writes,
+    plot,
+    proof,
+    raw,
+    throughput,
+)
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.outcome import Outcome
 from tests.benchmarks.programs import build
@@ -23,6 +34,8 @@ BENCHMARKS: Mapping[str, Callable[[Bench], Outcome]] = {
     "directory": directory.run,
     "moderation": moderation.run,
     "proof": proof.run,
+    "panel-reads": panel_reads.run,
+    "panel-writes": panel_writes.run,
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 

@@ -3,7 +3,7 @@
 Fails as `tests.support.slapd` does: SlapdFailed, CommandFailed (a database that is too small among them).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,9 +16,11 @@ _INDEXES = ("objectClass,entryUUID,entryCSN eq", "uid,mail,member,owner eq")
 
 
 @contextmanager
-def directory_server(population: Population, ldif: Path) -> Iterator[Slapd]:
+def directory_server(
+    population: Population, ldif: Path, indexes: Sequence[str] = _INDEXES
+) -> Iterator[Slapd]:
     """Run a slapd that holds the LDIF of the population."""
-    slapd = Slapd(settings=Settings(suffix=SUFFIX, max_size=population.room, indexes=_INDEXES))
+    slapd = Slapd(settings=Settings(suffix=SUFFIX, max_size=population.room, indexes=tuple(indexes)))
     try:
         slapd.configure()
         slapd.load(ldif, quick=True)
