@@ -1,7 +1,8 @@
 """The reads that the panel and the API need, over a mirror of 10,000 and of 100,000 groups, and what the lists cost it.
 
 The mirror is loaded from LDIF, in this process: what a server adds is measured by `directory`. Each read is a snapshot
-of its own, as each page takes one; the first of a kind is left out, and what a generation keeps is forgotten in between.
+of its own, as each page takes one, by a reader that has read nothing yet. Figures are seconds of the processor: a read
+waits for nobody, and who else is at work doesn't count.
 """
 
 import time
@@ -51,9 +52,9 @@ def _measure(bench: Bench, population: Population, folder: Path, prefix: str, ou
     write(population, ldif)
     mirror = Mirror.open(path, MirrorSettings(native(), SUFFIX, frozenset({DOMAIN})))
     try:
-        started = time.monotonic()
+        started = time.process_time()
         mirror.apply((Put(entry) for entry in read_file(ldif, SUFFIX)), now=time.time())
-        outcome.add(prefix, {"load from LDIF": [time.monotonic() - started]}, "s")
+        outcome.add(prefix, {"load from LDIF": [time.process_time() - started]}, "s")
         outcome.add(prefix, {"mirror": [path.stat().st_size / 1e6]}, "MB")
         outcome.add(prefix, {"the people's and groups' text in it": [_text(path)]}, "MB")
         outcome.add(prefix, _changes(mirror, ldif, population), "ms")
@@ -81,9 +82,9 @@ def _changes(mirror: Mirror, ldif: Path, population: Population) -> Mapping[str,
         renamed = Entry(person.uuid, person.dn, {**person.attributes, "cn": (b"Name %d" % number,)})
         fewer = Entry(group.uuid, group.dn, {**group.attributes, "member": members[number % 2 :]})
         for name, entry in zip(samples, (renamed, fewer), strict=True):
-            started = time.monotonic()
+            started = time.process_time()
             mirror.apply([Put(entry)], now=time.time())
-            samples[name].append((time.monotonic() - started) * 1000)
+            samples[name].append((time.process_time() - started) * 1000)
     return samples
 
 
@@ -108,13 +109,13 @@ def _known(seen: Snapshot, population: Population) -> tuple[Group, Person]:
 
 
 def _timed(path: Path, viewer: Viewer, read: Read) -> float:
-    """Milliseconds of a read by a reader that has read nothing yet."""
-    reader = Reader(path, 1e9)
+    """Milliseconds of the processor for a read by a reader that has read nothing yet."""
+    reader = Reader(path, 1e9, patience=60.0)
     try:
-        started = time.monotonic()
+        started = time.process_time()
         with reader.snapshot(time.time()) as seen:
             read(Catalogue(seen, viewer))
-        return (time.monotonic() - started) * 1000
+        return (time.process_time() - started) * 1000
     finally:
         reader.close()
 
