@@ -156,3 +156,28 @@ def test_administrators_of_a_branch_keep_to_it(office: Office) -> None:
     assert office.slapd.search(base, "(cn=inside)", "owner").count(dn_of("alice")) == 1
     changed(office, "alice", f"inside@{OWN}", Single("policy", "lenient"))
     office.slapd.delete(f"cn=inside,{base}")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "warns"),
+    [
+        ((Single("moderated", "yes"), Several("owners", (), exact=True)), True),
+        (
+            (Single("moderated", "yes"), Several("owners", (), exact=True), Several("moderators", (JEAN,))),
+            False,
+        ),
+        ((Single("moderated", "yes"),), False),
+        ((Several("owners", (), exact=True),), False),
+        ((Single("name", "x"),), False),
+    ],
+)
+def test_a_group_that_nobody_decides_about_is_warned_of(
+    office: Office, wishes: tuple[Single | Several, ...], warns: bool
+) -> None:
+    panel(office)
+    if not office.values("decided", "cn"):
+        add_group(office, "decided", f"owner: {dn_of('zoe')}")
+    with acting(office, "administrator") as service:
+        prepared, problems = service.prepare(service.stored(f"decided@{OWN}"), wishes)
+    assert problems == ()
+    assert any("nobody to decide" in str(remark) for remark in prepared.remarks) is warns

@@ -70,3 +70,19 @@ def test_a_crowd_of_moderators_is_not_all_written_to() -> None:
     office = Office()
     crowd = office.group("crowd", *(office.person(f"m{number}") for number in range(500)))
     assert len(reachable(frozenset({crowd.node}), office.paper)) == 200
+
+
+def test_administrators_of_other_domains_or_branches_decide_nothing_here() -> None:
+    office = Office()
+    boss, customer, branch = (office.person(name) for name in ("boss", "customer", "branch"))
+    group = office.group("sales")
+    given = (
+        Administration(boss.dn),
+        Administration(customer.dn, frozenset({"customer.example"})),
+        Administration(branch.dn, base="ou=elsewhere"),
+    )
+    made = circle(group, (), given, office.paper)
+    assert made.administrators == nodes(boss)
+    assert not made.holds(customer, office.paper)
+    own = circle(group, (), (Administration(customer.dn, frozenset({"own.example"})),), office.paper)
+    assert own.holds(customer, office.paper)

@@ -80,6 +80,7 @@ _WORDS = {
     64: "naming violation",
     _CLASS_VIOLATION: "object class violation",
     66: "not allowed on an entry with others below it",
+    123: "the account may not act on behalf of persons",
 }
 Found = TypeVar("Found")
 

@@ -25,6 +25,7 @@ from groupmilter.directory.writer_messages import Operation
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
+from groupmilter.membership.deciders import nobody_decides
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
 from groupmilter.membership.wishes import Intent, Rules, Wishes, is_name
@@ -146,8 +147,13 @@ class Groups:
         profile, placeholder = self.writer.profile, self.writer.placeholder
         plan = planned(profile, group.entry, intent.changes, placeholder, whole=group.whole)
         differences = plan.differences if isinstance(plan, Plan) else ()
+        remarks = list(intent.remarks)
+        if nobody_decides(self.writer.profile, group.entry, differences):
+            remarks.append(
+                Remark(marked("it is moderated with nobody to decide: the administrators are asked"))
+            )
         return Prepared(
-            group, tuple(intent.changes), differences, tuple(intent.remarks), new,
+            group, tuple(intent.changes), differences, tuple(remarks), new,
             tuple(self._overtaken(group.entry, intent.changes)),
         )  # fmt: skip
 

@@ -1,0 +1,40 @@
+"""Who would decide about a group's held mail after a change: nobody is said at once, not found out by waiting. Pure.
+
+Such mail goes to the administrators (`moderation.circle`). Nothing here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from groupmilter.directory.change import Difference
+from groupmilter.directory.entry import Entry
+from groupmilter.directory.modification import current
+from groupmilter.directory.profile import Profile
+from groupmilter.directory.spelling import key_of
+
+_CONCERNED = frozenset({"moderated", "moderators", "owners"})
+
+
+def nobody_decides(profile: Profile, entry: Entry, differences: Sequence[Difference]) -> bool:
+    """Tell whether a change leaves a group moderated with neither moderators nor owners.
+
+    :param entry: the group before it.
+    """
+    changed = {each.field: each for each in differences}
+    if _CONCERNED.isdisjoint(changed):
+        return False
+    moderated = changed["moderated"].after if "moderated" in changed else current(profile, entry, "moderated")
+    return moderated is True and not any(
+        _left(profile, entry, field, changed) for field in ("moderators", "owners")
+    )
+
+
+def _left(profile: Profile, entry: Entry, field: str, changed: dict[str, Difference]) -> bool:
+    there, mapped = current(profile, entry, field), profile.mapped(field)
+    kept = {key_of(mapped, each) for each in there} if isinstance(there, tuple) else set()
+    difference = changed.get(field)
+    if difference is None:
+        return bool(kept)
+    gone = difference.before if isinstance(difference.before, tuple) else ()
+    return bool(difference.after) or bool(kept - {key_of(mapped, each) for each in gone})
