@@ -55,7 +55,7 @@ def test_the_example_is_what_is_printed(tmp_path: Path) -> None:
 def test_a_rule_has_its_tab_and_m4_its_quotes(tmp_path: Path) -> None:
     said = printed(tmp_path, "sendmail", "--user", "nobody")
     rules = [line for line in said.splitlines() if line.startswith("R") and "RELAY" not in line]
-    assert len(rules) == 7
+    assert len(rules) == 9
     assert all("\t" in rule for rule in rules)
     code = [line for line in said.splitlines() if not line.startswith(("dnl", "#"))]
     assert "".join(code).count("`") == "".join(code).count("'")

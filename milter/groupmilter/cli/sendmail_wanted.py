@@ -103,12 +103,14 @@ def _routes(site: Site) -> Iterator[Piece]:
 def _group_rules(domain: str, delimiter: str) -> Iterator[str]:
     """Yield rules that look an address up among the groups', without its extension too, and keep it as it is."""
     yield "R$+ < @ $+ . >\t\t\t$: < $(groupmilter $1 @ $2 $: ? $) > $1 < @ $2 . >"
-    if delimiter == "+":
-        yield "R< ? > $+ + $* < @ $+ . >\t$: < $(groupmilter $1 @ $3 $: ? $) > $1 + $2 < @ $3 . >"
-    yield "R< ? > $*\t\t\t$: $1"
-    if delimiter == "+":
-        yield f"R< $+ @ $+ > $+ + $* < @ $+ . >\t$#{HOLD_MAILER} $@ {domain} $: $1 + $4 < @ $2 . >"
+    yield "R< ? > $*\t\t\t$: ? $1"
+    # What stands there as a whole, a group's +join as well, has no extension to be kept.
     yield f"R< $+ @ $+ > $*\t\t\t$#{HOLD_MAILER} $@ {domain} $: $1 < @ $2 . >"
+    if delimiter == "+":
+        yield "R? $+ + $* < @ $+ . >\t\t$: < $(groupmilter $1 @ $3 $: ? $) > $1 + $2 < @ $3 . >"
+        yield "R< ? > $*\t\t\t$: ? $1"
+        yield f"R< $+ @ $+ > $+ + $* < @ $+ . >\t$#{HOLD_MAILER} $@ {domain} $: $1 + $4 < @ $2 . >"
+    yield "R? $*\t\t\t\t$: $1"
 
 
 def _hold(site: Site, beside: Beside) -> Piece:
