@@ -6,8 +6,11 @@ import json
 
 import pytest
 from tests.membership.offices import GROUPS, JEAN, PEOPLE, ZOE
-from tests.panel.calling import ADMINISTRATOR, at_fault, calling, mirrored, problem
+from tests.panel.calling import ADMINISTRATOR, at_fault, calling, mirrored, problem, token, tokens
 from tests.panel.house import House
+
+from groupmilter.panel.api.call import Call
+from groupmilter.panel.api.finding import fresh
 
 CONTACT = "/groups/contact@masociete.example"
 PARIS = {
@@ -163,3 +166,12 @@ def test_the_directory_is_down(home: House) -> None:
             home.office.slapd.start()
         problem(answer, 503, "directory")
         assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_group_that_comes_into_the_mirror_while_it_is_looked_for_is_found(home: House) -> None:
+    holder = tokens(home).holder(token(home, "zoe"))
+    assert holder is not None
+    call = Call(home.parts, holder, "127.0.0.1", lambda _, said: said, "en")
+    with call.groups() as service:
+        found, roles = fresh(call, service, home.group("contact").uuid)
+    assert (found.address, roles) == ("contact@masociete.example", frozenset())

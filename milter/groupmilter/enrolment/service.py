@@ -28,9 +28,11 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.mail.address import canonical
+from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import DESK, Way, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import OPEN, Change, Draft, Request, Stage, Turn, Turned, Wanted
+from groupmilter.moderation.steady import steadily
 from groupmilter.policy.settings import Settings
 
 Write = Callable[[Request, Who], None]
@@ -89,8 +91,7 @@ class Requests:
     def applicant(self, address: str, *, proven: bool = True) -> Applicant:
         """Return who has an address."""
         known = canonical(address, self.settings.own_domains) or address
-        with self.registers.snapshot() as directory:
-            return applicant_of(known, directory, proven=proven)
+        return steadily(self.registers, lambda directory: applicant_of(known, directory, proven=proven))
 
     def ask(self, group: str, applicant: Applicant, wanted: Wanted, reason: str, who: Who) -> Asked:
         """Let somebody join or leave a group, as far as its rules allow it.
@@ -181,9 +182,11 @@ class Requests:
 
     def may(self, person: Person, request: Request) -> bool:
         """Tell whether a person may decide about a request now: an owner of its group, or an administrator."""
-        with self.registers.snapshot() as directory:
-            group = group_of(request, directory)
-            return group is not None and deciders(group, self.around, directory).holds(person, directory)
+        return steadily(self.registers, lambda directory: self._decides(person, request, directory))
+
+    def _decides(self, person: Person, request: Request, directory: Lookup) -> bool:
+        group = group_of(request, directory)
+        return group is not None and deciders(group, self.around, directory).holds(person, directory)
 
     def decide(self, request: Request, accept: bool, who: Who, comment: str = "") -> Turned:
         """Accept or reject; whether somebody may is the caller's question (`may`).
@@ -238,13 +241,11 @@ class Requests:
         waiting = tuple(self._each(frozenset({Stage.WAITING}), group))
         if person is None:
             return waiting
-        with self.registers.snapshot() as directory:
-            groups = {one.group_uuid: group_of(one, directory) for one in waiting}
-            mine = {
-                uuid
-                for uuid, found in groups.items()
-                if found is not None and deciders(found, self.around, directory).holds(person, directory)
-            }
+        groups = {one.group_uuid: one for one in waiting}
+        mine = steadily(
+            self.registers,
+            lambda directory: {uuid for uuid, one in groups.items() if self._decides(person, one, directory)},
+        )
         return tuple(one for one in waiting if one.group_uuid in mine)
 
     def _each(self, stages: frozenset[Stage], group: str) -> Iterator[Request]:

@@ -61,31 +61,36 @@ def stored(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset
     try:
         found = group(call, written)
     except Refusal:
-        return _fresh(call, service, written)
+        return fresh(call, service, written)
     return service.at(found.group.dn, found.group.uuid), found.roles
 
 
-def _fresh(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset[Role]]:
+def fresh(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset[Role]]:
     """Return a group that the mirror doesn't know yet, to whoever owns or administers it; 404 for anything else."""
     known = service.book.having([written])[written] if "@" in written else service.book.bearing(written)
     for each in known:
         entry = service.book.entry(each.dn) if each.group else None
-        if entry is not None and (roles := _roles(call, service, entry, each)):
+        roles = _roles(call, service, entry, each) if entry is not None else None
+        if entry is not None and roles is not None:
             return Stored(each.address, entry), roles
     raise Refusal(Code.NOT_FOUND)
 
 
-def _roles(call: Call, service: Groups, entry: Entry, known: Known) -> frozenset[Role]:
-    """Return what somebody is to a group that the mirror doesn't know; nothing to one that it knows."""
+def _roles(call: Call, service: Groups, entry: Entry, known: Known) -> frozenset[Role] | None:
+    """Return what somebody is to a group that the mirror didn't know; None where he may not know of it.
+
+    It may have come into the mirror by now.
+    """
     owners = service.value(Stored("", entry), "owners")
     names = owners if isinstance(owners, tuple) else ()
 
-    def gathered(directory: Lookup) -> frozenset[Role]:
-        if directory.by_dn(entry.dn) is not None:
-            return frozenset()
+    def gathered(directory: Lookup) -> frozenset[Role] | None:
+        there, his = directory.by_dn(entry.dn), call.roles(directory)
+        if isinstance(there, Group):
+            return his.to(there) if sees(there, his) else None
         nodes = frozenset(found.node for name in names if (found := directory.by_dn(name)) is not None)
         made = Group(node=Node(-1), uuid=entry.uuid, dn=entry.dn, address=known.address,
                      aliases=known.addresses[1:], owners=nodes)  # fmt: skip
-        return call.roles(directory).to(made) & _OWN
+        return his.to(made) & _OWN or None
 
     return call.look(gathered)
