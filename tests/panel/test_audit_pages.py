@@ -16,7 +16,9 @@ from groupmilter.groups.person import Person
 from groupmilter.membership.taking_back import Deed, Standing, TakingBack
 from groupmilter.membership.vocabulary import Several, Single, Wish
 from groupmilter.moderation.item import DESK, Way, Who
+from groupmilter.moderation.request import Draft, Stage, Turn, Wanted
 from groupmilter.moderation.rows import AuditRow
+from groupmilter.panel.deeds import ACTIONS
 
 CONTACT, EQUIPE = "contact@masociete.example", "equipe@masociete.example"
 ZOE, HELENE = "zoe.coeurdacier@masociete.example", "helene.lefevre@masociete.example"
@@ -201,3 +203,16 @@ def test_a_deleted_group_is_made_again_and_a_made_one_removed(home: House) -> No
         assert "A group has this address again." in undone(client, (gone,)).text
         assert "Undone: 1 of 1." in undone(client, (made,)).text
         assert home.office.values("short", "member") == []
+
+
+def test_every_turn_of_a_request_has_its_words_and_no_link_to_held_mail(home: House) -> None:
+    assert {f"request-{word.value}" for word in (*Turn, *Wanted)} <= set(ACTIONS)
+    draft = Draft(
+        digest=71, kind=Wanted.JOIN, group_uuid="u", group_address=CONTACT, address="new@partner.example"
+    )
+    made = home.parts.ledger.requests.record(draft, Stage.WAITING, DESK, int(home.parts.now()))
+    with home.person("administrator") as client:
+        page = client.get("/audit?action=request-join").text
+    assert "Asked to join" in page
+    assert made.request.name in page
+    assert f"/held/{made.request.name}" not in page
