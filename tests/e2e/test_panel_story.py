@@ -12,7 +12,7 @@ import pytest
 from deploy.demo.people import PASSWORD
 from deploy.demo.play import send
 from deploy.demo.site import Site
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 from tests.panel.chromium import chromium, log_in, photograph, window
 
 DEADLINE = 90.0
@@ -81,3 +81,40 @@ def test_the_founding_story(site: Site, browser: Browser) -> None:
         page.get_by_role("status").wait_for()
         until(lambda: outsider(site, "Deuxième essai").startswith("250"), "the outsider's mail taken")
         until(lambda: subjects(site, "jean") and subjects(site, "pierre"), "copies for both members")
+
+        tab(page, "Approbation des messages")
+        page.check("#moderated")
+        page.fill("#moderators", "jean.dupont@masociete.example")
+        photograph(page, "story/fr-4-approbation")
+        page.get_by_role("button", name="Enregistrer").click()
+        page.get_by_role("status").wait_for()
+    before = len(site.held())
+    until(
+        lambda: (
+            outsider(site, f"Devis {time.monotonic_ns()}").startswith("250") and len(site.held()) > before
+        ),
+        "the outsider's mail held",
+    )
+
+    with window(browser, site.panel, "fr") as page:
+        log_in(page, "jean", PASSWORD)
+        tab(page, "Messages en attente")
+        link = page.get_by_role("link", name="Devis").first
+        _shown_in_time(page, link)
+        subject = link.inner_text()
+        photograph(page, "story/fr-5-en-attente")
+        link.click()
+        photograph(page, "story/fr-6-message")
+        page.check("#approve")
+        page.get_by_role("button", name="Confirmer").click()
+        page.get_by_role("status").first.wait_for()
+        photograph(page, "story/fr-7-approuve")
+    until(lambda: subject in subjects(site, "pierre"), "Pierre's copy of what Jean approved")
+
+
+def _shown_in_time(page: Page, link: Locator) -> None:
+    """Load the page anew until the desk has taken in what waits."""
+    end = time.monotonic() + DEADLINE
+    while link.count() == 0:
+        assert time.monotonic() < end, "not in time: the held message on Jean's page"
+        page.reload()
