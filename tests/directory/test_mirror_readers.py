@@ -116,6 +116,24 @@ def test_one_reader_sees_every_change(path: Path) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize("steady", [False, True])
+def test_a_steady_snapshot_does_not_move_under_whoever_looks(path: Path, *, steady: bool) -> None:
+    reader = Reader(path, 3600.0, freshness=60.0, steady=steady)
+    with opened(path, OWNER) as mirror:
+        with reader.snapshot(NOW) as seen:
+            assert seen.find("owner@example.org") is not None
+        mirror.apply([Put(person("anna"))], now=NOW)
+        with reader.snapshot(NOW) as seen:
+            if steady:
+                mirror.apply([Put(person("bert"))], now=NOW)
+                assert seen.find("anna@example.org") is not None
+                assert seen.find("bert@example.org") is None
+            else:
+                with pytest.raises(DirectoryMoved):
+                    seen.find("anna@example.org")
+    reader.close()
+
+
 def test_a_replaced_file_is_noticed(path: Path) -> None:
     reader = Reader(path, 3600.0)
     with opened(path, OWNER):

@@ -116,12 +116,17 @@ class Snapshots:
         return self.reader.snapshot(time.time())
 
 
-def snapshots(configuration: Configuration) -> Snapshots:
-    """Return where the configured mirror is read."""
+def snapshots(configuration: Configuration, *, steady: bool = True) -> Snapshots:
+    """Return where the configured mirror is read.
+
+    :param steady: whether the directory never moves under a snapshot; the milter, which looks most, begins again.
+    """
     site = configuration.site
     fingerprint = mirror_settings(configuration).fingerprint
     max_age = float(site.directory.max_age)
-    return Snapshots(Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS))
+    return Snapshots(
+        Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS, steady=steady)
+    )
 
 
 def address_map(configuration: Configuration) -> GeneratedMap:

@@ -67,7 +67,7 @@ def site(configuration: Configuration, counters: Counters, log: FilteringBoundLo
     proving = prover(configuration)
     return Site(
         settings=configuration.settings,
-        snapshots=snapshots(configuration),
+        snapshots=snapshots(configuration, steady=False),
         keys=ticket_keys(configuration.keys),
         trust=trust(configuration),
         prove=proving.prove,

@@ -18,12 +18,13 @@ from groupmilter.directory.mirror_schema import SCHEMA, identity
 from groupmilter.directory.snapshot_cache import Cache
 from groupmilter.directory.snapshot_connection import Connection, State
 from groupmilter.directory.snapshot_view import Deadline, Snapshot, as_unknown
-from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 
 __all__ = ["Lease", "Reader", "Snapshot"]
 
 _MOST_IDLE = 8
 _LOOK_SECONDS = 1.0
+_MOVED_OFTEN = 10
 
 
 class Reader:
@@ -34,6 +35,8 @@ class Reader:
     :param fingerprint: of the `MirrorSettings` that are wanted; empty accepts any.
     :param patience: seconds that one snapshot's queries may take together.
     :param freshness: seconds for which it isn't asked again whether anybody has written; 0 asks each time.
+    :param steady: whether a snapshot begins its transaction at once, so that the directory never moves under it; else
+        it does so with the first question that the process can't answer by itself (`DirectoryMoved` is possible then).
     :param clock: a monotonic clock.
     """
 
@@ -45,6 +48,7 @@ class Reader:
         fingerprint: str = "",
         patience: float = 5.0,
         freshness: float = 0.0,
+        steady: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
@@ -52,6 +56,7 @@ class Reader:
         self._fingerprint = fingerprint
         self._patience = patience
         self._freshness = freshness
+        self._steady = steady
         self._clock = clock
         self._seen: tuple[float, tuple[int, int], State] | None = None
         self._idle: list[Connection] = []
@@ -70,6 +75,22 @@ class Reader:
 
     def lease(self, now: float) -> Snapshot:
         """Open a snapshot; `Lease` closes it."""
+        if not self._steady:
+            return self._leased(now)
+        for _ in range(_MOVED_OFTEN):
+            snapshot = self._leased(now)
+            try:
+                snapshot.begin()
+            except DirectoryUnknown as error:
+                moved = isinstance(error, DirectoryMoved)
+                self.give_back(snapshot.connection, sound=moved)
+                if not moved:
+                    raise
+            else:
+                return snapshot
+        raise DirectoryUnknown("the directory changes faster than it can be asked")
+
+    def _leased(self, now: float) -> Snapshot:
         clock, seen, connection = self._clock(), self._seen, None
         if seen is None or clock >= seen[0]:
             connection, seen = self._looked_at(clock)

@@ -126,6 +126,11 @@ class Snapshot:
                 raise DirectoryMoved("the directory changed while it was asked")
         return sqlite
 
+    def begin(self) -> None:
+        """Begin the transaction, so that nothing moves from here on; raises `DirectoryMoved` where it has already."""
+        with as_unknown(self._deadline):
+            _ = self._sqlite
+
     @property
     def generation(self) -> int:
         """The number of the batch of changes that this snapshot ends with."""
