@@ -14,6 +14,7 @@ import typer
 from groupmilter.cli.advice import Advice, Level
 from groupmilter.cli.check_dns import dns
 from groupmilter.cli.check_moderation import approvals, links, release_login, rights, service_owner
+from groupmilter.cli.check_panel import named
 from groupmilter.cli.check_side import beside
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
@@ -68,6 +69,7 @@ def check(
         found += dns(configuration)
     found += _mirror(configuration)
     found += approvals(configuration)
+    found += named(configuration)
     if not no_postfix:
         found += _mta(configuration, postfix_config, sendmail_cf)
     found += rights(configuration.site)
