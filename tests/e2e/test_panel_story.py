@@ -59,35 +59,71 @@ def tab(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
 
 
+def shown_in_time(page: Page, link: Locator) -> None:
+    """Load the page anew until the desk has taken in what waits."""
+    end = time.monotonic() + DEADLINE
+    while link.count() == 0:
+        assert time.monotonic() < end, "not in time: the held message on Jean's page"
+        page.reload()
+
+
+def made(page: Page) -> None:
+    """Nouveau: contact@, with Jean and Pierre."""
+    tab(page, "Nouveau")
+    page.fill("#name", "Contact")
+    page.fill("#address", "contact")
+    page.fill("#members", "jean.dupont@masociete.example\npierre.durand@masociete.example")
+    photograph(page, "story/fr-1-nouveau")
+    page.get_by_role("button", name="Créer").click()
+    page.wait_for_url("**/groups/*-*")
+    photograph(page, "story/fr-2-contact")
+
+
+def opened(page: Page) -> None:
+    """Gestion de remise: internal senders and outside."""
+    tab(page, "Gestion de remise")
+    page.get_by_label("Expéditeurs internes et à l’extérieur").check()
+    photograph(page, "story/fr-3-remise")
+    page.get_by_role("button", name="Enregistrer").click()
+    page.get_by_role("status").wait_for()
+
+
+def moderated(page: Page) -> None:
+    """Approbation des messages: Jean moderates."""
+    tab(page, "Approbation des messages")
+    page.check("#moderated")
+    page.fill("#moderators", "jean.dupont@masociete.example")
+    photograph(page, "story/fr-4-approbation")
+    page.get_by_role("button", name="Enregistrer").click()
+    page.get_by_role("status").wait_for()
+
+
+def approved(page: Page) -> str:
+    """Messages en attente: Jean reads what waits, and approves it; return its subject."""
+    tab(page, "Messages en attente")
+    link = page.get_by_role("link", name="Devis").first
+    shown_in_time(page, link)
+    subject = link.inner_text()
+    photograph(page, "story/fr-5-en-attente")
+    link.click()
+    photograph(page, "story/fr-6-message")
+    page.check("#approve")
+    page.get_by_role("button", name="Confirmer").click()
+    page.get_by_role("status").first.wait_for()
+    photograph(page, "story/fr-7-approuve")
+    return subject
+
+
 def test_the_founding_story(site: Site, browser: Browser) -> None:
     with window(browser, site.panel, "fr") as page:
         log_in(page, "administrator", PASSWORD)
         tab(page, "Français")
-        tab(page, "Nouveau")
-        page.fill("#name", "Contact")
-        page.fill("#address", "contact")
-        page.fill("#members", "jean.dupont@masociete.example\npierre.durand@masociete.example")
-        photograph(page, "story/fr-1-nouveau")
-        page.get_by_role("button", name="Créer").click()
-        page.wait_for_url("**/groups/*-*")
-        photograph(page, "story/fr-2-contact")
-
+        made(page)
         until(lambda: "550 5.7.1" in outsider(site, "Premier essai"), "a refusal of the outsider")
-
-        tab(page, "Gestion de remise")
-        page.get_by_label("Expéditeurs internes et à l’extérieur").check()
-        photograph(page, "story/fr-3-remise")
-        page.get_by_role("button", name="Enregistrer").click()
-        page.get_by_role("status").wait_for()
+        opened(page)
         until(lambda: outsider(site, "Deuxième essai").startswith("250"), "the outsider's mail taken")
         until(lambda: subjects(site, "jean") and subjects(site, "pierre"), "copies for both members")
-
-        tab(page, "Approbation des messages")
-        page.check("#moderated")
-        page.fill("#moderators", "jean.dupont@masociete.example")
-        photograph(page, "story/fr-4-approbation")
-        page.get_by_role("button", name="Enregistrer").click()
-        page.get_by_role("status").wait_for()
+        moderated(page)
     before = len(site.held())
     until(
         lambda: (
@@ -95,26 +131,7 @@ def test_the_founding_story(site: Site, browser: Browser) -> None:
         ),
         "the outsider's mail held",
     )
-
     with window(browser, site.panel, "fr") as page:
         log_in(page, "jean", PASSWORD)
-        tab(page, "Messages en attente")
-        link = page.get_by_role("link", name="Devis").first
-        _shown_in_time(page, link)
-        subject = link.inner_text()
-        photograph(page, "story/fr-5-en-attente")
-        link.click()
-        photograph(page, "story/fr-6-message")
-        page.check("#approve")
-        page.get_by_role("button", name="Confirmer").click()
-        page.get_by_role("status").first.wait_for()
-        photograph(page, "story/fr-7-approuve")
+        subject = approved(page)
     until(lambda: subject in subjects(site, "pierre"), "Pierre's copy of what Jean approved")
-
-
-def _shown_in_time(page: Page, link: Locator) -> None:
-    """Load the page anew until the desk has taken in what waits."""
-    end = time.monotonic() + DEADLINE
-    while link.count() == 0:
-        assert time.monotonic() < end, "not in time: the held message on Jean's page"
-        page.reload()
