@@ -11,6 +11,7 @@ from tests.moderation.ledgers import NOW
 
 from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.quorum import Approval
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -52,3 +53,13 @@ def deciding(given: tuple[str, str, Sequence[int]]) -> list[bool]:
     ]
     ledger.close()
     return decided
+
+
+def agreeing(given: tuple[str, str, Sequence[int]]) -> list[bool]:
+    """Approve of items that need several approvals, as somebody; tell which of them were new."""
+    url, name, items = given
+    ledger = Ledger.open(url, timeout=_AT_ONCE)
+    _together.wait(_AT_ONCE)
+    added = [ledger.approvals.add(item, Approval(name, name, "mail", NOW))[1] for item in items]
+    ledger.close()
+    return added

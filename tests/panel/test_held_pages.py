@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import httpx
 import pytest
+from tests.membership.offices import PEOPLE
 from tests.panel.house import House, csrf, sent
 from tests.panel.watching import PLAIN, held
 
 from groupmilter import bootstrap
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
+from groupmilter.panel.typed import word
 from groupmilter.policy.facts import Strength
 
 HELENE = Who("helene.lefevre@masociete.example", Way.COMMAND)
@@ -207,3 +212,33 @@ def test_a_message_whose_file_is_gone_says_so(home: House) -> None:
         assert "The message itself is no longer there" in page.text
         assert client.get(f"/held/{item.name}/original").status_code == 404
         assert client.get("/held/nonesuch00").status_code == 404
+
+
+def test_where_two_have_to_approve_the_first_is_told_and_a_link_of_the_second_decides(home: House) -> None:
+    item = held(home, approvals=2)
+    with home.person("jean") as client:
+        answer = sent(client, f"/held/{item.name}", decision="approve")
+        assert answer.headers["location"] == f"/held/{item.name}?said=message-counted"
+        page = client.get(answer.headers["location"]).text
+        assert "Your approval is counted; others have to approve, too." in page
+        assert "1 of 2" in page
+        assert "1 of 2" in client.get("/held").text
+        several = sent(client, "/held", item=item.name, decision="approve", confirmed="yes")
+        assert several.headers["location"] == "/held?said=messages-counted"
+        again = by_link(home, client, item, "jean")
+        assert "Your approval is counted." in again
+        assert "Approvals of others that are missing: 1." in again
+        assert state(home, item) is State.HELD
+        assert "<h1>Approved</h1>" in by_link(home, client, item, "helene")
+    assert state(home, item) is State.APPROVED
+
+
+def by_link(home: House, client: httpx.Client, item: Item, uid: str) -> str:
+    """Approve by the link of somebody's letter; return the page that answers."""
+    with home.parts.lookups.snapshot() as directory:
+        person = directory.by_dn(f"uid={uid},{PEOPLE}")
+    assert isinstance(person, Person)
+    named = Token(Kind.LINK, Action.ASK, item.terms.expires, item.digest, digest(person.uuid))
+    token = seal_token(named, home.parts.decisions.keys)
+    form = {"decision": "approve", "word": word(token, "en")}
+    return client.post(f"/decide/{token}?lang=en", data=form, headers={"origin": home.url}).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 from tests.panel.house import House
@@ -24,7 +25,11 @@ PLAIN = (
 
 
 def held(
-    home: House, message: bytes = PLAIN, group: str = "commercial", strength: Strength = Strength.CLAIMED
+    home: House,
+    message: bytes = PLAIN,
+    group: str = "commercial",
+    strength: Strength = Strength.CLAIMED,
+    approvals: int = 1,
 ) -> Item:
     """Have a message wait for a group's moderators."""
     number = next(_NUMBERS)
@@ -45,4 +50,4 @@ def held(
     with home.parts.lookups.snapshot() as directory:
         wanted = terms(arrival, directory, home.configuration.settings, now)
     ledger: Ledger = home.parts.ledger
-    return ledger.record(arrival, wanted, State.HELD, now).item
+    return ledger.record(arrival, replace(wanted, approvals=approvals), State.HELD, now).item

@@ -235,20 +235,23 @@ def test_what_a_link_needs(tmp_path: Path, panel: str, part: str) -> None:
 # approvals
 
 
-def test_who_wants_several_approvals_is_told_that_one_is_enough(tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text(
-        "rules: [{name: two-pairs-of-eyes, when: {sender: external}, then: {hold: {approvals: 2}}}]\n"
-    )
+def test_who_wants_more_approvals_than_can_be_given_is_named(tmp_path: Path) -> None:
     sample = Path(__file__).parents[2] / "ldap_schema" / "openldap" / "sample.ldif"
-    file = tmp_path / "config.yaml"
-    file.write_text(
-        f"directory: {{url: 'ldif:{sample}', base: 'dc=masociete,dc=example'}}\n"
-        f"service: {{domain: groups.masociete.example, key_file: {tmp_path}/key}}\n"
-        f"mirror: {tmp_path}/mirror.db\npolicies: [{tmp_path}/own.yaml]\n"
-    )
-    [told] = approvals(load(file))
-    assert told.level is Level.WARNING
-    assert "rule two-pairs-of-eyes, crise@masociete.example: " in told.text
+    one = sample.read_text(encoding="utf-8").replace("dgApprovalsNeeded: 2", "dgApprovalsNeeded: 1")
+    (tmp_path / "one.ldif").write_text(one, encoding="utf-8")
+    told = {}
+    for name, source in (("sample", sample), ("one", tmp_path / "one.ldif")):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(
+            f"directory: {{url: 'ldif:{source}', base: 'dc=masociete,dc=example'}}\n"
+            f"service: {{domain: groups.masociete.example, key_file: {tmp_path}/key}}\n"
+            f"mirror: {tmp_path}/{name}.db\n"
+        )
+        told[name] = list(approvals(load(file)))
+    assert told["one"] == []
+    [advice] = told["sample"]
+    assert advice.level is Level.WARNING
+    assert "crise@masociete.example (1 of 2): " in advice.text
 
 
 # the log-in

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from groupmilter.cli.advice import Advice, Level
@@ -109,33 +109,36 @@ def _is_local(url: str) -> bool:
 
 
 def approvals(configuration: Configuration) -> Iterator[Advice]:
-    """Yield which groups and rules want several approvals, which this version doesn't count."""
-    from groupmilter.policy.settings import HoldThen
-
-    rules = configuration.settings.rules
-    wanting = [
-        f"rule {rule.name}"
-        for rule in rules
-        if isinstance(rule.then, HoldThen) and (rule.then.approvals or 1) > 1
-    ]
-    wanting += _groups_with_several(configuration)
+    """Yield which groups want more approvals than persons may decide: as many as there are are enough then."""
+    wanting = _groups_with_few(configuration)
     if wanting:
         more = f" and {len(wanting) - _NAMED} more" if len(wanting) > _NAMED else ""
-        text = f"{', '.join(wanting[:_NAMED])}{more}: approvals aren't counted yet, the first one lets mail through."
+        text = f"{', '.join(wanting[:_NAMED])}{more}: fewer may decide than have to approve; all of them are enough."
         yield Advice(Level.WARNING, "groups", "several approvals", text)
 
 
-def _groups_with_several(configuration: Configuration) -> list[str]:
+def _groups_with_few(configuration: Configuration) -> list[str]:
+    from groupmilter.bootstrap import administrations
     from groupmilter.cli.looking import opened
     from groupmilter.directory.inventory import groups
     from groupmilter.groups.directory import DirectoryUnknown
+    from groupmilter.moderation.circle import Lookup, circle
 
+    above, few = administrations(configuration), []
     try:
-        with opened(configuration) as view, view.site.snapshots.snapshot() as directory:
-            found = [directory.group(one.node) for one in groups(view.mirror)]
+        with opened(configuration) as view, view.site.snapshots.snapshot() as found:
+            # What a mirror gives knows names, too; a delivery has no need of them.
+            directory = cast(Lookup, found)
+            for one in groups(view.mirror):
+                group = directory.group(one.node)
+                if group is None or not group.moderated or group.approvals <= 1:
+                    continue
+                persons = len(circle(group, (), above, directory).deciders(directory))
+                if persons < group.approvals:
+                    few.append(f"{group.address} ({persons} of {group.approvals})")
     except DirectoryUnknown:
         return []
-    return [group.address for group in found if group is not None and group.moderated and group.approvals > 1]
+    return few
 
 
 def release_login(configuration: Configuration) -> Iterator[Advice]:

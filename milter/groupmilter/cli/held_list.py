@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groupmilter.cli.held_shape import STYLES, many, proof, proven, shape
+from groupmilter.cli.held_shape import STYLES, agreement, many, proof, proven, shape
 from groupmilter.cli.options import Call, ConfigOption, GroupOption, JsonOption
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import brief, iso
@@ -125,7 +125,7 @@ def _wide(items: Sequence[Item], now: float, width: int) -> RenderableType:
         since = str(iso(item.recorded))
         rows.add_row(
             item.name, state, group_address, plain(arrival.author or "<>"), proof(item), since,
-            _expiry(item, now), plain(arrival.subject),
+            _expiry(item, now), plain(_agreed(item) + arrival.subject),
         )  # fmt: skip
     return rows
 
@@ -156,9 +156,16 @@ def _sender(item: Item) -> Text:
 def _standing(item: Item) -> tuple[Text, ...]:
     """Return what has to be said of one that doesn't wait for a decision."""
     if item.state is State.HELD:
-        return ()
+        said = agreement(item)
+        return (_styled(said, "cyan"),) if said else ()
     said = f"{item.state.value}: {item.note}" if item.note else item.state.value
     return (_styled(said, STYLES[item.state.value]),)
+
+
+def _agreed(item: Item) -> str:
+    """Return how many have approved, for in front of a subject."""
+    said = agreement(item) if item.state is State.HELD else ""
+    return f"({said}) " if said else ""
 
 
 def _expiry(item: Item, now: float) -> str:

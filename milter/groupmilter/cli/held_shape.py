@@ -65,6 +65,11 @@ def shape(item: Item) -> dict[str, object]:
         "next_attempt": iso(item.next_attempt),
         "note": item.note,
         "file": arrival.file,
+        "approvals_needed": terms.approvals,
+        "approved_by": [
+            {"name": one.name, "uuid": one.person, "way": one.way, "at": iso(one.at)}
+            for one in item.approved_by
+        ],
     }
 
 
@@ -124,6 +129,14 @@ def proven(item: Item) -> bool:
 def because(item: Item) -> str:
     """Return why an item is held, for people."""
     return _REASONS.get(item.terms.why, f"the rule {item.terms.why} says so" if item.terms.why else "")
+
+
+def agreement(item: Item) -> str:
+    """Return how many have approved, and who, where that takes several: ``1 of 2 approvals, by a@b``."""
+    if item.terms.approvals <= 1:
+        return ""
+    names = ", ".join(one.name for one in item.approved_by)
+    return f"{len(item.approved_by)} of {item.terms.approvals} approvals" + (f", by {names}" if names else "")
 
 
 def doer(row: AuditRow) -> str:

@@ -13,7 +13,17 @@ import typer
 from groupmilter.cli.completing import message_names
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
-from groupmilter.cli.held_shape import STYLES, because, decided, doer, event_shape, letter_shape, proof, shape
+from groupmilter.cli.held_shape import (
+    STYLES,
+    agreement,
+    because,
+    decided,
+    doer,
+    event_shape,
+    letter_shape,
+    proof,
+    shape,
+)
 from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import ago, iso, local, until
@@ -220,6 +230,7 @@ def _facts(sight: Sight) -> Iterator[tuple[str, str]]:
     yield "Size", f"{arrival.size:,} octets"
     yield "Attachments", ", ".join(_attachments(sight))
     yield "Held because", because(item)
+    yield "Approvals", agreement(item)
     yield "Note", item.note
     yield "Comment", item.comment
     yield "Expires", local(terms.expires)

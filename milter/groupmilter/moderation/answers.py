@@ -67,6 +67,10 @@ class Answers:
             return
         comment = own_text(octets) if event is Event.REJECT else ""
         changed = self.decisions.decide(item, event, who, comment)
+        if changed.missing:
+            now = int(self.clock())
+            self.ledger.letters.plan((letter("counted", item.id, person, now, str(changed.missing)),))
+            return
         if changed.happened:
             return
         self.ledger.note("decided-before", who, int(self.clock()), item_id=item.id)

@@ -15,6 +15,7 @@ from groupmilter.directory.administration import Administration, covering
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Person
+from groupmilter.groups.reach import reachable
 
 
 class Lookup(Directory, Protocol):
@@ -49,6 +50,10 @@ class Circle:
     def rings(self) -> tuple[Nodes, ...]:
         """Who is asked, and who in his place when nobody there can be reached."""
         return (self.moderators or self.owners, self.owners, self.administrators)
+
+    def deciders(self, directory: Directory) -> frozenset[str]:
+        """Return the UUIDs of the persons who may decide and whom mail can reach."""
+        return frozenset(one.uuid for ring in self.rings for one in reachable(ring, directory))
 
     def holds(self, person: Person, directory: Directory) -> bool:
         """Tell whether a person may decide."""

@@ -28,6 +28,7 @@ from groupmilter.moderation.letter_queue import ASKING
 from groupmilter.moderation.letters import LISTED, Addressee, Letters, Ways
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.pacing import HOUR, allowance
+from groupmilter.moderation.quorum import persons
 from groupmilter.moderation.submission import Envelope, NotSubmitted
 from groupmilter.moderation.weekly import BOUNCES, Weekly
 
@@ -97,12 +98,17 @@ class Correspondence:
             around = self.decisions.circle(item, directory)
             rings = around.rings if around is not None else ()
             people = [(number, reachable(ring, directory)) for number, ring in enumerate(rings)]
+        agreed, asked = persons(item.approved_by), set[str]()
         for number, ring in people[beyond:]:
-            planned = [letter(kind, item.id, person, now, str(number)) for person in ring]
+            left = [person for person in ring if person.uuid not in agreed | asked]
+            planned = [letter(kind, item.id, person, now, str(number)) for person in left]
             new = self.ledger.letters.plan(planned)
             if new or (planned and not beyond):
+                asked |= {person.uuid for person in left}
+            if asked and len(asked) + len(agreed) >= item.terms.approvals:
                 return
-        self._ask_contact(item, kind, now)
+        if not asked:
+            self._ask_contact(item, kind, now)
 
     def _ask_contact(self, item: Item, kind: str, now: int) -> None:
         address = self.contact(item.terms.group_address)
@@ -169,6 +175,9 @@ class Correspondence:
             return False
         if not one.uuid:
             return True
+        if one.uuid in persons(item.approved_by):
+            self.ledger.letters.forget(one.id)
+            return False
         with self.lookups.snapshot() as directory:
             person = directory.by_digest(digest(one.uuid))
             if isinstance(person, Person) and self.decisions.may(person, item, directory):
@@ -194,6 +203,8 @@ class Correspondence:
             return self.letters.invalid(one.detail, to, now)
         if one.kind == "decided":
             return self.letters.decided(item, to, now)
+        if one.kind == "counted":
+            return self.letters.counted(item, int(one.detail or 1), to, now)
         octets = self._read(item)
         if one.kind in ASKING:
             ways, reminder = self._ways(item, one.uuid), one.kind == "reminder"

@@ -17,9 +17,11 @@ from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
-from groupmilter.moderation.item import Event, Item, Who
+from groupmilter.moderation.item import Event, Item, Way, Who
 from groupmilter.moderation.ledger import Changed, Ledger
+from groupmilter.moderation.quorum import Approval, missing
 from groupmilter.moderation.remembering import remembered
+from groupmilter.moderation.transitions import after
 from groupmilter.policy.settings import Settings
 
 Remember = Callable[[str, str, str], bool]
@@ -100,19 +102,49 @@ class Decisions:
     def decide(self, item: Item, event: Event, who: Who, comment: str = "") -> Changed:
         """Approve or reject; the first decision stands, and the result tells whose it is.
 
+        Where several have to approve, an approval is counted, once for each person, and the last one decides. Whoever
+        decides by command on the server decides for good.
+
         :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
+        :raises DirectoryUnknown: where it can't be told how many may decide; nothing is decided then.
         """
-        return self.ledger.change(item.id, event, who, int(self.clock()), comment=comment)
+        return self.decide_each((item,), event, who, comment)[0]
 
     def decide_each(
         self, items: Iterable[Item], event: Event, who: Who, comment: str = ""
     ) -> tuple[Changed, ...]:
-        """Decide the same about several items, written to disk once; for each the first decision stands.
+        """Decide the same about several items, written to disk once (see `decide`)."""
+        items, now = tuple(items), int(self.clock())
+        several = event is Event.APPROVE and who.way is not Way.COMMAND
+        counted = {item.id for item in items if several and item.terms.approvals > 1}
+        if not counted:
+            return self.ledger.change_each((item.id for item in items), event, who, now, comment=comment)
+        deciders = self._deciders([item for item in items if item.id in counted])
+        with self.ledger.together():
+            return tuple(
+                self._counted(item, deciders[item.id], who, now, comment)
+                if item.id in counted
+                else self.ledger.change(item.id, event, who, now, comment=comment)
+                for item in items
+            )
 
-        :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
-        """
-        ids = (item.id for item in items)
-        return self.ledger.change_each(ids, event, who, int(self.clock()), comment=comment)
+    def _deciders(self, items: Iterable[Item]) -> dict[int, frozenset[str]]:
+        with self.lookups.snapshot() as directory:
+            around = {item.id: self.circle(item, directory) for item in items}
+            return {number: one.deciders(directory) if one else frozenset() for number, one in around.items()}
+
+    def _counted(self, item: Item, deciders: frozenset[str], who: Who, now: int, comment: str) -> Changed:
+        """Count an approval; the last one that is needed decides. Part of one transaction."""
+        approval = Approval(who.uuid or who.name, who.name, who.way.value, now)
+        found, new = self.ledger.approvals.add(item.id, approval)
+        needed = found.terms.approvals
+        left = missing(found.approved_by, needed, deciders)
+        if not left or after(found.state, Event.APPROVE) is None:
+            return self.ledger.change(item.id, Event.APPROVE, who, now, comment=comment)
+        if new:
+            detail = f"{len(found.approved_by)}/{needed}"
+            self.ledger.note("agree", who, now, item_id=item.id, detail=detail)
+        return Changed(found, new, left)
 
     def refused(self, problem: Problem, who: Who, detail: str = "") -> None:
         """Leave an audit row of a token that decided nothing."""

@@ -46,7 +46,23 @@ def details(item: Item, voice: Voice, releases: bool) -> tuple[Row, ...]:
     ]
     if item.terms.expires:
         rows.append(Row(voice.say("Expires"), said=_expiry(item.terms.expires, voice, releases)))
-    return (*rows, reference(item, voice))
+    return (*rows, *agreement(item, voice), reference(item, voice))
+
+
+def agreement(item: Item, voice: Voice) -> tuple[Row, ...]:
+    """Return how many have approved, and who, where that takes several."""
+    needed, names = item.terms.approvals, ", ".join(shown(one.name) for one in item.approved_by)
+    if needed <= 1:
+        return ()
+    said = voice.say("{number} of {needed}", number=len(item.approved_by), needed=needed)
+    return (Row(voice.say("Approvals"), names, said),)
+
+
+def still_missing(missing: int, voice: Voice) -> tuple[Said, ...]:
+    """Return how many others have to approve before a message goes out."""
+    return (
+        voice.say("The message still waits. Approvals of others that are missing: {number}.", number=missing),
+    )
 
 
 def to_group(item: Item, voice: Voice) -> Row:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groupmilter.groups.ticket import Kind, Ticket, digest
+from groupmilter.moderation.quorum import Approvals
 
 
 class State(StrEnum):
@@ -110,6 +111,7 @@ class Terms:
     :param sender_name: of the proven person, else empty. ``why``: a word of `policy.reasons`, or a site rule's name.
     :param moderators: DNs or addresses that a site rule names instead of the group's moderators.
     :param expires, remind: seconds since 1970, UTC; 0 for never.
+    :param approvals: how many different persons have to approve.
     """
 
     group_uuid: str = ""
@@ -120,6 +122,7 @@ class Terms:
     moderators: tuple[str, ...] = ()
     expires: int = 0
     remind: int = 0
+    approvals: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,7 @@ class Item:
     :param attempts, next_attempt: of the release (or report) under way.
     :param finished: when it was released, rejected, expired or reported.
     :param note: what last happened to it, for people: an SMTP reply, why it was shunted.
+    :param approved_by: who has approved, where that takes several.
     """
 
     id: int
@@ -150,6 +154,7 @@ class Item:
     next_attempt: int = 0
     finished: int = 0
     note: str = ""
+    approved_by: Approvals = ()
 
     @property
     def digest(self) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, or_, select, update
 
 from groupmilter.moderation.access_token_book import AccessTokenBook
+from groupmilter.moderation.approval_book import ApprovalBook
 from groupmilter.moderation.bounce_book import BounceBook
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
@@ -77,7 +78,8 @@ class Ledger:
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
     what failed at members, ``side`` what the directory can't hold, ``sightings`` what came before, ``access_tokens``
     what programs log in with, ``sessions`` who is logged in to the panel, ``requests`` who asks to be in a group or
-    out of it, ``search`` finds items, ``overview`` counts them, ``journal`` reads audit rows.
+    out of it, ``approvals`` who agrees where that takes several, ``search`` finds items, ``overview`` counts them,
+    ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
@@ -93,6 +95,7 @@ class Ledger:
         self.access_tokens = AccessTokenBook(database)
         self.sessions = SessionBook(database)
         self.requests = RequestBook(database)
+        self.approvals = ApprovalBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:

@@ -18,17 +18,19 @@ from groupmilter.moderation import failing, layout, ways
 from groupmilter.moderation.attaching import why_not_attached
 from groupmilter.moderation.excerpt import excerpt, own_lines
 from groupmilter.moderation.facts import (
+    agreement,
     details,
     received,
     reference,
     sender,
+    still_missing,
     subject,
     title,
     to_group,
     what,
     when,
 )
-from groupmilter.moderation.item import Item
+from groupmilter.moderation.item import Item, State
 from groupmilter.moderation.report import Status, make_report
 from groupmilter.moderation.sheet import Entry, Quote, Row, Said, Sheet, Voice, joined
 from groupmilter.moderation.stationery import (
@@ -180,10 +182,31 @@ class Letters:
                 to_group(item, voice),
                 *sender(item, voice),
                 subject(item, voice),
+                *agreement(item, voice),
                 reference(item, voice),
             ),
         )
         letter = self._letter(to, item, voice, voice.say("Already decided"), f"{item.name}.decided", now)
+        refer(letter, self._stationery.message_id(f"{item.name}.request", to.address))
+        self._fill(letter, sheet, voice)
+        return letter
+
+    def counted(self, item: Item, missing: int, to: Addressee, now: int) -> EmailMessage:
+        """Return that somebody's approval counts, and how many others have to approve, too."""
+        voice = self._voice(to)
+        waits = item.state is State.HELD
+        sheet = Sheet(
+            heading=voice.say("Your approval is counted."),
+            paragraphs=still_missing(missing, voice) if waits else story(item, voice, to.address),
+            rows=(
+                to_group(item, voice),
+                *sender(item, voice),
+                subject(item, voice),
+                *agreement(item, voice),
+                reference(item, voice),
+            ),
+        )
+        letter = self._letter(to, item, voice, voice.say("Counted"), f"{item.name}.counted", now)
         refer(letter, self._stationery.message_id(f"{item.name}.request", to.address))
         self._fill(letter, sheet, voice)
         return letter
@@ -302,7 +325,7 @@ def _quote(message: bytes, voice: Voice) -> Quote | None:
 
 
 def _entry(item: Item, own: Ways, voice: Voice) -> Entry:
-    rows = (to_group(item, voice), *sender(item, voice)[:1], received(item, voice))
+    rows = (to_group(item, voice), *sender(item, voice)[:1], received(item, voice), *agreement(item, voice))
     return Entry(
         title(item, voice),
         rows,

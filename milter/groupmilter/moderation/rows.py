@@ -14,10 +14,13 @@ from groupmilter.groups.directory import Member
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.item import Arrival, Item, State, Terms, Who
+from groupmilter.moderation.quorum import Approval, Approvals
 
 _ARRIVAL = [field.name for field in fields(Arrival)]
 _TERMS = [field.name for field in fields(Terms)]
-_ITEM = [field.name for field in fields(Item) if field.name not in {"arrival", "terms", "state"}]
+_ITEM = [
+    field.name for field in fields(Item) if field.name not in {"arrival", "terms", "state", "approved_by"}
+]
 
 
 class Outcome(StrEnum):
@@ -38,10 +41,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An item as it stands after an attempt to change it, and whether the attempt did."""
+    """An item as it stands after an attempt to change it, and whether the attempt did.
+
+    :param missing: how many others have to approve, too, before it is released; 0 once it is decided.
+    """
 
     item: Item
     happened: bool
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ def item_of(row: RowMapping) -> Item:
     terms: dict[str, Any] = {name: row[name] for name in _TERMS}
     terms["moderators"] = tuple(json.loads(terms["moderators"] or "[]"))
     rest = {name: row[name] for name in _ITEM}
+    rest["approved_by"] = tuple(Approval(*one) for one in json.loads(row["approved_by"] or "[]"))
     return Item(state=State(row["state"]), arrival=Arrival(**arrival), terms=Terms(**terms), **rest)
 
 
@@ -144,6 +152,11 @@ def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
     columns |= {name: getattr(terms, name) for name in _TERMS}
     columns["moderators"] = json.dumps(terms.moderators)
     return columns
+
+
+def approvals_text(approvals: Approvals) -> str:
+    """Return approvals as they are stored."""
+    return json.dumps([(one.person, one.name, one.way, one.at) for one in approvals])
 
 
 def members_of(text: str) -> tuple[Member, ...] | None:

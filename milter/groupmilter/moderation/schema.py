@@ -97,6 +97,8 @@ ITEM = Table(
     _number("finished"),
     _text("note"),
     Column("purged", Boolean, nullable=False),
+    Column("approvals", BigInteger, nullable=False, server_default="1"),
+    _text("approved_by"),
     Index("item_state", "state", "next_attempt"),
     Index("item_waiting", "state", "group"),
     Index("item_expires", "state", "expires"),

@@ -57,6 +57,7 @@ def terms(arrival: Arrival, directory: Lookup, settings: Settings, now: int) -> 
         moderators=then.moderators,
         expires=clock.expires(now),
         remind=clock.remind(now),
+        approvals=then.approvals or (known.approvals if known else 1),
     )
 
 

@@ -24,7 +24,7 @@ from groupmilter.groups.ticket import TOKEN_LENGTH, Kind
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.decision import Asked, Problem
 from groupmilter.moderation.item import Event, Item, State, Way, Who
-from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.moderation.ledger import Changed, LedgerUnavailable
 from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.client import Clients
@@ -88,7 +88,12 @@ class Deciding:
             return self._form(request, token, asked, form, submitted=True)
         person = asked.moderator
         who = Who(_name(person), Way.LINK, person.uuid, self.clients.address(request))
-        changed = self.decisions.decide(asked.item, form.decision, who, form.comment)
+        try:
+            changed = self.decisions.decide(asked.item, form.decision, who, form.comment)
+        except DirectoryUnknown:
+            return self._problem(request, token, Problem.UNKNOWN)
+        if changed.missing:
+            return self._counted(request, asked, changed)
         if not changed.happened:
             return self._decided(request, asked, changed.item, form.decision)
         content: dict[str, object] = {"item": changed.item, "person": person, "form": form}
@@ -98,6 +103,12 @@ class Deciding:
             content |= {"remembered": note is None, "note": note}
         words = self.pages.words(request, person.language)
         return self.pages.page("done.html", words, content | _sender(asked.item))
+
+    def _counted(self, request: Request, asked: Asked, changed: Changed) -> Response:
+        """Say that an approval counts, and how many are still missing."""
+        words = self.pages.words(request, asked.moderator.language)
+        content: dict[str, object] = {"item": changed.item, "missing": changed.missing}
+        return self.pages.page("counted.html", words, content | _sender(changed.item))
 
     def _remember(self, asked: Asked, who: Who, decision: Event) -> str | None:
         """Have the sender remembered; return the sentence why not. The decision stands in any case."""

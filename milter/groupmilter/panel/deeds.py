@@ -21,6 +21,7 @@ Say = Callable[..., Markup]
 ACTIONS: Mapping[str, str] = {
     "record": marked("Message held"),
     "approve": marked("Message approved"),
+    "agree": marked("Approval counted"),
     "reject": marked("Message rejected"),
     "expire": marked("Message expired"),
     "release": marked("Message delivered to the group"),
@@ -70,6 +71,7 @@ LETTERS: Mapping[str, str] = {
     "request": marked("request to decide"),
     "reminder": marked("reminder"),
     "decided": marked("decided already"),
+    "counted": marked("approval counted"),
     "invalid": marked("answer that decides nothing"),
     "held": marked("to the sender: it waits"),
     "rejected": marked("to the sender: rejected"),

@@ -31,6 +31,8 @@ SAID = {
     "no-message-chosen": marked("Choose at least one message first."),
     "no-change-chosen": marked("Choose at least one change of a group first."),
     "message-approved": marked("Approved: the message goes to the group now."),
+    "message-counted": marked("Your approval is counted; others have to approve, too."),
+    "messages-counted": marked("Your approvals are counted; some messages need those of others, too."),
     "message-rejected": marked("Rejected: the message goes to nobody."),
     "messages-approved": marked("Approved: the messages go to their groups now."),
     "messages-rejected": marked("Rejected: the messages go to nobody."),

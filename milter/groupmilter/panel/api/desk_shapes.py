@@ -58,6 +58,9 @@ class Held(BaseModel):
     decided_by: str
     way: str
     reason: str
+    approvals_needed: int = Field(description="How many different persons have to approve.")
+    approved_by: list[str] = Field(description="Who has approved, where that takes several.")
+    approvals_missing: int = Field(description="How many approvals it still waits for.")
 
 
 class Event(BaseModel):

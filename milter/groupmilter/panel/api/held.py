@@ -89,6 +89,8 @@ def decide(call: Deciding, name: NamePath, wanted: HeldDecision) -> dict[str, ob
     chosen = _EVENTS[wanted.decision]
     comment = wanted.reason if chosen is Event.REJECT else ""
     changed = call.parts.decisions.decide(_item(call, name), chosen, call.who, comment)
+    if changed.missing:
+        return shape(changed.item) | {"approvals_missing": changed.missing}
     if not changed.happened:
         raise Refusal(Code.DECIDED, current=shape(changed.item), wanted=wanted.model_dump())
     return shape(changed.item)
@@ -124,4 +126,7 @@ def shape(item: Item) -> dict[str, object]:
         "decided_by": item.decided_by,
         "way": item.way,
         "reason": item.comment,
+        "approvals_needed": terms.approvals,
+        "approved_by": [one.name for one in item.approved_by],
+        "approvals_missing": max(0, terms.approvals - len(item.approved_by)) if item.state in WAITING else 0,
     }

@@ -95,9 +95,11 @@ def decide(visit: Visit) -> Response:
         return visit.page("screens/held_confirm.html", content, 422 if wrong else 200)
     comment = reason if event is Event.REJECT else ""
     results = visit.parts.decisions.decide_each(items, event, visit.me.who, comment)
-    late = [result for result in results if not result.happened]
+    late = [result for result in results if not result.happened and not result.missing]
     if late:
         return _late(visit, results, late)
+    if any(result.missing for result in results):
+        return visit.to("/held", "messages-counted")
     return visit.to("/held", "messages-approved" if event is Event.APPROVE else "messages-rejected")
 
 

@@ -85,6 +85,8 @@ def decide(visit: Visit) -> Response:
     if event is None or wrong:
         return _page(visit, item, wrong, status=422)
     changed = visit.parts.decisions.decide(item, event, visit.me.who, reason if event is Event.REJECT else "")
+    if changed.missing:
+        return visit.to(f"/held/{item.name}", "message-counted")
     if not changed.happened:
         return _page(visit, changed.item, late=True, status=409)
     wish = "allow" if event is Event.APPROVE else "block"
