@@ -28,6 +28,7 @@ class Seen:
     path: str
     uid: str = ADMINISTRATOR
     of: str = "projet-arctique"
+    status: int = 200
 
     @property
     def name(self) -> str:
@@ -51,12 +52,13 @@ PAGES = [
     Seen("/status"),
     Seen("/audit"),
     Seen("/trace"),
-    Seen("/status/findings"),
+    Seen("/status/findings?kind=open-to-internet"),
     Seen("/mine/{group}/leave", OWNER, "equipe"),
     Seen("/pick?q=zo", OWNER),
     Seen("/account/tokens", OWNER),
     Seen("/account", EMPLOYEE),
-    Seen("/nowhere", EMPLOYEE),
+    Seen("/status", EMPLOYEE, status=404),
+    Seen("/nowhere", EMPLOYEE, status=404),
 ]
 """Pages that a house without held mail can show."""
 
@@ -80,7 +82,9 @@ def browser() -> Iterator[Browser]:
 
 def looked_at(page: Page, home: House, seen: Seen, name: str) -> None:
     group = home.group(seen.of).uuid if "{group}" in seen.path else ""
-    page.goto(seen.path.replace("{group}", group))
+    answer = page.goto(seen.path.replace("{group}", group))
+    assert answer is not None
+    assert answer.status == seen.status
     photograph(page, name)
     assert flaws(page) == []
     assert not overflows(page)

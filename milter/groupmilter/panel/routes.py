@@ -137,11 +137,11 @@ class Frame:
         if not own:
             return visit.page("stale.html", {"fields": _kept(visit)}, 403)
         if route.admits is Admits.ADMINISTRATOR and not (visitor is not None and visitor.administrator):
-            raise HTTPException(404)
+            return visit.page("missing.html", {}, 404)
         try:
             return route.answer(visit)
         except Gone:
-            raise HTTPException(404) from None
+            return visit.page("missing.html", {}, 404)
         except Forbidden as error:
             why = visit.t(error.sentence, fields=labels(visit.t, error.fields))
             return visit.page("forbidden.html", {"why": why}, 403)
