@@ -158,6 +158,22 @@ def test_administrators_of_a_branch_keep_to_it(office: Office) -> None:
     office.slapd.delete(f"cn=inside,{base}")
 
 
+def test_nobody_takes_the_place_of_an_entry_that_is_gone_and_with_it_its_rights(office: Office) -> None:
+    """Lists that name it, and a configuration that does, would mean the new group and so its founder."""
+    ghost, admins = f"cn=team-ghost,{GROUPS}", f"cn=team-admins,{GROUPS}"
+    orphan = add_group(office, "orphan", f"owner: {ghost}")
+    panel(office, OPEN.replace(f"'{ADMINISTRATORS}'", f"['{ADMINISTRATORS}', '{admins}']"))
+    mine = (FULL[0], Several("members", (dn_of("bob"),)))
+    assert made(office, "bob", f"team-ghost@{OWN}", mine) == ("address",)
+    assert made(office, "bob", f"team-admins@{OWN}", mine) == ("address",)
+    with pytest.raises(Forbidden):
+        changed(office, "bob", orphan, Single("name", "Mine now"))
+    assert made(office, "bob", f"team-new@{OWN}", (*mine, Several("allowed", (dn_of("bob"),)))) == ()
+    # Who administers everything may have it so.
+    assert made(office, "administrator", f"team-ghost@{OWN}", mine) == ()
+    office.slapd.delete(ghost, f"cn=orphan,{GROUPS}", f"cn=team-new,{GROUPS}")
+
+
 @pytest.mark.parametrize(
     ("wishes", "warns"),
     [

@@ -18,9 +18,10 @@ from groupmilter.directory.change import Change, Setting, Values
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.directory.entry import Entry
-from groupmilter.directory.filter import needs_server
+from groupmilter.directory.filter import literal, needs_server
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
+from groupmilter.directory.profile_fields import NAME_FIELDS
 from groupmilter.directory.side_session import Searching
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
@@ -39,6 +40,9 @@ NEVER_READ = ("members", "member_addresses")
 OWN_FIELDS = frozenset(NEVER_READ)
 POLICY = marked("only administrators choose a policy")
 RULE = marked("only administrators set rules that ask for such attributes")
+STILL_NAMED = marked(
+    "other groups or the configuration still name an entry that would stand in the same place"
+)
 
 
 class Reason(StrEnum):
@@ -184,6 +188,10 @@ class Rights:
         missing, wanted = self.founding.missing(changes), self._wanted(changes)
         with self.connect() as session:
             ascent = self._ascent(session)
+            if ascent.reaches(one.holder for one in self.administrations if one.whole):
+                return missing
+            if self._still_named(session, group.dn):
+                missing.append(BadWish("address", "", STILL_NAMED))
             if self._administers(ascent, group.dn, wanted):
                 return missing
             above = any(ascent.reaches((one.holder,)) for one in self.administrations)
@@ -199,6 +207,18 @@ class Rights:
         ]
         pairs = self._wanted_pairs(changes)
         return [*self.founding.address_problems(pairs), *policy, *rules, *missing]
+
+    def _still_named(self, session: Searching, dn: str) -> bool:
+        """Tell whether lists of other groups, or the configuration, name a DN: a new group there had rights by that."""
+        own = normalise(dn)
+        holders = (*(one.holder for one in self.administrations), *self.founding.holders)
+        if own in {normalise(holder) for holder in holders}:
+            return True
+        fields = (self.profile.mapped(name) for name in NAME_FIELDS if name != "member_of")
+        places = dict.fromkeys(source.attribute for field in fields for source in field.sources)
+        terms = "".join(f"({place}={literal(dn)})" for place in places)
+        found = session.search(self.base, "sub", f"(&{self.profile.filter()}(|{terms}))", ("objectClass",))
+        return any(normalise(entry.dn) != own for entry in list(found))
 
     def _ascent(self, session: Searching) -> Ascent:
         """Return the way up from the person; `Forbidden` where he is gone or locked."""
