@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.membership.offices import PEOPLE
+from tests.panel.calling import person
 from tests.panel.house import House, csrf, sent
 from tests.panel.watching import PLAIN, held
 
@@ -182,6 +183,20 @@ def test_a_moderator_who_adds_the_field_himself_has_nobody_remembered(home: Hous
     assert "Only owners of the group may do that." in answer.text
     assert "mo@new.example" not in home.office.values("commercial", "dgDeniedSenderAddress")
     assert state(home, item) is State.REJECTED
+
+
+def test_behind_a_link_too_the_directory_says_who_has_a_sender_remembered(home: House) -> None:
+    """Whatever the mirror said when the link was opened: it may be seconds old."""
+    message = PLAIN.replace(b"marie@partner.example>\nSub", b"ida@new.example>\nSub")
+    item = held(home, message, strength=Strength.DMARC)
+    for uid, refusal in (("jean", "Only owners of the group may do that."), ("helene", None)):
+        somebody = person(home, uid)
+        who = Who(somebody.address, Way.LINK, somebody.uuid)
+        assert home.parts.decisions.remember(item, who, True) == refusal
+        there = "ida@new.example" in home.office.values("commercial", "dgModerationBypassAddress")
+        assert there is (refusal is None)
+    row = home.parts.ledger.audit(action="group-edit")[-1]
+    assert (row.actor, row.way) == ("helene.lefevre@masociete.example", "link")
 
 
 def test_an_unproven_address_of_our_own_is_never_blocked(home: House) -> None:

@@ -15,11 +15,12 @@ from tests.panel.standin import KEYS, Lines, Site, panel
 from groupmilter.directory.entry import Put
 from groupmilter.directory.mirror import Mirror
 from groupmilter.directory.snapshot import Reader, Snapshot
-from groupmilter.directory.writer import WriteRefused
+from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
 from groupmilter.moderation.decision import Decisions
-from groupmilter.moderation.item import Arrival, Item, State, Terms
+from groupmilter.moderation.item import Arrival, Item, State, Terms, Who
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.remembering import Values
 from groupmilter.panel.typed import word
 from groupmilter.policy.settings import Settings
 
@@ -70,10 +71,9 @@ def house(tmp_path: Path) -> Iterator[House]:
     reader = Reader(tmp_path / "mirror.db", 3600.0)
     written: list[tuple[str, str, str]] = []
 
-    def write(dn: str, name: str, value: str) -> bool:
-        if value.startswith("refused"):
-            raise WriteRefused("insufficient access rights")
-        written.append((dn, name, value))
+    def write(who: Who, where: Group, values: Values) -> bool:
+        assert who.uuid == "person-owner"
+        written.extend((where.dn, name, value) for name, value in values)
         return True
 
     decisions = Decisions(ledger, Lookups(reader), KEYS, Settings(own_domains=OWN), lambda: NOW, write=write)

@@ -10,14 +10,18 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys, write_settings
+from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
+from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import digest
 from groupmilter.moderation.decision import Decisions, Remember
 from groupmilter.moderation.item import DESK, Arrival, Terms, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Maildir
 from groupmilter.moderation.rebuilding import Rebuilding
+from groupmilter.moderation.remembering import Values
 from groupmilter.moderation.submission import Door
 from groupmilter.moderation.terms import terms
 
@@ -69,18 +73,36 @@ def rebuilding(
 
 def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
     """Return how a sender is remembered in the directory; None for an LDIF file with no side store beside it."""
-    directory, known = configuration.site.directory, profile(configuration)
-    # Only who decides needs it: the LDAP library is slow to import.
-    if directory.url[0].kind != "ldif":
-        from groupmilter.directory.writer import Writer
-
-        return Writer(write_settings(configuration), known, directory.placeholder, side=opened.side).add
-    if not known.beside:
+    if configuration.site.directory.url[0].kind == "ldif" and not profile(configuration).beside:
         return None
-    from groupmilter.directory.ldif_session import LdifSession, LdifWriter
 
-    file = LdifSession(directory.url[0].path, directory.base)
-    return LdifWriter(file, known, directory.placeholder, opened.side).add
+    def write(who: Who, group: Group, values: Values) -> bool:
+        # Only who decides needs it: the LDAP library is slow to import.
+        from groupmilter.bootstrap.membership import groups, journal
+        from groupmilter.bootstrap.visiting import rights
+        from groupmilter.directory.change import WriteRefused
+        from groupmilter.membership.authority import Forbidden
+        from groupmilter.membership.service import NoSuchGroup
+        from groupmilter.membership.vocabulary import Several
+
+        with snapshots(configuration).snapshot() as directory:
+            person = directory.by_digest(digest(who.uuid))
+        if not isinstance(person, Person) or person.uuid != who.uuid:
+            return False
+        wishes = [Several(field, (value,)) for field, value in values]
+        try:
+            with groups(configuration, journal(opened, who), rights(configuration, person)) as changing:
+                prepared, problems = changing.prepare(changing.at(group.dn, group.uuid), wishes)
+                if problems:
+                    raise WriteRefused("; ".join(map(str, problems)))
+                changing.apply(prepared)
+        except Forbidden:
+            return False
+        except NoSuchGroup as error:
+            raise WriteRefused(str(error)) from error
+        return True
+
+    return write
 
 
 def terms_of(configuration: Configuration) -> Callable[[Arrival], Terms]:

@@ -20,12 +20,12 @@ from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
 from groupmilter.moderation.item import Event, Item, Way, Who
 from groupmilter.moderation.ledger import Changed, Ledger
 from groupmilter.moderation.quorum import Approval, missing
-from groupmilter.moderation.remembering import remembered
+from groupmilter.moderation.remembering import Values, remembered
 from groupmilter.moderation.transitions import after
 from groupmilter.policy.settings import Settings
 
-Remember = Callable[[str, str, str], bool]
-"""Adds a value to a field of the group with a DN; tells whether it is new. Raises what the directory's writer does."""
+Remember = Callable[[Who, Group, Values], bool]
+"""Adds values to fields of a group on somebody's behalf; False where he may not. Raises what the writer does."""
 
 
 class Problem(StrEnum):
@@ -166,7 +166,7 @@ class Decisions:
     def remember(self, item: Item, who: Who, allow: bool) -> str | None:
         """Let an item's sender always pass, or never more; return a sentence where that can't be.
 
-        Whether the person may is the caller's question (`is_owner`).
+        Whether the person may is asked of the directory itself.
         """
         if self.write is None:
             return marked("The directory can't be written.")
@@ -180,8 +180,8 @@ class Decisions:
         values = remembered(group, item, self.settings.own_domains, allow)
         if isinstance(values, str):
             return values
-        for field, value in values:
-            self.write(group.dn, field, value)
+        if not self.write(who, group, values):
+            return marked("Only owners of the group may do that.")
         shown = ", ".join(f"{field}={value}" for field, value in values)
         now = int(self.clock())
         self.ledger.note("allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown)
