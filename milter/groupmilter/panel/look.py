@@ -39,10 +39,14 @@ class Look:
         found = self.directory.by_digest(digest(uuid))
         if not isinstance(found, Group) or found.uuid != uuid:
             raise Gone
-        # Who administers a domain below a name only has no lists of hidden groups there, but has the groups.
-        if not self.lists.may_see(found.node) and not self.roles.to(found):
+        if not self.knows(found):
             raise Gone
         return found
+
+    def knows(self, group: Group) -> bool:
+        """Tell whether the visitor may know that there is a group."""
+        # Who administers a domain below a name only has no lists of hidden groups there, but has the groups.
+        return self.lists.may_see(group.node) or bool(self.roles.to(group))
 
     def changes(self, group: Group) -> bool:
         """Tell whether he may change the group, as far as the mirror knows."""

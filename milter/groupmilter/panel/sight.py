@@ -32,6 +32,7 @@ class Named:
 
     :param key: what takes him out of it: a DN, or the address that stands there.
     :param uuid: of a group that the visitor may look at; else empty. ``gone``: nothing stands at the DN any more.
+    :param veiled: a hidden group that the visitor may not know of; nothing else is told of it.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Named:
     group: bool = False
     uuid: str = ""
     gone: bool = False
+    veiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +126,8 @@ def _sight(visit: Visit, look: Look) -> Sight:
 def _listed(look: Look, group: Group, name: str) -> Iterator[Named]:
     nodes = getattr(group, name)
     found = [each for node in nodes if (each := look.directory.group(node) or look.directory.person(node))]
-    named = [_named(look, each) for each in found]
-    yield from sorted(named, key=lambda each: (each.name or each.address).casefold())
+    named = [_named(look, group, each) for each in found]
+    yield from sorted(named, key=lambda each: (each.veiled, (each.name or each.address).casefold()))
     lost = nodes - {each.node for each in found}
     for dn in names(look.directory, lost).values() if lost else ():
         yield Named(dn, name=dn, gone=True)
@@ -134,8 +136,10 @@ def _listed(look: Look, group: Group, name: str) -> Iterator[Named]:
             yield Named(pattern, address=pattern)
 
 
-def _named(look: Look, found: Group | Person) -> Named:
+def _named(look: Look, group: Group, found: Group | Person) -> Named:
     if isinstance(found, Person):
         return Named(found.dn, found.name, found.address)
+    if not look.knows(found) and not look.changes(group):
+        return Named("", group=True, veiled=True)
     shown = bool(found.address) and look.lists.may_see(found.node)
     return Named(found.dn, found.name, found.address, group=True, uuid=found.uuid if shown else "")

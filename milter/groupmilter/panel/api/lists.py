@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from groupmilter.directory.catalogue import GroupQuery, Scope, Sort, Window
+from groupmilter.directory.catalogue import GroupQuery, GroupRow, Scope, Sort, Window
+from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.mail.address import canonical_domain
+from groupmilter.membership.roles import Roles
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Reading
 from groupmilter.panel.api.paging import LINK, part
@@ -36,18 +38,26 @@ def groups(
         wanted.descending,
     )
     window = Window(wanted.offset, wanted.limit)
-    found = call.look(lambda directory: call.lists(directory).groups(query, window))
-    rows = (
-        {
-            "id": row.uuid,
-            "address": row.address,
-            "name": row.name,
-            "members": row.members,
-            "flags": sorted(row.flags),
-        }
-        for row in found.rows
-    )
-    return part(request, response, wanted, found.total, rows)
+
+    def gathered(directory: Snapshot) -> tuple[int, list[dict[str, object]]]:
+        page, roles = call.lists(directory).groups(query, window), call.roles(directory)
+        return page.total, [_line(row, directory, roles) for row in page.rows]
+
+    total, rows = call.look(gathered)
+    return part(request, response, wanted, total, rows)
+
+
+def _line(row: GroupRow, directory: Snapshot, roles: Roles) -> dict[str, object]:
+    """Return a group as it is answered; how many hidden members it has is for those who see them."""
+    group = directory.group(row.node)
+    counted = group is not None and (not group.hidden_members or roles.may_change(group))
+    return {
+        "id": row.uuid,
+        "address": row.address,
+        "name": row.name,
+        "members": row.members if counted else None,
+        "flags": sorted(row.flags),
+    }
 
 
 @router.get(

@@ -79,7 +79,9 @@ class GroupLine(BaseModel):
     id: str
     address: str
     name: str
-    members: int = Field(description="How many its lists name directly.")
+    members: int | None = Field(
+        description="How many its lists name directly; null where that is hidden from you."
+    )
     flags: list[Flag]
 
 

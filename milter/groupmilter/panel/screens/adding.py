@@ -22,8 +22,9 @@ from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import BadWish, Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import post
-from groupmilter.panel.saving import settled, writing
+from groupmilter.panel.saving import problem_words, settled, writing
 from groupmilter.panel.screens.members import content
+from groupmilter.panel.sight import editing
 from groupmilter.panel.visit import Visit
 
 _FIELD = "members.add"
@@ -153,13 +154,13 @@ def _candidate(choice: Choice) -> Candidate:
 
 def contact(visit: Visit) -> Response:
     """Make an external contact, and make it a member."""
-    group = looked(visit, lambda look: look.group(visit.asked("group")))
+    group = editing(visit).group
     name, address = visit.form["contact_name"], visit.form["contact_address"]
     with writing(visit) as groups:
         try:
             dn = contacts.make(groups, groups.at(group.dn, group.uuid), name, address)
         except BadWish as problem:
-            wrong = {problem.field: visit.t(problem.sentence, **problem.values)}
+            wrong = {problem.field: problem_words(visit, problem)}
             return visit.page("screens/members.html", {**content(visit), "wrong": wrong}, 422)
         into(visit, groups, group, (dn,))
     return visit.to(f"/groups/{group.uuid}/members?added=1")

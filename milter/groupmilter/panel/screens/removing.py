@@ -46,9 +46,17 @@ def _asked(visit: Visit, look: Look) -> dict[str, object]:
     group = look.group(visit.asked("group"))
     if not look.changes(group):
         raise Gone
-    listed = [(value, candidate(look, value)) for value in visit.form.all("who")]
-    ruled = [(value, candidate(look, value)) for value in visit.form.all("rule")]
+    listed = [(value, _known(look, value)) for value in visit.form.all("who")]
+    ruled = [(value, _known(look, value)) for value in visit.form.all("rule")]
     return {**around(look, group), "listed": listed, "ruled": ruled}
+
+
+def _known(look: Look, value: str) -> Candidate:
+    """Return what a value that was sent is called; of a hidden group no more than was sent."""
+    found = look.directory.by_dn(value) if "=" in value else None
+    if isinstance(found, Group) and not look.knows(found):
+        return Candidate(value, "", value, group=True)
+    return candidate(look, value)
 
 
 def candidate(look: Look, value: str) -> Candidate:
