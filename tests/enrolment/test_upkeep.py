@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import structlog
 from tests.enrolment.clubs import ARCTIC, JEAN, NEWS, STRANGER, ZOE, Club
-from tests.membership.offices import PEOPLE
+from tests.membership.offices import GROUPS, PEOPLE
 
 from groupmilter.enrolment.upkeep import Upkeep
 from groupmilter.moderation.attempts import Attempts
@@ -78,6 +78,25 @@ def test_the_directory_being_down_keeps_nothing_else_waiting(club: Club, upkeep:
     club.now = stands.next_attempt
     assert upkeep.carry_out()
     assert club.again(asked).stage is Stage.DONE
+
+
+@pytest.mark.parametrize("way", [Way.PANEL, Way.MAIL])
+def test_whoever_is_no_owner_any_more_lets_nobody_in(club: Club, upkeep: Upkeep, way: Way) -> None:
+    """The mirror may be seconds old: the directory is asked once more before it is written."""
+    asked = waiting(club)
+    zoe = club.person(ZOE)
+    club.office.slapd.modify(f"dn: cn=projet-arctique,{GROUPS}\nreplace: owner\nowner: uid=anais,{PEOPLE}\n")
+    try:
+        assert club.service.may(zoe, asked), "as far as the mirror knows"
+        club.service.decide(asked, True, Who(ZOE, way, zoe.uuid))
+        upkeep.carry_out()
+        stands = club.again(asked)
+        assert (stands.stage, stands.note) == (Stage.FAILED, "whoever accepted it no longer decides about it")
+        assert f"uid=jean,{PEOPLE}" not in club.office.values("projet-arctique", "member")
+    finally:
+        club.office.slapd.modify(
+            f"dn: cn=projet-arctique,{GROUPS}\nreplace: owner\nowner: uid=zoe,{PEOPLE}\n"
+        )
 
 
 def test_who_is_gone_meanwhile_joins_nothing(club: Club, upkeep: Upkeep) -> None:

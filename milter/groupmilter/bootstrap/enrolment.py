@@ -18,6 +18,7 @@ from groupmilter.enrolment.correspondence import RequestCorrespondence
 from groupmilter.enrolment.letters import RequestLetters
 from groupmilter.enrolment.mailed import Mailed
 from groupmilter.enrolment.notices import Notices
+from groupmilter.enrolment.place import decider_of
 from groupmilter.enrolment.service import Requests, Write
 from groupmilter.enrolment.tokens import Tokens
 from groupmilter.enrolment.upkeep import Upkeep
@@ -90,12 +91,19 @@ def tokens(configuration: Configuration, service: Requests) -> Tokens:
 
 
 def _write(configuration: Configuration, opened: Ledger) -> Write:
+    own = configuration.settings.own_domains
+
     def write(request: Request, who: Who) -> None:
         # The LDAP library is slow to import, and only what writes needs it.
-        from groupmilter.bootstrap.membership import groups, journal
+        from groupmilter.bootstrap.membership import UNLIMITED, groups, journal
+        from groupmilter.bootstrap.visiting import rights
         from groupmilter.enrolment.carrying import carry
 
-        with groups(configuration, journal(opened, who)) as changing:
-            carry(changing, snapshots(configuration), request)
+        registers = snapshots(configuration)
+        with registers.snapshot() as directory:
+            decider = decider_of(request, who, own, directory)
+        authority = UNLIMITED if decider is None else rights(configuration, decider)
+        with groups(configuration, journal(opened, who), authority) as changing:
+            carry(changing, registers, request)
 
     return write

@@ -6,7 +6,8 @@ Raises `WriteRefused` where it won't be, with the reason, and `DirectoryUnknown`
 from __future__ import annotations
 
 from groupmilter.directory.change import WriteRefused
-from groupmilter.enrolment.place import Registers, group_of, person_of
+from groupmilter.enrolment.place import NO_LONGER, Registers, group_of, person_of
+from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import BadWishes, Groups, NoSuchGroup
 from groupmilter.membership.vocabulary import Several
 from groupmilter.moderation.request import Request, Wanted
@@ -31,5 +32,7 @@ def carry(groups: Groups, registers: Registers, request: Request) -> None:
         if problems:
             raise BadWishes(problems)
         groups.apply(prepared)
+    except Forbidden as error:
+        raise WriteRefused(NO_LONGER) from error
     except (NoSuchGroup, BadWishes) as error:
         raise WriteRefused(str(error)) from error

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.verdict import Answer, Applicant, Verdict, answered
 from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
@@ -17,9 +18,15 @@ from groupmilter.groups.person import Node, Person
 from groupmilter.groups.reach import reachable
 from groupmilter.groups.standing import Standing
 from groupmilter.groups.ticket import digest
+from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Circle, Lookup
+from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.request import Request, Wanted
 
+NO_LONGER = "whoever accepted it no longer decides about it"
+"""Why what was accepted is not written after all."""
+
+_ITSELF = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
 Around = Callable[[Group, Lookup], Circle]
 """Who has to do with a group: `moderation.circle.circle`, with the site's administrators filled in."""
 
@@ -31,6 +38,13 @@ class Register(Lookup, Protocol):
 
     def standing(self, group: Node, person: Node | None, addresses: Collection[str]) -> Standing:
         """Return why somebody is a member of a group."""
+
+
+class People(Lookup, Protocol):
+    """What finds people by all their names."""
+
+    def person_by_login(self, login: str) -> Person | None:
+        """Return the person with a log-in name."""
 
 
 class Registers(Protocol):
@@ -109,3 +123,21 @@ def person_of(request: Request, directory: Lookup) -> Person | None:
     """Return who asks, None for an outsider and for somebody who is gone."""
     found = directory.by_digest(digest(request.person_uuid)) if request.person_uuid else None
     return found if isinstance(found, Person) and found.uuid == request.person_uuid else None
+
+
+def decider_of(request: Request, who: Who, own_domains: frozenset[str], directory: People) -> Person | None:
+    """Return whose right it is to have an accepted request written; None where it is whoever asked, or the service.
+
+    :param who: who has decided, by UUID, else by name as the ledger has it. :raises WriteRefused: for somebody gone.
+    """
+    if who.way in _ITSELF:
+        return None
+    if who.uuid:
+        found = directory.by_digest(digest(who.uuid))
+    else:
+        address = canonical(who.name, own_domains)
+        found = directory.find(address) if address else directory.person_by_login(who.name)
+    person = found if isinstance(found, Person) and who.uuid in ("", found.uuid) else None
+    if person is None and (request.person_uuid or who.name != request.address):
+        raise WriteRefused(NO_LONGER)
+    return None if person is None or person.uuid == request.person_uuid else person
