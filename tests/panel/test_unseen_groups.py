@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import httpx
 from tests.membership.offices import GROUPS
-from tests.panel.calling import calling
+from tests.panel.calling import calling, mirrored, person
 from tests.panel.clubs import dissolved, founded
+from tests.panel.clubs import mirrored as club_mirrored
 from tests.panel.house import House, csrf
 
 CRISIS = f"cn=cellule-de-crise,{GROUPS}"
@@ -62,3 +63,54 @@ def test_the_api_counts_no_hidden_members(home: House) -> None:
         for api, known in ((pierre, False), (anais, True)):
             [line] = api.get("/groups", params={"q": "direction"}).json()["items"]
             assert (line["members"] is not None) is known
+
+
+def test_whoever_owns_nothing_learns_of_no_hidden_member_by_trying_to_change_them(home: House) -> None:
+    path, helene, stranger = f"/groups/{home.group('direction').uuid}/members", "helene", "pierre"
+    with calling(home, "jose") as api, home.person("jose") as jose:
+        for way in ("add", "remove"):
+            answers = [
+                api.post(path, json={way: [person(home, uid).address]}, params={"dry_run": dry})
+                for uid in (helene, stranger)
+                for dry in (True, False)
+            ]
+            assert {answer.status_code for answer in answers} == {403}, [each.text for each in answers]
+        shown = [
+            posted(jose, path, **{"members.add": person(home, uid).address}) for uid in (helene, stranger)
+        ]
+        assert {answer.status_code for answer in shown} == {403}
+        taken = [posted(jose, f"{path}/remove", who=person(home, uid).dn) for uid in (helene, stranger)]
+        assert {answer.status_code for answer in taken} == {403}
+        for uid in (helene, stranger):
+            body = person(home, uid).address.encode()
+            answer = api.post(f"{path}/import", content=body, headers={"content-type": "text/csv"})
+            assert answer.status_code == 403, answer.text
+
+
+def test_whoever_gets_the_address_of_a_removed_group_learns_nothing_of_it(home: House) -> None:
+    address = "encore@masociete.example"
+    with calling(home, "administrator") as api, calling(home, "zoe") as own, home.person("zoe") as zoe:
+        for name in ("The first secret", "The second"):
+            made = api.post(
+                "/groups", json={"address": address, "name": name, "owners": [person(home, "zoe").address]}
+            )
+            assert made.status_code == 201, made.text
+            mirrored(home, "encore")
+            if name != "The second":
+                assert "first secret" in zoe.get("/audit").text
+                assert api.delete(f"/groups/{address}").status_code == 204
+                home.until(lambda: not club_mirrored(home, "encore"))
+        rows = api.get("/audit", params={"group": address}).json()["items"]
+        secret = next(
+            row["id"] for row in rows if row["action"] == "group-create" and "first" in row["after"]
+        )
+        assert "first secret" in str(rows), "administrators of everything see all of it"
+        for shown in (
+            zoe.get("/audit"), zoe.get("/audit", params={"group": address}), own.get("/audit"),
+            zoe.get("/audit/export", params={"format": "json"}), posted(zoe, "/audit/undo", row=str(secret)),
+            own.post("/audit/undo", json={"rows": [secret]}, params={"dry_run": True}),
+        ):  # fmt: skip
+            assert "first secret" not in shown.text
+        assert "The second" in zoe.get("/audit").text
+        assert own.post("/audit/undo", json={"rows": [secret]}, params={"dry_run": True}).status_code == 404
+        assert api.delete(f"/groups/{address}").status_code == 204

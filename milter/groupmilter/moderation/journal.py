@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 
 from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.rows import AuditRow
@@ -21,6 +21,7 @@ class Filter:
     :param groups: only about groups with these addresses; None: about anything.
     :param actor: a part of the name of who did it, in any case. ``since``, ``until``: seconds since 1970, UTC; rows
         from the one on and before the other.
+    :param ends: rows of these groups are wanted only beyond these numbers (`Journal.ends`).
     """
 
     groups: frozenset[str] | None = None
@@ -28,6 +29,7 @@ class Filter:
     action: str = ""
     since: int = 0
     until: int = 0
+    ends: Mapping[str, int] = field(default_factory=dict)
 
 
 class Journal:
@@ -80,6 +82,17 @@ class Journal:
             found = connection.execute(select(AUDIT.c.group).where(AUDIT.c.group != "").distinct())
             return tuple(found.scalars())
 
+    def ends(self) -> Mapping[str, int]:
+        """Return the numbers of the rows in which groups were removed, the last of each, by the group's address.
+
+        Who has a group of the same address since then has nothing to do with what was before.
+        """
+        # One that was taken back in the moment in which it was made held nothing, and the address is another's.
+        removed = (AUDIT.c.action == "group-delete", AUDIT.c.before != "")
+        chosen = select(AUDIT.c.group, func.max(AUDIT.c.id)).where(*removed).group_by(AUDIT.c.group)
+        with self._database.reading() as connection:
+            return {str(group): int(last) for group, last in connection.execute(chosen)}
+
     def _rows(
         self, conditions: Collection[ColumnElement[bool]], first: int, limit: int
     ) -> tuple[AuditRow, ...]:
@@ -93,6 +106,9 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     if wanted.groups is not None:
         named = sorted(wanted.groups)
         found.append(or_(*(AUDIT.c.group.in_(some) for some in parts(named))) if named else AUDIT.c.id < 0)
+    for group, last in wanted.ends.items():
+        if wanted.groups is None or group in wanted.groups:
+            found.append(not_(and_(AUDIT.c.group == group, AUDIT.c.id <= last)))
     if wanted.actor:
         found.append(AUDIT.c.actor.icontains(wanted.actor, autoescape=True))
     if wanted.action:

@@ -44,11 +44,14 @@ def undo(call: Writing, wanted: Undoing, dry_run: DryRun = False) -> dict[str, o
 
 def _rows(call: Call, ids: Sequence[int]) -> list[AuditRow]:
     """Return the rows of changes; 404 where one is none, or is none of the caller's business."""
-    rows = [row for row in call.parts.ledger.journal.those(set(ids)) if row.action in ACTIONS]
+    journal = call.parts.ledger.journal
+    rows, ends = [row for row in journal.those(set(ids)) if row.action in ACTIONS], journal.ends()
 
     def gathered(directory: Snapshot) -> bool:
         roles = call.roles(directory)
-        return roles.administers_everything or all(his(row.group, roles, directory) for row in rows)
+        return roles.administers_everything or all(
+            row.id > ends.get(row.group, 0) and his(row.group, roles, directory) for row in rows
+        )
 
     if len(rows) != len(set(ids)) or not call.look(gathered):
         raise Refusal(Code.NOT_FOUND)

@@ -69,25 +69,27 @@ def export(visit: Visit) -> Response:
 
 def wanted_of(visit: Visit) -> Filter:
     """Return the filter of the address, within what the visitor may see."""
+    groups, whole = _groups(visit)
     return Filter(
-        _groups(visit),
+        groups,
         visit.asked("who")[:_LONGEST],
         visit.asked("action")[:_LONGEST],
         _moment(visit, visit.asked("since")),
         _moment(visit, visit.asked("until"), days=1),
+        {} if whole else visit.parts.ledger.journal.ends(),
     )
 
 
-def _groups(visit: Visit) -> frozenset[str] | None:
-    """Return about which groups rows may be shown; None for all, and for what is about no group."""
+def _groups(visit: Visit) -> tuple[frozenset[str] | None, bool]:
+    """Return about which groups rows may be shown, None for all and for what is about no group; whether all are his."""
     named, person = visit.asked("group")[:_LONGEST], visit.me.person
     with visit.parts.lookups.snapshot() as directory:
         roles = visit.parts.roles(person, directory)
         addresses = _addresses(named, directory) if named else None
         if roles.administers_everything:
-            return addresses
+            return addresses, True
         known = visit.parts.ledger.journal.groups() if addresses is None else addresses
-        return frozenset(address for address in known if _his(address, roles, directory))
+        return frozenset(address for address in known if _his(address, roles, directory)), False
 
 
 def _addresses(named: str, directory: Lookup) -> frozenset[str]:
@@ -134,11 +136,16 @@ def _file(text: str, suffix: str, kind: str) -> Response:
 
 def rows_of(visit: Visit, ids: Sequence[int]) -> list[AuditRow]:
     """Return the rows with some numbers, as far as the visitor may see them."""
-    rows = visit.parts.ledger.journal.those(ids)
+    journal = visit.parts.ledger.journal
+    rows, ends = journal.those(ids), journal.ends()
     with visit.parts.lookups.snapshot() as directory:
         roles = visit.parts.roles(visit.me.person, directory)
         whole = roles.administers_everything
-        return [row for row in rows if whole or _his(row.group, roles, directory)]
+        return [
+            row
+            for row in rows
+            if whole or (row.id > ends.get(row.group, 0) and _his(row.group, roles, directory))
+        ]
 
 
 ROUTES = (get("/audit", show), get("/audit/export", export))
