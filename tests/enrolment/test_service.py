@@ -141,6 +141,28 @@ def test_an_outsider_confirms_first_and_stands_in_the_list_by_his_address(club: 
     assert STRANGER not in club.office.values("newsletter", "dgMemberAddress")
 
 
+@pytest.mark.parametrize("wanted", list(Wanted))
+def test_what_somebody_else_asked_in_his_name_keeps_nobody_from_asking_himself(
+    club: Club, wanted: Wanted
+) -> None:
+    """Anybody can write under a forged address; it waits to be confirmed, and must not stand in the way."""
+    who, group = (JEAN, ARCTIC) if wanted is Wanted.JOIN else (JOSE, ARCTIC)
+    club.rule("projet-arctique", dgLeavePolicy="approval")
+    forged = club.ask(who, group, wanted, Way.MAIL, "Forged.", proven=False).request
+    assert forged is not None
+    assert forged.stage is Stage.UNCONFIRMED
+    asked = club.ask(who, group, wanted, reason="My own words.")
+    assert asked.new
+    assert asked.request is not None
+    assert (asked.request.stage, asked.request.reason) == (Stage.WAITING, "My own words.")
+    assert ("request", ZOE) in club.told()
+    assert club.ledger.requests.by_digest(forged.digest) is None
+    # What is under way is not thrown back by the next forgery.
+    again = club.ask(who, group, wanted, Way.MAIL, "Forged.", proven=False)
+    assert again.request is not None
+    assert again.request.stage is Stage.WAITING
+
+
 def test_somebody_gets_only_so_many_letters_that_ask_to_confirm(club: Club) -> None:
     for _ in range(5):
         club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)

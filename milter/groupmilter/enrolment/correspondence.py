@@ -56,7 +56,8 @@ class RequestCorrespondence:
         return self.letters.ask(request, to, doors, now, reminder=one.kind == REMINDER)
 
     def _confirm(self, request: Request, to: Addressee, now: int) -> EmailMessage | None:
-        if request.stage is not Stage.UNCONFIRMED:
+        # What was never confirmed is forgotten, and its number may be another's by now.
+        if request.stage is not Stage.UNCONFIRMED or request.address != to.address:
             return None
         address = self.tokens.address("confirm", Action.CONFIRM, request, request.address)
         link = self.tokens.link(Action.CONFIRM, request, request.address)

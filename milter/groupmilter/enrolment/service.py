@@ -107,6 +107,10 @@ class Requests:
         draft = self._draft(found.group, applicant, wanted, reason, who)
         with self.ledger.together():
             turned = self._recorded(draft, found.answer, who)
+            if applicant.proven and turned.request.stage is Stage.UNCONFIRMED:
+                # Anybody may have written that one; it stands in nobody's way, and nor do its words.
+                self.ledger.requests.forget(turned.request, who, int(self.clock()))
+                turned = self._recorded(draft, found.answer, who)
             if turned.happened or found.answer.verdict is Verdict.CONFIRM:
                 self.notices.asked(turned.request, told=by_mail)
         request = turned.request if by_mail else self.carry_out(turned.request, who)
