@@ -40,6 +40,7 @@ DOMAIN = "masociete.example"
 SERVICE = "groups.masociete.example"
 HIDDEN = "secret@masociete.example"
 STRANGER = "x@outside.example"
+KEEPER = "administrator@masociete.example"
 NETWORKS = {"networks": [{"net": "192.0.2.0/24", "speaks_for": [DOMAIN], "rights": "person"}]}
 OWN = {"mydestination": f"{DOMAIN}, {HOST}, localhost", "relay_domains": SERVICE}
 
@@ -87,7 +88,6 @@ FORMS = (
     "{0}@masociete.example (nobody)",
     "{0}+anything@masociete.example",
     "{0}+join@masociete.example",
-    "{0}+owner@masociete.example",
     "{0}",
     "@mx.masociete.example:{0}@masociete.example",
     "@mx.masociete.example,@[127.0.0.1]:{0}@masociete.example",
@@ -138,6 +138,18 @@ def test_no_form_shows_hidden_members(site: Installation, form: str) -> None:
     site.settle()
     assert recipients(site.sink.messages) == [BOB, JEAN] * sent.accepted
     assert all(copy.sender.startswith("bounce+") for copy in site.sink.messages)
+
+
+@pytest.mark.parametrize(
+    ("group", "owner"), [(CONTACT, KEEPER), (CLOSED, ALICE), (COMMERCIAL, KEEPER), (HIDDEN, KEEPER)]
+)
+def test_the_way_to_the_owners_leads_to_no_member(site: Installation, group: str, owner: str) -> None:
+    mark = identity()
+    sent = site.send(STRANGER, [f"{local(group)}+owner@{DOMAIN}"], message(mark), "SMTPUTF8")
+    site.settle()
+    assert sent.accepted
+    assert recipients(site.sink.messages) == [owner]
+    assert site.held() == []
 
 
 @pytest.mark.parametrize("form", OTHER_MAILBOXES)
