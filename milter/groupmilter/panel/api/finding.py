@@ -20,7 +20,7 @@ from groupmilter.moderation.circle import Lookup
 from groupmilter.panel.api.call import Call, sees
 from groupmilter.panel.api.problem import Code, Refusal
 
-_OWN = frozenset({Role.ADMINISTRATOR, Role.OWNER})
+OWN = frozenset({Role.ADMINISTRATOR, Role.OWNER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Found:
     @property
     def own(self) -> bool:
         """Whether all its settings are his business."""
-        return not self.roles.isdisjoint(_OWN)
+        return not self.roles.isdisjoint(OWN)
 
 
 def group_in(call: Call, directory: Lookup, written: str) -> Found:
@@ -91,6 +91,6 @@ def _roles(call: Call, service: Groups, entry: Entry, known: Known) -> frozenset
         nodes = frozenset(found.node for name in names if (found := directory.by_dn(name)) is not None)
         made = Group(node=Node(-1), uuid=entry.uuid, dn=entry.dn, address=known.address,
                      aliases=known.addresses[1:], owners=nodes)  # fmt: skip
-        return his.to(made) & _OWN or None
+        return his.to(made) & OWN or None
 
     return call.look(gathered)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from groupmilter.directory.catalogue import Catalogue, MemberQuery, MemberRow, Window
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.language.catalogue import marked
+from groupmilter.membership.authority import Forbidden, Reason
 from groupmilter.membership.draft import BadFile
 from groupmilter.membership.pasted import Meant, meant
 from groupmilter.membership.pasted import Outcome as Naming
@@ -22,8 +23,8 @@ from groupmilter.membership.table import decoded
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Reading, Writing
+from groupmilter.panel.api.finding import OWN, group_in, stored
 from groupmilter.panel.api.finding import Found as FoundGroup
-from groupmilter.panel.api.finding import group_in, stored
 from groupmilter.panel.api.groups import TAGGED, DryRun, GroupPath, IfMatch, same, written
 from groupmilter.panel.api.paging import LINK, part
 from groupmilter.panel.api.problem import Code, Refusal, Wrong
@@ -168,7 +169,10 @@ def import_(
     What isn't clear is left out and told, and then nobody is taken out of the group.
     """
     with call.groups() as service:
-        found, _ = stored(call, service, group)
+        found, roles = stored(call, service, group)
+        if roles.isdisjoint(OWN):
+            # Looking up whoever is named is work, and tells who there is.
+            raise Forbidden(Reason.NOT_OWNER)
         wanted = _named(body, found.address)
         people = meant(service.book, service.rules.own_domains, wanted, visible=call.knows)
         unclear = [each for each in people if not each.settled]

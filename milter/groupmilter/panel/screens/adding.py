@@ -65,7 +65,7 @@ class Question:
 
 def add(visit: Visit) -> Response:
     """Add those who were named, or ask who is meant."""
-    group = looked(visit, lambda look: look.group(visit.asked("group")))
+    group = editing(visit).group
     named = parted("\n".join(visit.form.all(_FIELD)))
     if not named or len(named) > _MOST:
         why = (

@@ -29,6 +29,7 @@ from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import WHY, Candidate, come, seen_by
 from groupmilter.panel.screens.members import around
 from groupmilter.panel.screens.removing import candidate
+from groupmilter.panel.sight import editing
 from groupmilter.panel.visit import Gone, Visit
 
 _SHOWN = 200
@@ -74,7 +75,7 @@ def _content(visit: Visit, look: Look) -> Mapping[str, object]:
 
 def bring(visit: Visit) -> Response:
     """Show what a list would change, or change it once that was seen."""
-    group = looked(visit, lambda look: look.group(visit.asked("group")))
+    group = editing(visit).group
     try:
         text = _text(visit)
         wanted = named(text, group.address)

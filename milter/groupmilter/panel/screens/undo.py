@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from groupmilter.membership.taking_back import ACTIONS, Standing, TakingBack, Un
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.panel.changes import Reader
 from groupmilter.panel.routes import post
+from groupmilter.panel.saving import problem_words
 from groupmilter.panel.screens.audit import rows_of, wanted_of
 from groupmilter.panel.undone import deed, noted
 from groupmilter.panel.visit import Visit
@@ -62,7 +64,8 @@ def _page(
         reader = Reader(visit.t, directory)
         shown = [(by_id[undo.deed.id], undo, reader) for undo in found]
         ready = sum(undo.standing is Standing.READY for undo in found)
-        whole = {**content, "undos": shown, "ready": ready}
+        words_of = partial(problem_words, visit)
+        whole = {**content, "undos": shown, "ready": ready, "words_of": words_of}
         return visit.page("screens/undo.html", whole, 409 if content["changed"] else 200)
 
 
