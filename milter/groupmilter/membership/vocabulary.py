@@ -126,6 +126,9 @@ def scalar(field: str, text: str) -> Scalar:
     if not text:
         return None
     form = GROUP[field].form
+    if field == "name":
+        # It stands in lists, and in headers of mail.
+        return " ".join(text.splitlines())
     if form is Form.BOOLEAN:
         if text.lower() not in _WORDS:
             raise BadWish(field, text, marked("yes or no is wanted"))

@@ -17,6 +17,7 @@ SECRET = frozenset({"password"})
 """Fields that hold what nobody may see again."""
 
 _MOST_FIELDS = 2000
+_DIGITS = 18
 _KEPT_OF_A_FILE = 16 * 1024 * 1024
 
 
@@ -76,3 +77,8 @@ def cleaned(text: str) -> str:
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = (c for c in plain if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
     return "".join(kept).strip()
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a whole number, of a size that databases hold."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS

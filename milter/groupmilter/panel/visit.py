@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from groupmilter.panel.form import Form
+from groupmilter.panel.form import Form, is_number
 from groupmilter.panel.guard import WITH_OUR_SCRIPT
 from groupmilter.panel.language import Words
 from groupmilter.panel.pages import Pages
@@ -65,7 +65,7 @@ class Visit:
     def number(self, name: str, default: int, *, least: int = 1, most: int = 1_000_000_000) -> int:
         """Return a number of the query, kept within bounds; the default for what is none."""
         text = self.request.query_params.get(name, "")
-        return min(most, max(least, int(text))) if text.isascii() and text.isdigit() else default
+        return min(most, max(least, int(text))) if is_number(text) else default
 
     def here(self, **changes: object) -> str:
         """Return this page's path with some parameters of its query changed; None or "" takes one away."""

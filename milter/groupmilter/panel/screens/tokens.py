@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from groupmilter.language.catalogue import marked
 from groupmilter.panel.api.access import AccessTokens, BadToken, Scope
+from groupmilter.panel.form import is_number
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.visit import Gone, Visit
 
@@ -42,7 +43,7 @@ def make(visit: Visit) -> Response:
     scopes = [known[word] for word in visit.form.all("scopes") if word in known]
     days = visit.form["days"]
     try:
-        number = int(days) if days.isascii() and days.isdigit() else -1
+        number = int(days) if is_number(days) else -1
         made = _tokens(visit).make(visit.me.person, visit.form["name"], scopes, number, visit.me.who)
     except BadToken as error:
         wrong = {error.field: visit.t(error.sentence, **error.values)}

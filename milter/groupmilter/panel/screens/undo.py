@@ -15,6 +15,7 @@ from starlette.responses import Response
 from groupmilter.membership.taking_back import ACTIONS, Standing, TakingBack, Undo
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.panel.changes import Reader
+from groupmilter.panel.form import is_number
 from groupmilter.panel.routes import post
 from groupmilter.panel.saving import problem_words
 from groupmilter.panel.screens.audit import rows_of, wanted_of
@@ -46,7 +47,7 @@ def _rows(visit: Visit) -> list[AuditRow]:
     if "all" in visit.form:
         found = visit.parts.ledger.journal.each(wanted_of(visit), _MOST)
         return [row for row in found if row.action in ACTIONS]
-    ids = [int(text) for text in visit.form.all("row")[:_MOST] if text.isascii() and text.isdigit()]
+    ids = [int(text) for text in visit.form.all("row")[:_MOST] if is_number(text)]
     return [row for row in rows_of(visit, ids) if row.action in ACTIONS]
 
 
