@@ -27,6 +27,7 @@ from groupmilter import bootstrap
 from groupmilter.bootstrap.membership import groups, journal
 from groupmilter.config.reload import load
 from groupmilter.groups.group import Group
+from groupmilter.groups.person import Person
 from groupmilter.membership.vocabulary import Several, Single, Wish
 from groupmilter.moderation.item import Event, Item, State, Way, Who
 
@@ -152,8 +153,12 @@ def test_a_group_is_made_opened_moderated_and_its_mail_decided_about(plain: Plai
     assert plain.copies(mark) == []
     with plain.service.ledger() as ledger:
         decided = bootstrap.decisions(load(plain.service.path), ledger)
-        assert decided.decide(item, Event.APPROVE, WHO).happened
-        assert decided.remember(item, WHO, allow=False) is None
+        with decided.lookups.snapshot() as directory:
+            owner = directory.find(JEAN)
+        assert isinstance(owner, Person)
+        who = Who(JEAN, Way.COMMAND, owner.uuid)
+        assert decided.decide(item, Event.APPROVE, who).happened
+        assert decided.remember(item, who, allow=False) is None
     plain.got(mark, PIERRE)
     # "Block this sender" was written beside the group, and is in force.
     plain.service.wait(plain.denies, "a denied sender")

@@ -108,10 +108,10 @@ POINTS: Mapping[str, Point] = {
     "notify: noted": Point(_LETTERS, "sent", _AFTER),
     # decide: by whatever way
     "decide: an answer read": Point(f"{_DESK}.answers:Answers", "take", _BEFORE, _answer),
-    "decide: before approving": Point(_LEDGER, "change", _BEFORE, _among(Event.APPROVE)),
-    "decide: approved": Point(_LEDGER, "change", _AFTER, _among(Event.APPROVE)),
-    "decide: before rejecting": Point(_LEDGER, "change", _BEFORE, _among(Event.REJECT)),
-    "decide: rejected": Point(_LEDGER, "change", _AFTER, _among(Event.REJECT)),
+    "decide: before approving": Point(_LEDGER, "change_each", _BEFORE, _among(Event.APPROVE)),
+    "decide: approved": Point(_LEDGER, "change_each", _AFTER, _among(Event.APPROVE)),
+    "decide: before rejecting": Point(_LEDGER, "change_each", _BEFORE, _among(Event.REJECT)),
+    "decide: rejected": Point(_LEDGER, "change_each", _AFTER, _among(Event.REJECT)),
     "decide: answered, the answer still there": Point(f"{_DESK}.answers:Answers", "take", _AFTER, _answer),
     "decide: the answer removed": Point(_MAILDIR, "remove", _AFTER),
     # release: the desk submits, the milter expands
