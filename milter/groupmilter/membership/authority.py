@@ -23,6 +23,7 @@ from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import NAME_FIELDS
 from groupmilter.directory.side_session import Searching
+from groupmilter.directory.sparse import LONG
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import marked
@@ -34,10 +35,7 @@ from groupmilter.membership.vocabulary import BadWish, Several, Wish
 ADMINISTRATORS_ONLY = frozenset({"address", "aliases", "policy"})
 """Who sets an address can take anybody's mail; a policy can open what the organisation has closed."""
 
-
-NEVER_READ = ("members", "member_addresses")
-"""Lists that may be long, and that no right hangs on."""
-OWN_FIELDS = frozenset(NEVER_READ)
+OWN_FIELDS = frozenset(LONG)
 POLICY = marked("only administrators choose a policy")
 RULE = marked("only administrators set rules that ask for such attributes")
 STILL_NAMED = marked(
@@ -232,7 +230,7 @@ class Rights:
         return Ascent(session, self.profile, self.base, record)
 
     def _group(self, session: Searching, group: Entry) -> Entry:
-        left_out = {s.attribute for field in NEVER_READ for s in self.profile.mapped(field).sources}
+        left_out = {s.attribute for field in LONG for s in self.profile.mapped(field).sources}
         attributes = (name for name in (*self.profile.attributes(), "objectClass") if name not in left_out)
         now = read_entry(session, group.dn, attributes)
         # Another entry in the same place is another group.

@@ -17,10 +17,10 @@ from groupmilter.directory.filter import literal, needs_server
 from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.side_session import Searching
+from groupmilter.directory.sparse import LONG
 
 _AT_ONCE = 50
 _NO_SUCH_OBJECT = 32
-_NEVER_READ = ("members", "member_addresses")
 
 
 def read_entry(session: Searching, dn: str, attributes: Iterable[str]) -> Entry | None:
@@ -131,9 +131,7 @@ class Ascent:
 
     def _attributes(self) -> tuple[str, ...]:
         """Return what is read of a group on the way; its members, who may be 100,000, are none of it."""
-        left_out = {
-            source.attribute for field in _NEVER_READ for source in self._profile.mapped(field).sources
-        }
+        left_out = {source.attribute for field in LONG for source in self._profile.mapped(field).sources}
         return tuple(name for name in self._profile.attributes() if name not in left_out)
 
 

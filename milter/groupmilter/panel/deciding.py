@@ -47,6 +47,18 @@ UNREACHABLE = marked("The directory can't be reached at the moment.")
 NOT_WRITTEN = marked("The directory doesn't take the change.")
 
 
+async def posted(request: Request, clients: Clients) -> Typed:
+    """Return what was typed into one of these forms; HTTPException for another page's, and for what is no form."""
+    if not clients.same_origin(request):
+        raise HTTPException(403)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise HTTPException(415)
+    try:
+        return typed(await request.body())
+    except ValueError:
+        raise HTTPException(400) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Deciding:
     """The page behind ``/decide/<token>``.
@@ -70,14 +82,7 @@ class Deciding:
 
     async def answer(self, request: Request, token: str) -> Response:
         """Answer POST: decide, or show the form again with what is missing."""
-        if not self.clients.same_origin(request):
-            raise HTTPException(403)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-            raise HTTPException(415)
-        try:
-            form = typed(await request.body())
-        except ValueError:
-            raise HTTPException(400) from None
+        form = await posted(request, self.clients)
         return await run_in_threadpool(self._answered, request, token, form)
 
     def _answered(self, request: Request, token: str, form: Typed) -> Response:

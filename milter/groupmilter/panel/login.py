@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 from groupmilter.directory.binding import Attempt, Binding, Outcome
 from groupmilter.groups.login import login_name
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import digest
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import Way, Who
 from groupmilter.panel.login_throttle import LoginThrottle
+from groupmilter.panel.session import person_of
 
 _AT_ONCE = 8
 _LONGEST_WAY = 2000
@@ -157,10 +157,8 @@ class DirectoryDoorman:
         if attempt.outcome is not Outcome.PROVEN:
             return Refusal(Reason(attempt.outcome.value))
         with self.lookups.snapshot() as directory:
-            for found in (directory.by_digest(digest(attempt.uuid)), directory.by_dn(attempt.dn)):
-                if isinstance(found, Person) and found.uuid == attempt.uuid and not found.disabled:
-                    return found
-        return Refusal(Reason.UNSEEN)
+            found = person_of(attempt.uuid, attempt.dn, directory)
+        return Refusal(Reason.UNSEEN) if found is None or found.disabled else found
 
 
 def onward(wanted: str) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,8 +23,9 @@ from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.moderation.request import Request as Wish
 from groupmilter.moderation.request import Stage
 from groupmilter.panel.client import Clients
+from groupmilter.panel.deciding import posted
 from groupmilter.panel.pages import Pages
-from groupmilter.panel.typed import FORM, Typed, typed, word
+from groupmilter.panel.typed import Typed, word
 
 _STATUS = {Fault.EXPIRED: 410, Fault.FOREIGN: 403, Fault.UNKNOWN: 503}
 _RETRY = {"retry-after": "30"}
@@ -65,14 +65,7 @@ class Requesting:
         opened = await run_in_threadpool(self._open, token)
         if opened is None:
             return await self.otherwise.answer(request, token)
-        if not self.clients.same_origin(request):
-            raise HTTPException(403)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-            raise HTTPException(415)
-        try:
-            form = typed(await request.body())
-        except ValueError:
-            raise HTTPException(400) from None
+        form = await posted(request, self.clients)
         if isinstance(opened, Fault):
             return self._fault(request, opened)
         return await run_in_threadpool(self._answered, request, token, opened, form)

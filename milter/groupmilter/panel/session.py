@@ -96,14 +96,17 @@ class Sessions:
         return row.opened - _MINUTE <= now < row.until and now - row.seen < self.idle
 
     def _person(self, row: SessionRow) -> Person | None:
-        person = steadily(self.lookups, lambda directory: _found(row, directory))
+        person = steadily(self.lookups, lambda directory: person_of(row.person, row.dn, directory))
         return None if person is None or person.disabled else person
 
 
-def _found(row: SessionRow, directory: Lookup) -> Person | None:
-    """Return the person by his UUID, wherever his entry has moved to."""
-    for found in (directory.by_digest(digest(row.person)), directory.by_dn(row.dn)):
-        if isinstance(found, Person) and found.uuid == row.person:
+def person_of(uuid: str, dn: str, directory: Lookup) -> Person | None:
+    """Return the person with a UUID, wherever his entry has moved to.
+
+    :param dn: where the entry was last seen.
+    """
+    for found in (directory.by_digest(digest(uuid)), directory.by_dn(dn)):
+        if isinstance(found, Person) and found.uuid == uuid:
             return found
     return None
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import digest
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.access_token_book import AccessTokenRow
-from groupmilter.moderation.circle import Lookup, Lookups
+from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.steady import steadily
+from groupmilter.panel.session import person_of
 
 PREFIX = "gm_"
 """What every token begins with, so that scanners of sources can tell one."""
@@ -144,16 +144,8 @@ class AccessTokens:
         return gone
 
     def _person(self, row: AccessTokenRow) -> Person | None:
-        person = steadily(self.lookups, lambda directory: _found(row, directory))
+        person = steadily(self.lookups, lambda directory: person_of(row.person, row.dn, directory))
         return None if person is None or person.disabled else person
-
-
-def _found(row: AccessTokenRow, directory: Lookup) -> Person | None:
-    """Return the person by his UUID, wherever his entry has moved to."""
-    for found in (directory.by_digest(digest(row.person)), directory.by_dn(row.dn)):
-        if isinstance(found, Person) and found.uuid == row.person:
-            return found
-    return None
 
 
 def _plausible(token: str) -> bool:
