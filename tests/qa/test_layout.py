@@ -159,3 +159,13 @@ def test_nothing_of_the_workplace_stands_in_tracked_files() -> None:
             if WORKPLACE.search(line):
                 found.append(f"{name}:{number}: {line.strip()[:80]}")
     assert found == []
+
+
+def test_no_mark_of_an_unfinished_merge_stands_in_tracked_files() -> None:
+    mark = re.compile(r"^(?:<{7} |>{7} )", re.MULTILINE)
+    found = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.suffix not in BINARY and mark.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
