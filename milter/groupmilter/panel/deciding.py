@@ -17,11 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from groupmilter.directory.writer import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import TOKEN_LENGTH, Kind
-from groupmilter.language.catalogue import marked
 from groupmilter.moderation.decision import Asked, Problem
 from groupmilter.moderation.item import Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Changed, LedgerUnavailable
@@ -29,6 +27,7 @@ from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.client import Clients
 from groupmilter.panel.pages import Pages
+from groupmilter.panel.remembering import not_remembered
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle
 from groupmilter.panel.typed import FORM, Typed, typed, word
@@ -42,9 +41,6 @@ _STATUS = {
     Problem.UNKNOWN: 503,
 }
 _APPROVED = frozenset({State.APPROVED, State.RELEASED, State.REPORTED})
-
-UNREACHABLE = marked("The directory can't be reached at the moment.")
-NOT_WRITTEN = marked("The directory doesn't take the change.")
 
 
 async def posted(request: Request, clients: Clients) -> Typed:
@@ -104,7 +100,8 @@ class Deciding:
         content: dict[str, object] = {"item": changed.item, "person": person, "form": form}
         content |= {"approved": form.decision is Event.APPROVE, "remembered": False, "note": None}
         if form.remembers and self.decisions.is_owner(asked):
-            note = self._remember(asked, who, form.decision)
+            allow = form.decision is Event.APPROVE
+            note = not_remembered(self.decisions, asked.item, who, allow=allow, warn=self.warn)
             content |= {"remembered": note is None, "note": note}
         words = self.pages.words(request, person.language)
         return self.pages.page("done.html", words, content | _sender(asked.item))
@@ -114,17 +111,6 @@ class Deciding:
         words = self.pages.words(request, asked.moderator.language)
         content: dict[str, object] = {"item": changed.item, "missing": changed.missing}
         return self.pages.page("counted.html", words, content | _sender(changed.item))
-
-    def _remember(self, asked: Asked, who: Who, decision: Event) -> str | None:
-        """Have the sender remembered; return the sentence why not. The decision stands in any case."""
-        try:
-            return self.decisions.remember(asked.item, who, decision is Event.APPROVE)
-        except WriteRefused as error:
-            self.warn(str(error))
-            return NOT_WRITTEN
-        except (DirectoryUnknown, LedgerUnavailable) as error:
-            self.warn(str(error))
-            return UNREACHABLE
 
     def _form(
         self, request: Request, token: str, asked: Asked, form: Typed, *, submitted: bool = False

@@ -94,6 +94,20 @@ class HeldDecision(BaseModel):
     reason: Words = Field(
         "", description="For the sender of a rejected message.", examples=["Please shorten it."]
     )
+    remember: bool = Field(
+        default=False,
+        description="From now on the sender needs no approval any more (`approve`), or is refused (`reject`). For the "
+        "group's owners, whose token has the scope `write` too.",
+    )
+
+
+class HeldDecided(Held):
+    """A message, and what became of the wish to remember its sender."""
+
+    remembered: bool = Field(description="Whether its sender is let through, or refused, from now on.")
+    not_remembered: str | None = Field(
+        description="Why he isn't, where that was wanted, in the language of Accept-Language; the decision stands."
+    )
 
 
 class Wish(BaseModel):

@@ -13,15 +13,17 @@ from groupmilter.moderation.item import Event, Item, State
 from groupmilter.moderation.overview import Wanted
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.moderation.wording import proof
+from groupmilter.panel.api.access import Scope
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Deciding, Reading
-from groupmilter.panel.api.desk_shapes import Held, HeldDecision, HeldFilter, HeldStory
+from groupmilter.panel.api.desk_shapes import Held, HeldDecided, HeldDecision, HeldFilter, HeldStory
 from groupmilter.panel.api.journal import event
 from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.paging import LINK, part
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.shapes import Page
 from groupmilter.panel.guard import AS_A_FILE
+from groupmilter.panel.remembering import not_remembered
 
 router = APIRouter(tags=["held"])
 DECIDED = frozenset({State.APPROVED, State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
@@ -81,19 +83,28 @@ def message(call: Reading, name: NamePath) -> Response:
 @router.post(
     "/held/{name}/decision",
     operation_id="decideHeld",
-    response_model=Held,
+    response_model=HeldDecided,
     responses=problems(Code.NOT_FOUND, Code.DECIDED, body=True),
 )
 def decide(call: Deciding, name: NamePath, wanted: HeldDecision) -> dict[str, object]:
-    """Approve or reject a message. Where somebody has decided before, 409 tells what."""
+    """Approve or reject a message, and remember its sender. Where somebody has decided before, 409 tells what."""
+    if wanted.remember:
+        call.require(Scope.WRITE)
     chosen = _EVENTS[wanted.decision]
     comment = wanted.reason if chosen is Event.REJECT else ""
     changed = call.parts.decisions.decide(_item(call, name), chosen, call.who, comment)
     if changed.missing:
-        return shape(changed.item) | {"approvals_missing": changed.missing}
+        return _decided(changed.item) | {"approvals_missing": changed.missing}
     if not changed.happened:
         raise Refusal(Code.DECIDED, current=shape(changed.item), wanted=wanted.model_dump())
-    return shape(changed.item)
+    if not wanted.remember:
+        return _decided(changed.item)
+    why = not_remembered(call.parts.decisions, changed.item, call.who, allow=chosen is Event.APPROVE)
+    return _decided(changed.item, remembered=why is None, why=None if why is None else call.t(why))
+
+
+def _decided(item: Item, *, remembered: bool = False, why: str | None = None) -> dict[str, object]:
+    return shape(item) | {"remembered": remembered, "not_remembered": why}
 
 
 def _item(call: Call, name: str) -> Item:

@@ -11,32 +11,25 @@ from dataclasses import dataclass
 
 from starlette.responses import HTMLResponse, Response
 
-from groupmilter.directory.change import WriteRefused
-from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.reach import reachable
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.authority import Forbidden
-from groupmilter.membership.service import NoSuchGroup
-from groupmilter.membership.vocabulary import Several
 from groupmilter.moderation.facts import why_held
 from groupmilter.moderation.item import Event, Item
 from groupmilter.moderation.preview import Preview, preview
-from groupmilter.moderation.remembering import author, remembered
+from groupmilter.moderation.remembering import author
 from groupmilter.moderation.rows import AuditRow, Posted
 from groupmilter.moderation.safe_html import document
 from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
-from groupmilter.panel.deciding import NOT_WRITTEN, UNREACHABLE
 from groupmilter.panel.guard import AS_A_FILE, IN_A_FRAME, WITH_A_FRAME
+from groupmilter.panel.remembering import not_remembered
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.screens.held import EVENTS, LONGEST_REASON, REASONS, STATES, TOO_LONG, reason_of
 from groupmilter.panel.visit import Gone, Visit
 
 _NEITHER = marked("Choose whether to approve or to reject.")
-_READ_ONLY = marked("The directory can't be written.")
-_NOT_YOURS = marked("Only owners of the group may do that.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,8 @@ def decide(visit: Visit) -> Response:
         return visit.to(
             f"/held/{item.name}", "message-approved" if event is Event.APPROVE else "message-rejected"
         )
-    note = _remember(visit, item, allow=event is Event.APPROVE)
+    decisions, allow = visit.parts.decisions, event is Event.APPROVE
+    note = not_remembered(decisions, item, visit.me.who, allow=allow)
     if note:
         return _page(visit, changed.item, note=note)
     return visit.to(f"/held/{item.name}", "sender-allowed" if event is Event.APPROVE else "sender-blocked")
@@ -181,32 +175,6 @@ def _around(visit: Visit, item: Item) -> _Around:
         owner = circle.owned_by(visit.me.person, directory)
     known = group if isinstance(group, Group) else None
     return _Around(tuple(found.values()), owner and decisions.write is not None, known)
-
-
-def _remember(visit: Visit, item: Item, *, allow: bool) -> str:
-    """Always allow or block a sender, on the visitor's own behalf; return the sentence why not, else nothing."""
-    settings = visit.parts.settings
-    with visit.parts.lookups.snapshot() as directory:
-        group = directory.by_digest(item.arrival.group)
-    if not isinstance(group, Group):
-        return _NOT_YOURS
-    values = remembered(group, item, settings.own_domains, allow)
-    if isinstance(values, str):
-        return values
-    wishes = [Several(field, (value,)) for field, value in values]
-    try:
-        with visit.parts.changing(visit.me.person, visit.me.who) as groups:
-            prepared, problems = groups.prepare(groups.stored(group.address), wishes)
-            if problems:
-                return NOT_WRITTEN
-            groups.apply(prepared)
-    except Forbidden:
-        return _NOT_YOURS
-    except (WriteRefused, NoSuchGroup):
-        return NOT_WRITTEN
-    except DirectoryUnknown:
-        return UNREACHABLE
-    return ""
 
 
 ROUTES = (

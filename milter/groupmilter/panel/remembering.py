@@ -1,0 +1,40 @@
+"""A sender remembered along with a decision: from now on always allowed, or blocked. Pages, links and API share it.
+
+The decision stands in any case; what keeps its sender from being remembered is a sentence for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from groupmilter.directory.change import WriteRefused
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.language.catalogue import marked
+from groupmilter.moderation.item import Item, Who
+from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.panel.service import DecisionsLike
+
+UNREACHABLE = marked("The directory can't be reached at the moment.")
+NOT_WRITTEN = marked("The directory doesn't take the change.")
+
+
+def not_remembered(
+    decisions: DecisionsLike,
+    item: Item,
+    who: Who,
+    *,
+    allow: bool,
+    warn: Callable[[str], object] = lambda _: None,
+) -> str | None:
+    """Have an item's sender always let through, or blocked; return the sentence why not, None once it is so.
+
+    :param warn: told in words what the directory said.
+    """
+    try:
+        return decisions.remember(item, who, allow)
+    except WriteRefused as error:
+        warn(str(error))
+        return NOT_WRITTEN
+    except (DirectoryUnknown, LedgerUnavailable) as error:
+        warn(str(error))
+        return UNREACHABLE
