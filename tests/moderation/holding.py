@@ -111,7 +111,7 @@ def holding(folder: Path, *more: Put) -> Iterator[Holding]:
         Put(group(name, "bert", dgModerated="TRUE", dgModerator=[person_dn("anna")]))
         for name in ("sales", "news")
     ]
-    reader = Reader(folder / "mirror.db", 3600.0)
+    reader = Reader(folder / "mirror.db", 3600.0, steady=True)
     ledger = Ledger.open(url(folder))
     entries = {put.entry.uuid: put for put in (*people, *groups, *more)}
     with opened(folder / "mirror.db", *entries.values()):

@@ -27,7 +27,6 @@ from groupmilter.moderation.arrival import message_of
 from groupmilter.moderation.item import Item, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Missing
-from groupmilter.moderation.steady import steadily
 from groupmilter.mta.site import Site
 from groupmilter.panel.app import Log, Surroundings, create_app
 from groupmilter.panel.cookie import form_cookie, session_cookie
@@ -76,7 +75,8 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
     url, lookups, told = configuration.site.panel.url or "", snapshots(configuration), roles(configuration)
 
     def administers(person: Person) -> bool:
-        return steadily(lookups, lambda directory: told(person, directory)).administers
+        with lookups.snapshot() as directory:
+            return told(person, directory).administers
 
     door = Door(
         sessions(configuration, opened), doorman(configuration, opened, log), session_cookie(url),

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.verdict import Answer, Applicant, Verdict, answered
-from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.reach import reachable
@@ -29,8 +28,6 @@ NO_LONGER = "whoever accepted it no longer decides about it"
 _ITSELF = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
 Around = Callable[[Group, Lookup], Circle]
 """Who has to do with a group: `moderation.circle.circle`, with the site's administrators filled in."""
-
-_MOVED_OFTEN = 10
 
 
 class Register(Lookup, Protocol):
@@ -70,13 +67,8 @@ def place(registers: Registers, address: str, applicant: Applicant, wanted: Want
 
     :param address: of the group, canonical.
     """
-    for _ in range(_MOVED_OFTEN):
-        try:
-            with registers.snapshot() as directory:
-                return _place(directory.find(address), applicant, wanted, around, directory)
-        except DirectoryMoved:
-            continue
-    raise DirectoryUnknown("the directory changes faster than it can be asked")
+    with registers.snapshot() as directory:
+        return _place(directory.find(address), applicant, wanted, around, directory)
 
 
 def _place(

@@ -32,7 +32,6 @@ from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import DESK, Way, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import OPEN, Change, Draft, Request, Stage, Turn, Turned, Wanted
-from groupmilter.moderation.steady import steadily
 from groupmilter.policy.settings import Settings
 
 Write = Callable[[Request, Who], None]
@@ -91,7 +90,8 @@ class Requests:
     def applicant(self, address: str, *, proven: bool = True) -> Applicant:
         """Return who has an address."""
         known = canonical(address, self.settings.own_domains) or address
-        return steadily(self.registers, lambda directory: applicant_of(known, directory, proven=proven))
+        with self.registers.snapshot() as directory:
+            return applicant_of(known, directory, proven=proven)
 
     def ask(self, group: str, applicant: Applicant, wanted: Wanted, reason: str, who: Who) -> Asked:
         """Let somebody join or leave a group, as far as its rules allow it.
@@ -186,7 +186,8 @@ class Requests:
 
     def may(self, person: Person, request: Request) -> bool:
         """Tell whether a person may decide about a request now: an owner of its group, or an administrator."""
-        return steadily(self.registers, lambda directory: self._decides(person, request, directory))
+        with self.registers.snapshot() as directory:
+            return self._decides(person, request, directory)
 
     def _decides(self, person: Person, request: Request, directory: Lookup) -> bool:
         group = group_of(request, directory)
@@ -246,10 +247,8 @@ class Requests:
         if person is None:
             return waiting
         groups = {one.group_uuid: one for one in waiting}
-        mine = steadily(
-            self.registers,
-            lambda directory: {uuid for uuid, one in groups.items() if self._decides(person, one, directory)},
-        )
+        with self.registers.snapshot() as directory:
+            mine = {uuid for uuid, one in groups.items() if self._decides(person, one, directory)}
         return tuple(one for one in waiting if one.group_uuid in mine)
 
     def _each(self, stages: frozenset[Stage], group: str) -> Iterator[Request]:

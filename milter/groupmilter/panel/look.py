@@ -1,7 +1,6 @@
 """One look at the directory for a page: lists, roles, and the group that the address names, all of one generation.
 
-A look that the directory moved under is taken again. `DirectoryUnknown` passes through; what somebody may not know of
-is `Gone`, the same as what isn't there.
+`DirectoryUnknown` passes through; what somebody may not know of is `Gone`, the same as what isn't there.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from typing import TypeVar
 from groupmilter.directory.catalogue import Catalogue, Viewer
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.snapshot import Snapshot
-from groupmilter.groups.directory import DirectoryMoved, DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import digest
 from groupmilter.membership.roles import Roles
 from groupmilter.panel.visit import Gone, Visit
 
-_MOVED_OFTEN = 10
 Found = TypeVar("Found")
 
 
@@ -73,14 +70,9 @@ class Pager:
 
 def looked(visit: Visit, gather: Callable[[Look], Found]) -> Found:
     """Return what is gathered from one look at the directory on behalf of the visitor."""
-    for _ in range(_MOVED_OFTEN):
-        try:
-            with visit.parts.lookups.snapshot() as directory:
-                roles = visit.parts.roles(visit.me.person, directory)
-                return gather(Look(directory, Catalogue(directory, _viewer(visit, roles)), roles))
-        except DirectoryMoved:
-            continue
-    raise DirectoryUnknown("the directory changes faster than it can be asked")
+    with visit.parts.lookups.snapshot() as directory:
+        roles = visit.parts.roles(visit.me.person, directory)
+        return gather(Look(directory, Catalogue(directory, _viewer(visit, roles)), roles))
 
 
 def _viewer(visit: Visit, roles: Roles) -> Viewer:

@@ -16,7 +16,6 @@ from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.circle import Lookup, Lookups
 from groupmilter.moderation.session_book import SessionBook, SessionRow
-from groupmilter.moderation.steady import steadily
 
 _OCTETS = 32
 _LONGEST = 64
@@ -96,7 +95,8 @@ class Sessions:
         return row.opened - _MINUTE <= now < row.until and now - row.seen < self.idle
 
     def _person(self, row: SessionRow) -> Person | None:
-        person = steadily(self.lookups, lambda directory: person_of(row.person, row.dn, directory))
+        with self.lookups.snapshot() as directory:
+            person = person_of(row.person, row.dn, directory)
         return None if person is None or person.disabled else person
 
 

@@ -20,7 +20,6 @@ from groupmilter.moderation.access_token_book import AccessTokenRow
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Who
 from groupmilter.moderation.ledger import Ledger
-from groupmilter.moderation.steady import steadily
 from groupmilter.panel.session import person_of
 
 PREFIX = "gm_"
@@ -144,7 +143,8 @@ class AccessTokens:
         return gone
 
     def _person(self, row: AccessTokenRow) -> Person | None:
-        person = steadily(self.lookups, lambda directory: person_of(row.person, row.dn, directory))
+        with self.lookups.snapshot() as directory:
+            person = person_of(row.person, row.dn, directory)
         return None if person is None or person.disabled else person
 
 

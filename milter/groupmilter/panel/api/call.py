@@ -25,7 +25,6 @@ from groupmilter.membership.roles import Roles
 from groupmilter.membership.service import Groups
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.item import Way, Who
-from groupmilter.moderation.steady import steadily
 from groupmilter.panel.api.access import Holder, Scope
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.parts import Parts
@@ -87,7 +86,8 @@ class Call:
 
     def look(self, gather: Callable[[Snapshot], Found]) -> Found:
         """Return what is gathered from one look at the mirror; raises `DirectoryUnknown`."""
-        return steadily(self.parts.lookups, gather)
+        with self.parts.lookups.snapshot() as directory:
+            return gather(directory)
 
     def lists(self, directory: Snapshot) -> Catalogue:
         """Return the lists of a look, as the person may see them."""
