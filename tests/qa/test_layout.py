@@ -33,6 +33,7 @@ ALLOWED = {
     "alembic": {"moderation"},
     "watchfiles": {"moderation"},
     "flufl": {"moderation"},
+    "nh3": {"moderation"},
     "babel": {"language"},
     "fastapi": {"panel"},
     "starlette": {"panel"},
@@ -43,6 +44,7 @@ ALLOWED = {
 ONE_FILE = {
     "yaml": "milter/groupmilter/config/load.py",
     "flufl": "milter/groupmilter/moderation/guessing.py",
+    "nh3": "milter/groupmilter/moderation/safe_html.py",
     "dns": "milter/groupmilter/authentication/resolver.py",
     "dkim": "milter/groupmilter/authentication/dkim.py",
     "spf": "milter/groupmilter/authentication/spf.py",

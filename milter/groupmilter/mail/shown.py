@@ -11,6 +11,7 @@ import unicodedata
 _ODD = "\N{REPLACEMENT CHARACTER}"
 # Soft hyphens, joiners and marks of emoji: in prose they are common and only invisible.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u2060\ufe0e\ufe0f\ufeff"))
+_UNUSUAL = re.compile(r"[^\n\t -~]")
 # Marks that are heaped upon one letter reach into the lines around it.
 _HEAPED = re.compile(r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})"
                      r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")  # fmt: skip
@@ -38,8 +39,9 @@ def lines(text: str) -> str:
     round or hides; the length is the caller's to bound.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
-    kept = "".join(
-        c if c in "\n\t" else " " if c.isspace() else _ODD if unicodedata.category(c)[0] == "C" else c
-        for c in plain
-    )
-    return _HEAPED.sub(r"\1", kept)
+    return _HEAPED.sub(r"\1", _UNUSUAL.sub(_plain, plain))
+
+
+def _plain(found: re.Match[str]) -> str:
+    c = found[0]
+    return " " if c.isspace() else _ODD if unicodedata.category(c)[0] == "C" else c

@@ -14,6 +14,7 @@ from groupmilter.mail.shown import lines, prose, shown
 from groupmilter.mail.words import decoded, in_charset
 from groupmilter.moderation.attaching import attachment_names
 from groupmilter.moderation.reading import parts_of
+from groupmilter.moderation.safe_html import whole
 
 _MOST_READ = 16 * 1024 * 1024
 """Octets of a message that are taken apart; of a larger one the beginning is."""
@@ -83,12 +84,13 @@ def preview(message: bytes) -> Preview:
     pieces = tuple(_pieces(parts[0], None, _MOST_DEPTH))
     texts = [Text(_text(each.part), each.within) for each in pieces if _inline(each.part, "plain")]
     shorter = tuple(Text(lines(each.text[:_MOST_TEXT]), each.within) for each in texts if each.text.strip())
+    html = tuple(_text(each.part) for each in pieces if _inline(each.part, "html"))
     return Preview(
         tuple(_fields(parts[0])),
         shorter,
-        tuple(_text(each.part) for each in pieces if _inline(each.part, "html")),
+        html,
         tuple(_attachment(each.part) for each in pieces if not _body(each.part)),
-        len(message) > _MOST_READ or any(len(each.text) > _MOST_TEXT for each in texts),
+        len(message) > _MOST_READ or any(len(each.text) > _MOST_TEXT for each in texts) or not whole(html),
     )
 
 

@@ -1,16 +1,20 @@
-"""HTML of an outsider written anew, so that nothing of his own marks is left: known elements, known attributes, text.
+"""HTML of an outsider with nothing left in it that loads, runs, sends or leads anywhere: nh3 parses it as a browser
+does and keeps known elements and attributes only.
 
-What loads, runs, sends or leads anywhere isn't among them: images become their description, a link becomes its text and
-the address it would lead to. Time grows with the size only. Pure; never raises. Source: HTML Standard, section 13.2.5
-(how browsers read tags, so that what they show is what stands here).
+Ours is what a moderator needs besides: images become their description, a link becomes its text and the address it
+would lead to, whatever its scheme. Of too much of it the beginning is shown. Pure; never raises. Sources: HTML
+Standard, section 13.2.6 (what a tag does to the tree); nh3 and ammonia (what of it is kept).
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+import nh3
 
 from groupmilter.mail.shown import lines, shown
 
@@ -20,11 +24,15 @@ _BLOCKS = """
 """
 _WORDS = "abbr b bdi bdo big br cite code del dfn em font i ins kbd mark q s samp small span strike strong sub sup tt u"
 _KEPT = frozenset((*_BLOCKS.split(), *_WORDS.split()))
-_VOID = frozenset({"br", "col", "hr"})
 _SKIPPED = frozenset({"iframe", "noembed", "noframes", "script", "style", "template", "title"})
 """Elements whose content no browser shows."""
 
-_CLOSING = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in _SKIPPED}
+_READ = """
+    a area base body br button details dialog embed fieldset form frame frameset head html image img input legend
+    link listing map menu meta nav nobr object option param plaintext select source summary textarea track wbr xmp
+"""
+"""Others that a parser has to know by their name."""
+
 _NUMBER = re.compile(r"[0-9]{1,4}%?")
 _WORD = re.compile(r"[#a-zA-Z0-9 -]{1,30}")
 _ATTRIBUTES = {
@@ -32,21 +40,39 @@ _ATTRIBUTES = {
     **dict.fromkeys(("align", "valign", "bgcolor", "color", "dir"), _WORD),
     **dict.fromkeys(("colspan", "rowspan"), re.compile(r"[0-9]{1,3}")),
 }
-_PROPERTY = re.compile(
-    r"(?:color|background(?:-color)?|font(?:-[a-z]+)?|text-(?:align|decoration|transform|indent)|line-height"
-    r"|letter-spacing|(?:margin|padding)(?:-[a-z]+)?|border(?:-[a-z]+)*|(?:min-|max-)?(?:width|height)"
-    r"|vertical-align|white-space|list-style-type)"
-)
+_SHAPES = """
+    color background background-color line-height letter-spacing vertical-align white-space list-style-type
+    font font-family font-size font-style font-variant font-weight text-align text-decoration text-indent text-transform
+    width height min-width min-height max-width max-height
+    border-collapse border-spacing border-radius border-color border-style border-width
+"""
+_SIDES = ("", "-top", "-right", "-bottom", "-left")
+_PROPERTIES = {
+    *_SHAPES.split(),
+    *(f"{name}{side}" for name in ("margin", "padding", "border") for side in _SIDES),
+}
 _VALUE = re.compile(r"(?:[\w#%., '\"!+-]|rgba?\([\d., %]+\)){1,200}")
-_NAME = re.compile(r"/?([a-zA-Z][a-zA-Z0-9]*)")
-_SPACES = re.compile(r"[\s/]*")
-_ATTRIBUTE_NAME = re.compile(r"[^\s/>][^\s/>=]*")
-_UNQUOTED = re.compile(r"[^\s>]*")
-_EQUALS = re.compile(r"\s*=\s*")
-_LONG_NUMBER = re.compile(r"&#(?:\d{8,}|[xX][0-9a-fA-F]{8,});?")
+
+_ADDRESS = "href\uf8ff"
+"""What an address is called while nh3 is at work, which would drop it by its scheme; nothing in a browser is."""
+
+_CALLED = re.compile("href", re.IGNORECASE)
+_MARK = re.compile(rf'<(/?)(a|img)(?: (?:{_ADDRESS}|alt)="([^"]*)")?>')
+# Shapes, formulas and what is for want of a script are read as HTML, so that what stands inside is seen.
+_OTHER = re.compile(
+    rf"<(/?)(?=[a-z])(?!(?:{'|'.join((*_KEPT, *_SKIPPED, *_READ.split()))})[\s/>])", re.IGNORECASE
+)
+_FORMATTING = re.compile(
+    r"<(/?)(?=(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/>])", re.IGNORECASE
+)
+_PLAIN_TAG = re.compile(r"""<\w+(?:\s+[\w-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*\s*/?>""")
 _MOST_READ = 256 * 1024
 _MOST_TAGS = 20_000
+_MOST_COPIED = 100_000_000
+"""Octets, about, that a parser may write by copying what was left open."""
+_NODE = 100
 _LONGEST = 300
+_LONGEST_STYLE = 600
 
 _HEAD = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title></title><style>
@@ -63,143 +89,89 @@ _FOOT = "\n</body></html>\n"
 
 
 @dataclass(slots=True)
-class _Writing:
-    """What is written so far, and which links are open."""
+class _Marks:
+    """What links and images are written as; it knows which links are open."""
 
-    out: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    tags: int = 0
 
-    def text(self, raw: str) -> None:
-        """Write text that came with entities."""
-        self.out.append(_escaped(_unescaped(raw)))
-
-    def tag(self, name: str, closing: bool, attributes: dict[str, str]) -> None:
-        """Write what a tag becomes."""
-        self.tags += 1
-        if name == "a":
-            self._link(closing, attributes)
-        elif name == "img" and not closing:
-            about = shown(attributes.get("alt", ""), _LONGEST)
-            self.out.append(f'<span class="image">&#9635; {html.escape(about)}</span>')
-        elif name in _KEPT:
-            kept = "" if closing else "".join(_kept(attributes))
-            self.out.append(f"</{name}>" if closing and name not in _VOID else f"<{name}{kept}>")
-
-    def _link(self, closing: bool, attributes: dict[str, str]) -> None:
-        if self.links:
-            where = self.links.pop()
-            self.out.append("</span>")
-            if where:
-                self.out.append(f' <span class="where">{html.escape(where)}</span>')
+    def written(self, mark: re.Match[str]) -> str:
+        """Return what stands in the place of a link's or an image's tag."""
+        closing, name, value = mark.groups("")
+        about = html.escape(shown(html.unescape(value.replace(_ADDRESS[-1], "")), _LONGEST))
+        if name == "img":
+            return f'<span class="image">&#9635; {about}</span>'
         if not closing:
-            self.links.append(shown(attributes.get("href", ""), _LONGEST))
-            self.out.append('<span class="link">')
-
-    def end(self) -> str:
-        """Return all of it."""
-        if self.links:
-            self._link(closing=True, attributes={})
-        return "".join(self.out)
+            self.links.append(about)
+            return '<span class="link">'
+        where = self.links.pop() if self.links else ""
+        return f'</span> <span class="where">{where}</span>' if where else "</span>"
 
 
-def document(bodies: tuple[str, ...]) -> str:
+def document(bodies: Sequence[str]) -> str:
     """Return a whole page that shows some pieces of HTML, one below the other."""
-    return _HEAD + "\n<hr>\n".join(rewritten(body) for body in bodies) + _FOOT
+    return _HEAD + "\n<hr>\n".join(map(rewritten, _beginnings(bodies))) + _FOOT
+
+
+def whole(bodies: Sequence[str]) -> bool:
+    """Tell whether the page shows all of some pieces of HTML."""
+    return tuple(_beginnings(bodies)) == tuple(bodies)
 
 
 def rewritten(source: str) -> str:
-    """Return HTML made anew of what is harmless in a piece of it; the first 256 KB."""
-    source = source[:_MOST_READ]
-    writing, at = _Writing(), 0
-    while (mark := source.find("<", at)) >= 0 and writing.tags < _MOST_TAGS:
-        writing.text(source[at:mark])
-        at = _after(source, mark, writing)
-        if at < 0:
-            return writing.end()
-    writing.text(source[at:])
-    return writing.end()
+    """Return what is harmless in a piece of HTML, with nothing left open."""
+    told = _OTHER.sub(r"<\1x-", _CALLED.sub(rf"\g<0>{_ADDRESS[-1]}", source))
+    if _tangled(told):
+        told = _FORMATTING.sub(r"<\1x-", told)
+    washed = _cleaner().clean(told)
+    return lines(_MARK.sub(_Marks().written, washed).replace(_ADDRESS[-1], ""))
 
 
-def _after(source: str, mark: int, writing: _Writing) -> int:
-    """Write what a ``<`` begins; return where text goes on, negative for nowhere."""
-    if source.startswith("<!--", mark):
-        end = source.find("-->", mark + 2)
-        return end + 3 if end >= 0 else -1
-    name = _NAME.match(source, mark + 1)
-    if name is None:
-        if source[mark + 1 : mark + 2] in {"!", "?", "/"}:
-            end = source.find(">", mark)
-            return end + 1 if end >= 0 else -1
-        writing.out.append("&lt;")
-        return mark + 1
-    attributes: dict[str, str] = {}
-    end = _attributes(source, name.end(), attributes)
-    if end < 0:
-        return -1
-    tag, closing = name[1].lower(), source[mark + 1] == "/"
-    if tag in _SKIPPED and not closing:
-        found = _CLOSING[tag].search(source, end)
-        return found.start() if found else -1
-    writing.tag(tag, closing, attributes)
-    return end
+def _beginnings(bodies: Sequence[str]) -> Iterator[str]:
+    """Yield of each piece what is read: 256 KB at most, and 20,000 tags of all together."""
+    left = _MOST_TAGS
+    for body in bodies:
+        *tags, _ = (body[:_MOST_READ] + "<").split("<", left + 1)
+        yield "<".join(tags)
+        left = max(left - len(tags) + 1, 0)
 
 
-def _attributes(source: str, at: int, found: dict[str, str]) -> int:
-    """Read a tag's attributes; return where it has ended, negative where it has no end."""
-    while True:
-        at = _end(_SPACES, source, at)
-        if at >= len(source):
-            return -1
-        if source[at] == ">":
-            return at + 1
-        name = _ATTRIBUTE_NAME.match(source, at)
-        if name is None:
-            return -1
-        at, value = name.end(), ""
-        equals = _EQUALS.match(source, at)
-        if equals is not None:
-            at = equals.end()
-            quote = source[at : at + 1]
-            if quote in {'"', "'"}:
-                close = source.find(quote, at + 1)
-                if close < 0:
-                    return -1
-                value, at = source[at + 1 : close], close + 1
-            else:
-                end = _end(_UNQUOTED, source, at)
-                value, at = source[at:end], end
-        found.setdefault(name[0].lower()[:40], _unescaped(value[: 4 * _LONGEST]))
+def _tangled(source: str) -> bool:
+    """Tell whether bold, fonts and their like may be left open so often that a parser would copy them without end.
+
+    It opens those again in each paragraph, at most three of each kind; one that isn't plainly written is its own kind.
+    """
+    odd, kinds = 0, set[str]()
+    for mark in _FORMATTING.finditer(source):
+        plain = _PLAIN_TAG.match(source, mark.start())
+        if plain is None:
+            odd += 1
+        else:
+            kinds.add(plain[0])
+    copied = odd * (_LONGEST_STYLE + _NODE) + 3 * sum(len(kind) + _NODE for kind in kinds)
+    return copied * source.count("<") > _MOST_COPIED
 
 
-def _end(pattern: re.Pattern[str], source: str, at: int) -> int:
-    found = pattern.match(source, at)
-    return found.end() if found else at
+def _cleaner() -> nh3.Cleaner:
+    shaping = {*_ATTRIBUTES, "style"}
+    return nh3.Cleaner(
+        tags={*_KEPT, "a", "img"},
+        clean_content_tags=_SKIPPED,
+        attributes={"*": set(), **dict.fromkeys(_KEPT, shaping), "a": {_ADDRESS}, "img": {"alt"}},
+        attribute_filter=lru_cache(1000)(_kept),
+        filter_style_properties=_PROPERTIES,
+        link_rel=None,
+        url_schemes=set(),
+        url_relative="deny",
+    )
 
 
-def _kept(attributes: dict[str, str]) -> Iterator[str]:
-    """Yield the attributes that only shape what is shown."""
-    for name, value in attributes.items():
-        allowed = _ATTRIBUTES.get(name)
-        if allowed is not None and allowed.fullmatch(value.strip()):
-            yield f' {name}="{html.escape(value.strip())}"'
-    style = "; ".join(_declarations(attributes.get("style", "")))
-    if style:
-        yield f' style="{html.escape(style)}"'
-
-
-def _declarations(style: str) -> Iterator[str]:
-    """Yield the declarations of a style that only shape."""
-    for declaration in style.split(";"):
-        name, _, value = declaration.partition(":")
-        name, value = name.strip().lower(), value.strip()
-        if _PROPERTY.fullmatch(name) and _VALUE.fullmatch(value):
-            yield f"{name}: {value}"
-
-
-def _unescaped(text: str) -> str:
-    return html.unescape(_LONG_NUMBER.sub("\N{REPLACEMENT CHARACTER}", text))
-
-
-def _escaped(text: str) -> str:
-    return html.escape(lines(text))
+def _kept(_tag: str, name: str, value: str) -> str | None:
+    """Return what is kept of an attribute's value: what only shapes what is shown."""
+    if name == "style":
+        declarations = value[:_LONGEST_STYLE].split(";")
+        return (
+            ";".join(each for each in declarations if _VALUE.fullmatch(each.partition(":")[2].strip()))
+            or None
+        )
+    allowed = _ATTRIBUTES.get(name)
+    return value if allowed is None or allowed.fullmatch(value.strip()) else None
