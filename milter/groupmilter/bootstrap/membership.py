@@ -16,7 +16,7 @@ from groupmilter.config.reload import Configuration
 from groupmilter.directory.change import WriteRefused
 from groupmilter.directory.ldif_session import LdifSession, LdifWriter
 from groupmilter.directory.reader import Reader
-from groupmilter.directory.side_session import Searching
+from groupmilter.directory.searching import Searching
 from groupmilter.directory.writer import Writer
 from groupmilter.membership.address_book import AddressBook
 from groupmilter.membership.authority import Authority, Rights, Unlimited

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys
+from groupmilter.bootstrap.parts import administrations, looking, profile, snapshots, ticket_keys
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.groups.group import Group
@@ -85,7 +85,7 @@ def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
         from groupmilter.membership.service import NoSuchGroup
         from groupmilter.membership.vocabulary import Several
 
-        with snapshots(configuration).snapshot() as directory:
+        with looking(configuration) as directory:
             person = directory.by_digest(digest(who.uuid))
         if not isinstance(person, Person) or person.uuid != who.uuid:
             return False

@@ -6,7 +6,8 @@ Fails with `ConfigurationError` for what the administrator wrote, `LedgerUnavail
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,6 +128,17 @@ def snapshots(configuration: Configuration, *, steady: bool = True) -> Snapshots
     return Snapshots(
         Reader(site.mirror, max_age, fingerprint=fingerprint, freshness=FRESHNESS, steady=steady)
     )
+
+
+@contextmanager
+def looking(configuration: Configuration) -> Iterator[Snapshot]:
+    """Give one look at the mirror, whose connection is closed after it; raises `DirectoryUnknown`."""
+    lookups = snapshots(configuration)
+    try:
+        with lookups.snapshot() as directory:
+            yield directory
+    finally:
+        lookups.reader.close()
 
 
 def address_map(configuration: Configuration) -> GeneratedMap:

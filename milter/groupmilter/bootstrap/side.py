@@ -13,7 +13,8 @@ from typing import TypeVar
 from groupmilter.bootstrap.moderation import ledger
 from groupmilter.config.reload import Configuration
 from groupmilter.directory.profile import Profile
-from groupmilter.directory.side_session import Searching, SideSession
+from groupmilter.directory.searching import Searching
+from groupmilter.directory.side_session import SideSession
 from groupmilter.directory.side_store import SideChange, SideStore, SideStoreUnavailable, SideValues
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.moderation.side_book import SideBook

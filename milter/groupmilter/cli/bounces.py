@@ -153,7 +153,7 @@ def _member(configuration: Configuration, written: str) -> tuple[str, bool]:
 
     Where the directory can't tell, the address alone decides.
     """
-    from groupmilter.bootstrap import snapshots
+    from groupmilter.bootstrap import looking
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.person import Person
     from groupmilter.mail.address import canonical
@@ -163,14 +163,11 @@ def _member(configuration: Configuration, written: str) -> tuple[str, bool]:
     address = canonical(written, own)
     if address is None:
         raise CommandFailed(Exit.FINDING, f"{written} is no mail address")
-    lookups = snapshots(configuration)
     try:
-        with lookups.snapshot() as directory:
+        with looking(configuration) as directory:
             found = directory.find(address)
     except DirectoryUnknown:
         found = None
-    finally:
-        lookups.reader.close()
     person = found if isinstance(found, Person) else None
     name = person.address if person is not None and person.address else address
     return name, outside(name, person, own)

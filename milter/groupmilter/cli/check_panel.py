@@ -27,7 +27,7 @@ def named(configuration: Configuration) -> Iterator[Advice]:
     if not wanted:
         return
     try:
-        with bootstrap.snapshots(configuration).snapshot() as directory:
+        with bootstrap.looking(configuration) as directory:
             missing = [(option, dn) for option, dn in wanted if directory.by_dn(dn) is None]
     except DirectoryUnknown:
         return

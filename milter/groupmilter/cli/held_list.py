@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from groupmilter.cli.held_shape import STYLES, agreement, many, proof, proven, shape
-from groupmilter.cli.options import Call, ConfigOption, GroupOption, JsonOption
+from groupmilter.cli.options import Call, ConfigOption, GroupOption, JsonOption, chosen
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import brief, iso
 from groupmilter.moderation.item import Item, State
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _WIDE = 160
 _NAME, _STATE, _PROOF, _TIME, _WAITS, _EXPIRY = 10, 8, 20, 20, 12, 10
-_ALL = "all"
 StateOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -54,7 +53,7 @@ def list_(
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
-    states = _states(state or ())
+    states = chosen(State, state, "--state") or OPEN
     with opened(configuration) as ledger:
         address = group_address(configuration, ledger, group)
         items = ledger.items(states, group=address, limit=limit)
@@ -62,16 +61,6 @@ def list_(
     total = sum(counts.get(one, 0) for one in states)
     shown = {"total": total, "states": _counted(counts), "messages": [shape(item) for item in items]}
     call.terminal.show(shown, lambda console: _draw(console, items, total, address))
-
-
-def _states(words: Sequence[str]) -> frozenset[State]:
-    if _ALL in words:
-        return frozenset(State)
-    known = {state.value: state for state in State}
-    for word in words:
-        if word not in known:
-            raise typer.BadParameter(f"wants {', '.join(known)} or all", param_hint="--state")
-    return frozenset(known[word] for word in words) or OPEN
 
 
 def _counted(counts: Mapping[State, int]) -> dict[str, int]:

@@ -109,7 +109,7 @@ def _read(configuration: Configuration, item: Item) -> tuple[bytes | None, str, 
 
 
 def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]] | None:
-    from groupmilter.bootstrap import administrations, snapshots
+    from groupmilter.bootstrap import administrations, looking
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
     from groupmilter.groups.reach import reachable
@@ -117,9 +117,8 @@ def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]]
 
     found: dict[str, str] = {}
     above = administrations(configuration)
-    lookups = snapshots(configuration)
     try:
-        with lookups.snapshot() as directory:
+        with looking(configuration) as directory:
             group = directory.by_digest(item.arrival.group)
             if not isinstance(group, Group):
                 return []
@@ -130,8 +129,6 @@ def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]]
                     found.setdefault(person.address, ring)
     except DirectoryUnknown:
         return None
-    finally:
-        lookups.reader.close()
     return list(found.items())
 
 

@@ -78,16 +78,13 @@ def group_address(configuration: Configuration, ledger: Ledger, written: str) ->
 
 def _first_address(configuration: Configuration, address: str) -> str:
     """Return the address by which the directory names the group first; the same where it can't tell."""
-    from groupmilter.bootstrap import snapshots
+    from groupmilter.bootstrap import looking
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
 
-    lookups = snapshots(configuration)
     try:
-        with lookups.snapshot() as directory:
+        with looking(configuration) as directory:
             found = directory.find(address)
     except DirectoryUnknown:
         return address
-    finally:
-        lookups.reader.close()
     return found.address if isinstance(found, Group) else address

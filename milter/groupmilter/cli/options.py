@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -56,6 +58,9 @@ GroupOption = Annotated[
     str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only messages to this group.")
 ]
 
+_ALL = "all"
+Word = TypeVar("Word", bound=StrEnum)
+
 
 @dataclass(slots=True)
 class Common:
@@ -95,3 +100,12 @@ class Call:
         from groupmilter.config.reload import load
 
         return load(self.path)
+
+
+def chosen(kind: type[Word], written: Iterable[str] | None, option: str) -> frozenset[Word]:
+    """Return which of some words an option names, ``all`` meaning each; none where it isn't given."""
+    words = {word.value: word for word in kind}
+    wanted = set(written or ())
+    if not wanted <= {*words, _ALL}:
+        raise typer.BadParameter(f"wants {', '.join(words)} or all", param_hint=option)
+    return frozenset(kind) if _ALL in wanted else frozenset(words[one] for one in wanted)

@@ -11,7 +11,7 @@ import typer
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import many
-from groupmilter.cli.options import Call, ConfigOption, JsonOption
+from groupmilter.cli.options import Call, ConfigOption, JsonOption, chosen
 from groupmilter.cli.requests_shape import STYLES, shape
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import brief, until
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
     from groupmilter.moderation.request import Request
 
-_ALL = "all"
 OfGroupOption = Annotated[
     str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only requests about this group.")
 ]
@@ -55,7 +54,7 @@ def list_(
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
-    stages = _stages(stage or ())
+    stages = chosen(Stage, stage, "--stage") or OPEN
     uuid = _group(configuration, group) if group else ""
     with opened(configuration) as ledger:
         found = ledger.requests.find(stages, group=uuid, limit=limit)
@@ -64,29 +63,15 @@ def list_(
     call.terminal.show(shown, lambda console: _draw(console, found, total))
 
 
-def _stages(words: Sequence[str]) -> frozenset[Stage]:
-    if _ALL in words:
-        return frozenset(Stage)
-    known = {stage.value: stage for stage in Stage}
-    for word in words:
-        if word not in known:
-            raise typer.BadParameter(f"wants {', '.join(known)} or all", param_hint="--stage")
-    return frozenset(known[word] for word in words) or OPEN
-
-
 def _group(configuration: Configuration, written: str) -> str:
     """Return the UUID of a group, as the mirror has it."""
-    from groupmilter.bootstrap import snapshots
+    from groupmilter.bootstrap import looking
     from groupmilter.groups.group import Group
     from groupmilter.mail.address import canonical
 
     address = canonical(written, configuration.settings.own_domains) or written
-    lookups = snapshots(configuration)
-    try:
-        with lookups.snapshot() as directory:
-            found = directory.find(address)
-    finally:
-        lookups.reader.close()
+    with looking(configuration) as directory:
+        found = directory.find(address)
     if not isinstance(found, Group):
         raise CommandFailed(Exit.FINDING, f"no group has the address {written}")
     return found.uuid

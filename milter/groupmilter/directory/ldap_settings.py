@@ -11,6 +11,9 @@ from pathlib import Path
 
 from groupmilter.groups.directory import DirectoryUnknown
 
+NO_SUCH_OBJECT = 32
+"""RFC 4511 appendix A.1: nothing stands at that DN."""
+
 
 class ReadFailed(DirectoryUnknown):
     """The directory was not read, or not completely."""

@@ -34,6 +34,7 @@ from groupmilter.directory.ldap_messages import (
 )
 from groupmilter.directory.ldap_ranges import Read, completed, is_ranged
 from groupmilter.directory.ldap_settings import (
+    NO_SUCH_OBJECT,
     Incomplete,
     LdapSettings,
     ReadFailed,
@@ -42,7 +43,6 @@ from groupmilter.directory.ldap_settings import (
 )
 from groupmilter.directory.ldap_syncrepl import SYNC_REQUEST, Changed, Event, Mode, event, sync_request
 
-_NO_SUCH_OBJECT = 32
 _EVERYTHING = "(objectClass=*)"
 _SCOPES = {"base": "BASE", "one": "LEVEL", "sub": "SUBTREE"}
 
@@ -126,7 +126,7 @@ class LdapSession:
             if received.tag == ENTRY:
                 found = entry(received.body)[1]
         final = result(received.body)
-        if final.code == _NO_SUCH_OBJECT:
+        if final.code == NO_SUCH_OBJECT:
             return None
         if final.code != 0:
             raise Refused(f"{self.url}: read of {name!r}", final.code, final.text)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_messages import Attributes
+from groupmilter.directory.searching import Searching
 from groupmilter.directory.side_store import NOTHING, PREFIX, SideStore, is_beside, merged
 from groupmilter.directory.sparse import Asked
 from groupmilter.directory.synchroniser_side import queries
@@ -24,25 +25,6 @@ _AT_ONCE = 300
 _TERM = re.compile(rf"\({re.escape(PREFIX)}([a-z_]+)=([^()]*)\)")
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2})")
 _NOBODY = "(!(objectClass=*))"
-
-
-class Searching(Protocol):
-    """An open directory: a server's, that of a file, or one with the side store."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def search(self, base: str, scope: str, query: str, attributes: tuple[str, ...]) -> Iterator[Entry]:
-        """Yield all entries that a filter finds, as `reader.LdapSession.search` does."""
-
-    def holding(self, name: str, wanted: Asked) -> Attributes:
-        """Return which of some values an entry holds, as `reader.LdapSession.holding` does."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from groupmilter.directory.change import (
 )
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
-from groupmilter.directory.ldap_settings import LdapSettings, ReadFailed, Refused
+from groupmilter.directory.ldap_settings import NO_SUCH_OBJECT, LdapSettings, ReadFailed, Refused
 from groupmilter.directory.modification import Plan, planned
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.side_store import (
@@ -45,7 +45,6 @@ from groupmilter.directory.sparse import Asked, asked, short_attributes
 from groupmilter.directory.writer_messages import Modification, Operation
 from groupmilter.directory.writer_session import (
     BUSY,
-    NO_SUCH_OBJECT,
     SUCCESS,
     UNAVAILABLE,
     VERSION,

@@ -17,6 +17,7 @@ from groupmilter.directory.ldap_connection import Clock, LdapConnection
 from groupmilter.directory.ldap_messages import SearchControl, result
 from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused
 from groupmilter.directory.reader import LdapSession
+from groupmilter.directory.searching import read_entry
 from groupmilter.directory.sparse import Asked, sparse
 from groupmilter.directory.writer_messages import (
     ADDED,
@@ -36,7 +37,6 @@ from groupmilter.directory.writer_messages import (
 
 SUCCESS = 0
 REFERRAL = 10
-NO_SUCH_OBJECT = 32
 BUSY, UNAVAILABLE = 51, 52
 VERSION = "entrycsn"
 
@@ -103,13 +103,8 @@ class WriterSession:
         :param wanted: attributes, not among the others, of which only these values are read.
         """
         asked = tuple(dict.fromkeys((*attributes, "objectClass", VERSION)))
-        try:
-            entry = next(self._reading.search(dn, "base", "(objectClass=*)", asked), None)
-            return entry if entry is None or not wanted else sparse(entry, self._reading.holding(dn, wanted))
-        except Refused as error:
-            if error.code == NO_SUCH_OBJECT:
-                return None
-            raise
+        entry = read_entry(self._reading, dn, asked)
+        return entry if entry is None or not wanted else sparse(entry, self._reading.holding(dn, wanted))
 
     def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
         """Change an entry; with a version only while it still has that one, where the server can tell (RFC 4528)."""

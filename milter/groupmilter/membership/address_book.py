@@ -18,10 +18,9 @@ from groupmilter.directory.dynamic import MemberUrl
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_messages import Attributes
-from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
-from groupmilter.directory.side_session import Searching
+from groupmilter.directory.searching import Searching, read_entry
 from groupmilter.directory.sparse import Asked, short_attributes
 from groupmilter.directory.writer_session import VERSION
 from groupmilter.mail.address import canonical
@@ -30,7 +29,6 @@ _AT_ONCE = 50
 _MANY = 1000
 """So many addresses are found faster by reading everybody's once than by asking for them."""
 
-_NO_SUCH_OBJECT = 32
 _NAMED = ((True, ("name",)), (False, ("name", "logins")))
 _ADDRESSED = ((True, ("address", "aliases")), (False, ("addresses", "target")))
 
@@ -140,7 +138,7 @@ class AddressBook:
         :param whole: whether with the lists that may be long (`sparse.LONG`).
         """
         attributes = self._profile.attributes() if whole else short_attributes(self._profile)
-        return self._read(dn, (*attributes, VERSION))
+        return read_entry(self._open(), dn, (*attributes, VERSION))
 
     def holding(self, dn: str, wanted: Asked) -> Attributes:
         """Return which of some values an entry holds, as the server has it now."""
@@ -199,17 +197,9 @@ class AddressBook:
                 yield self._known(record)
 
     def _at(self, name: str) -> Known | None:
-        entry = self._read(name, self._attributes()) if normalise(name) else None
+        entry = read_entry(self._open(), name, self._attributes()) if normalise(name) else None
         record = None if entry is None else self._profile.read(entry)
         return None if record is None else self._known(record)
-
-    def _read(self, dn: str, attributes: Sequence[str]) -> Entry | None:
-        try:
-            return next(self._open().search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
-        except Refused as error:
-            if error.code == _NO_SUCH_OBJECT:
-                return None
-            raise
 
     def _known(self, record: Record) -> Known:
         fields = _ADDRESSED[0][1] if record.group else ("target", "addresses")

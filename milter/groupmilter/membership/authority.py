@@ -22,14 +22,14 @@ from groupmilter.directory.filter import literal, needs_server
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import NAME_FIELDS
-from groupmilter.directory.side_session import Searching
-from groupmilter.directory.sparse import LONG
+from groupmilter.directory.searching import Searching, read_entry
+from groupmilter.directory.sparse import LONG, short_attributes
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical
 from groupmilter.membership.founding import Founding
-from groupmilter.membership.standing import Ascent, read_entry
+from groupmilter.membership.standing import Ascent
 from groupmilter.membership.vocabulary import BadWish, Several, Wish
 
 ADMINISTRATORS_ONLY = frozenset({"address", "aliases", "policy"})
@@ -230,9 +230,7 @@ class Rights:
         return Ascent(session, self.profile, self.base, record)
 
     def _group(self, session: Searching, group: Entry) -> Entry:
-        left_out = {s.attribute for field in LONG for s in self.profile.mapped(field).sources}
-        attributes = (name for name in (*self.profile.attributes(), "objectClass") if name not in left_out)
-        now = read_entry(session, group.dn, attributes)
+        now = read_entry(session, group.dn, (*short_attributes(self.profile), "objectClass"))
         # Another entry in the same place is another group.
         if now is None or (group.uuid and now.uuid != group.uuid):
             raise Forbidden(Reason.NO_GROUP)

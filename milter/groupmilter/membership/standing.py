@@ -12,25 +12,12 @@ from dataclasses import dataclass
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.dynamic import MemberUrl, UrlError, parse_url
-from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal, needs_server
-from groupmilter.directory.ldap_settings import Refused
 from groupmilter.directory.profile import Profile, Record
-from groupmilter.directory.side_session import Searching
-from groupmilter.directory.sparse import LONG
+from groupmilter.directory.searching import Searching, read_entry
+from groupmilter.directory.sparse import short_attributes
 
 _AT_ONCE = 50
-_NO_SUCH_OBJECT = 32
-
-
-def read_entry(session: Searching, dn: str, attributes: Iterable[str]) -> Entry | None:
-    """Return an entry as the server has it now, None where it has none."""
-    try:
-        return next(session.search(dn, "base", "(objectClass=*)", tuple(attributes)), None)
-    except Refused as error:
-        if error.code == _NO_SUCH_OBJECT:
-            return None
-        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +118,7 @@ class Ascent:
 
     def _attributes(self) -> tuple[str, ...]:
         """Return what is read of a group on the way; its members, who may be 100,000, are none of it."""
-        left_out = {source.attribute for field in LONG for source in self._profile.mapped(field).sources}
-        return tuple(name for name in self._profile.attributes() if name not in left_out)
+        return short_attributes(self._profile)
 
 
 def _parsed(urls: Iterable[str]) -> Iterator[MemberUrl]:
