@@ -6,13 +6,14 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "milter" / "groupmilter"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
     """One module: its path, its room (the folder or file below the package), its tree."""
 
@@ -25,13 +26,13 @@ class Module:
         return str(self.path.relative_to(ROOT))
 
 
-def modules(folder: Path = PACKAGE) -> list[Module]:
+@cache
+def modules(folder: Path = PACKAGE) -> tuple[Module, ...]:
     """Return all Python modules below a folder."""
-    found = []
-    for path in sorted(folder.rglob("*.py")):
-        room = path.relative_to(folder).parts[0].removesuffix(".py")
-        found.append(Module(path, room, ast.parse(path.read_text(encoding="utf-8"))))
-    return found
+    return tuple(
+        Module(path, path.relative_to(folder).parts[0].removesuffix(".py"), ast.parse(path.read_bytes()))
+        for path in sorted(folder.rglob("*.py"))
+    )
 
 
 def tracked() -> list[Path]:
@@ -55,8 +56,13 @@ def _made(path: Path) -> bool:
     )
 
 
-def imported(module: Module) -> Iterator[tuple[str, int]]:
-    """Yield the top-level name of everything that a module imports, with its line."""
+@cache
+def imported(module: Module) -> tuple[tuple[str, int], ...]:
+    """Return the top-level name of everything that a module imports, with its line."""
+    return tuple(_imported(module))
+
+
+def _imported(module: Module) -> Iterator[tuple[str, int]]:
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name.partition(".")[0], node.lineno) for alias in node.names)
