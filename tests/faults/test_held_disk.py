@@ -17,6 +17,7 @@ from tests.support.moderators import Moderators
 from tests.support.office import OFFICE
 from tests.support.service import Service
 
+from groupmilter.directory.ages import MINUTES, Ages
 from groupmilter.moderation.item import State
 from groupmilter.moderation.ledger import LedgerUnavailable
 
@@ -184,3 +185,15 @@ def test_what_is_no_message_keeps_no_other_waiting(site: Installation, mail: Dis
     (new / "1.directory.host").rmdir()
     (new / "3.link.host").unlink()
     ends_well(site, shots)
+
+
+def test_the_age_of_the_mirror_is_recorded_on_a_full_disk_too(state: Disk) -> None:
+    there, late = Ages(state.path / "there.ages"), Ages(state.path / "late.ages")
+    there.note(60, 1.0)
+    with state.full():
+        there.note(20 * 86_400, 2.0)
+        with pytest.raises(OSError, match="No space left"):
+            late.note(60, 1.0)
+        assert there.between(MINUTES, 0, 30 * 86_400) == {60: 1.0, 20 * 86_400: 2.0}
+    late.note(120, 3.0)
+    assert late.between(MINUTES, 0, 30 * 86_400) == {120: 3.0}

@@ -11,7 +11,7 @@ from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
 from groupmilter.moderation.journal import Filter
 from groupmilter.moderation.ledger import Ledger, Letter
-from groupmilter.moderation.overview import Day, Waiting, Wanted
+from groupmilter.moderation.overview import Crowd, Day, Waiting, Wanted
 
 JEAN = Who("jean@own.example", Way.MAIL, "uuid-jean")
 HELD = frozenset({State.HELD})
@@ -51,7 +51,7 @@ def test_lists_come_in_pages_from_either_end(ledger: Ledger) -> None:
 def test_what_the_desk_sends_on_by_itself_waits_for_nobody(ledger: Ledger) -> None:
     ledger.record(replace(arrival(1), kind=Kind.SPLIT), TERMS, State.APPROVED, NOW)
     assert ledger.overview.count(Wanted(frozenset(State))) == 0
-    assert ledger.overview.waiting_at((NOW + 1,)) == (0,)
+    assert ledger.overview.waited((NOW, NOW + 1)) == (Crowd(0, 0),)
 
 
 def test_days_count_what_was_decided_in_a_zone(ledger: Ledger) -> None:
@@ -65,13 +65,28 @@ def test_days_count_what_was_decided_in_a_zone(ledger: Ledger) -> None:
     assert ledger.overview.days(midnight - DAY, 0) == (Day(day - 1, 1, 1), Day(day, 0, 0, 1))
     assert ledger.overview.days(midnight - DAY, 7200) == (Day(day, 1, 1, 1),)
     assert ledger.overview.days(midnight, 0) == (Day(day, 0, 0, 1),)
-    assert ledger.overview.waiting_at((midnight - DAY, midnight - 3600, midnight, midnight + DAY)) == (
-        4,
-        3,
-        2,
-        1,
-    )
+    times = (midnight - 2 * DAY, midnight - DAY, midnight - 3600, midnight, midnight + DAY)
+    assert ledger.overview.waited(times) == (Crowd(4, 4), Crowd(3, 4), Crowd(2, 3), Crowd(1, 2))
     assert ledger.item(four.id) == four
+
+
+def test_what_came_and_went_within_a_day_has_waited_too(ledger: Ledger) -> None:
+    for number in range(1, 4):
+        ledger.change(_item(ledger, number).id, Event.APPROVE, JEAN, NOW + 60)
+    ledger.change(_item(ledger, 4, at=NOW + 60).id, Event.REJECT, JEAN, NOW + 60)
+    assert ledger.overview.waited((NOW - 1, NOW + 30, NOW + 90, NOW + DAY)) == (
+        Crowd(3, 3),
+        Crowd(0, 4),
+        Crowd(0, 0),
+    )
+    assert ledger.overview.waited((NOW,)) == ledger.overview.waited(()) == ()
+
+
+def test_what_was_approved_and_put_aside_then_waits_again(ledger: Ledger) -> None:
+    item = _item(ledger, 1)
+    ledger.change(item.id, Event.APPROVE, JEAN, NOW + 10)
+    ledger.change(item.id, Event.SHUNT, DESK, NOW + 20)
+    assert ledger.overview.waited((NOW, NOW + 30)) == (Crowd(1, 1),)
 
 
 def test_letters_that_wait_are_counted(ledger: Ledger) -> None:

@@ -10,6 +10,8 @@ from tests.panel.calling import ADMINISTRATOR, at_fault, calling, mirrored, prob
 from tests.panel.house import House
 from tests.panel.watching import PLAIN, held
 
+from groupmilter.directory.ages import NEVER
+from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.panel.api.access import Scope
 
 COMMERCIAL = "commercial@masociete.example"
@@ -143,7 +145,10 @@ def test_changes_are_taken_back_and_what_others_did_since_stays(home: House) -> 
         assert told["detail"] == f"#{row}"
 
 
-@pytest.mark.parametrize("path", ["/status", "/findings", "/trace?what=%3Coffer%40partner.example%3E"])
+@pytest.mark.parametrize(
+    "path",
+    ["/status", "/status/mirror", "/status/days", "/findings", "/trace?what=%3Coffer%40partner.example%3E"],
+)
 def test_what_administrators_watch_is_for_them(home: House, path: str) -> None:
     with calling(home, ADMINISTRATOR) as api, calling(home, "zoe") as zoe:
         assert api.get(path).status_code == 200
@@ -162,6 +167,27 @@ def test_status_findings_and_trace_tell_what_there_is(home: House) -> None:
         assert api.get("/findings", params={"kind": kind}).json()["total"] == status["findings"][kind]
         traced = api.get("/trace", params={"what": "<offer@partner.example>"}).json()["items"]
         assert item.name in [each["message"]["name"] for each in traced]
+
+
+def test_status_tells_how_it_was(home: House) -> None:
+    now = int(home.parts.now())
+    home.parts.ledger.change(held(home).id, Event.REJECT, Who("x", Way.PANEL), now)
+    ages, max_age = home.parts.watch.ages, int(home.parts.watch.max_age)
+    for minutes, age in ((125, 7.0), (120, max_age + 60.0), (115, NEVER)):
+        ages.note(now - minutes * 60, age)
+    with calling(home, ADMINISTRATOR) as api:
+        mirror, days = api.get("/status/mirror").json(), api.get("/status/days").json()["items"]
+    assert (mirror["max_age"], len(mirror["day"])) == (max_age, 288)
+    assert 29 * 4 < len(mirror["month"]) <= 30 * 4
+    told = [each for each in mirror["day"] if each["recorded"]]
+    assert [(each["recorded"], each["too_old"], each["highest"]) for each in told] == [
+        (60, 0, 7.0), (60, 60, max_age + 60.0), (60, 60, None),
+    ]  # fmt: skip
+    assert sum(each["too_old"] for each in mirror["month"]) >= 900
+    assert len(days) == 30
+    assert days[-1]["date"] == f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d}"
+    assert days[-1]["rejected"] >= 1
+    assert days[-1]["most_waiting"] >= 1
 
 
 def test_explain_says_why_to_owners_and_yes_or_no_to_everybody(home: House) -> None:

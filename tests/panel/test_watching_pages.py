@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.panel.house import House, csrf
 from tests.panel.watching import held
 
+from groupmilter.bootstrap.parts import mirror_age
+from groupmilter.directory.ages import NEVER
 from groupmilter.moderation.bounce_book import Failed, Suspension
 from groupmilter.moderation.item import DESK, Event, Way, Who
-from groupmilter.panel.charts import Point, columns, share
+from groupmilter.panel.charts import Axis, Point, columns, over_time, share
 from groupmilter.panel.reasons import RULES, known
 from groupmilter.policy.rules import RULES as POLICY_RULES
 from groupmilter.rehearsal.cases import read_files
@@ -66,12 +69,64 @@ def test_status_tells_mirror_findings_queue_and_charts(home: House) -> None:
             assert "<title" in chart
             assert "<desc" in chart
             assert "style=" not in chart
-        assert 'class="series1"' in page, "the rejection of today"
+        assert 'rect class="series1"' in page, "the rejection of today"
         assert re.search(r'<th scope="row">[^<]+</th><td class="count">0</td><td class="count">1</td>', page)
         cycle = client.get("/status/findings?kind=cycle").text
         assert 'href="/groups/' in cycle
         assert client.get("/status/findings?kind=nonsense").status_code == 404
     assert waiting.name not in page
+
+
+def test_status_draws_how_old_the_mirror_was(home: House) -> None:
+    now, watch = int(home.parts.now()), home.parts.watch
+    watch.ages.path.unlink(missing_ok=True)
+    with home.person("helene") as client:
+        assert "Nothing is recorded of its age yet" in client.get("/status").text
+        for minute in range(180):
+            if not 60 <= minute < 90:
+                age = 7.0 if minute != 120 else watch.max_age + 3600
+                watch.ages.note(now - minute * 60, age)
+        page = client.get("/status").text
+        french = client.get("/status?lang=fr").text.replace("\N{NO-BREAK SPACE}", " ")
+    day = _figure(page, "age-day")
+    assert "Highest age in the last 24 hours: 25 hours. Too old for: 1 minute." in page
+    assert "Âge maximal des dernières 24 heures : 25 heures. Trop vieux pendant : 1 minute." in french
+    assert day.count('class="series1"') == 1 + 1, "the hour in which it was too old, and the key"
+    assert day.count('path fill="url(#age-day-gap)"') == 2, "before it began, and the half hour"
+    assert ">trusted up to here</text>" in day
+    assert '<th scope="col">Hour</th><th scope="col" class="count">Highest age</th>' in day
+    assert '<td class="count">25 hours</td><td class="count">1 minute</td>' in day
+    assert '<td class="count">25 hours</td>' in _figure(page, "age-weeks")
+
+
+def _figure(page: str, name: str) -> str:
+    found = re.search(rf'<figure class="chart">(?:(?!</figure>).)*"{name}-title.*?</figure>', page, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
+def test_a_mirror_that_nobody_keeps_grows_old(home: House, tmp_path: Path) -> None:
+    now = home.parts.now()
+    assert mirror_age(home.configuration, now) < 60
+    assert mirror_age(home.configuration, now + 7200) > 7100
+    site = home.configuration.site.model_copy(update={"mirror": tmp_path / "none.db"})
+    assert mirror_age(replace(home.configuration, site=site), now) == NEVER
+
+
+def test_ages_are_drawn_on_a_scale_that_shows_minutes_and_weeks() -> None:
+    axis, said = Axis(6, {0: "a", 5: "b"}), "{:g}".format
+    chart = over_time([5.0, 60.0, None, 600.0, NEVER], 86_400.0, axis, said, [])
+    assert [mark.text for mark in chart.scale] == ["60", "600", "3600", "21600", "86400", "604800"]
+    assert [area.series for area in chart.areas] == [0, 0, 1]
+    assert len(chart.gaps) == 1
+    low, middle = (chart.scale[number].at for number in (0, 1))
+    assert f"V{low:g}H" in chart.areas[0].path
+    assert f"V{middle:g}H" in chart.areas[1].path
+    assert chart.limit == chart.scale[4].at
+    assert "V10H" in chart.areas[2].path, "no mirror: as high as the chart"
+    ends = [float(area.path.rsplit("H", 1)[1].partition("V")[0]) for area in (*chart.areas, *chart.gaps)]
+    assert max(ends) == pytest.approx(chart.left + 5 * (chart.width - chart.left - 4) / 6, abs=0.02)
+    assert over_time([30.0], 60.0, axis, said, []).scale[-1].text == "600"
 
 
 def test_a_suspended_member_gets_mail_again(home: House) -> None:

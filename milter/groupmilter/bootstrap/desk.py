@@ -14,7 +14,14 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.enrolment import at_the_desk
 from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
-from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys, trust
+from groupmilter.bootstrap.parts import (
+    administrations,
+    mirror_age,
+    mirror_ages,
+    snapshots,
+    ticket_keys,
+    trust,
+)
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.language.catalogue import catalogue
@@ -38,6 +45,8 @@ from groupmilter.policy.reasons import reason
 from groupmilter.policy.replies import contact_for
 from groupmilter.policy.settings import Expiry
 from groupmilter.supervision.channel import Channel
+
+_MINUTE = 60.0
 
 
 def moderating(
@@ -63,9 +72,10 @@ class _Moderating:
 
     def run(self, channel: Channel) -> int:
         """Look after held mail until told to drain."""
+        stop = threading.Event()
+        threading.Thread(target=self._record_ages, args=(stop,), name="mirror age", daemon=True).start()
         opened = ledger(self.configuration)
         worked = desk(self.configuration, opened, self.log)
-        stop = threading.Event()
         logins = self._answer_logins()
         thread = threading.Thread(target=worked.run, args=(stop,), name="desk", daemon=True)
         thread.start()
@@ -77,6 +87,21 @@ class _Moderating:
         thread.join(20.0)
         opened.close()
         return 0
+
+    def _record_ages(self, stop: threading.Event) -> None:
+        """Record each minute how old the mirror is: here, since it matters most while nobody keeps it.
+
+        In a thread of its own, so that a turn of the desk that waits for a server leaves no gap.
+        """
+        recorded, attempts = mirror_ages(self.configuration), Attempts(self.log)
+
+        def note() -> None:
+            now = time.time()
+            recorded.note(now, mirror_age(self.configuration, now))
+
+        attempts.step("record the mirror's age", note)
+        while not stop.wait(_MINUTE - time.time() % _MINUTE):
+            attempts.step("record the mirror's age", note)
 
     def _answer_logins(self) -> threading.Thread:
         """Answer the MTA for as long as this process lives: the desk may still be sending while it drains."""

@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.bootstrap.enrolment import requests, tokens
 from groupmilter.bootstrap.membership import groups, journal
 from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
-from groupmilter.bootstrap.parts import administrations, profile, snapshots, ticket_keys, trust
+from groupmilter.bootstrap.parts import administrations, mirror_ages, profile, snapshots, ticket_keys, trust
 from groupmilter.bootstrap.visiting import doorman, founding, rights, sessions
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.reload import Configuration
@@ -105,8 +105,8 @@ def watching(configuration: Configuration, opened: Ledger) -> Watching:
         suspended=opened.bounces.suspended,
     )  # fmt: skip
     return Watching(
-        message, lambda: inventory(site.mirror), float(directory.max_age), tuple(each.url for each in directory.url),
-        rehearsed,
+        message, lambda: inventory(site.mirror), float(directory.max_age), mirror_ages(configuration),
+        tuple(each.url for each in directory.url), rehearsed,
     )  # fmt: skip
 
 

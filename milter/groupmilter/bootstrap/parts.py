@@ -20,13 +20,16 @@ from groupmilter.config.model import Format, MapType, SideStore
 from groupmilter.config.reload import Configuration, load
 from groupmilter.config.resources import Kind, resource
 from groupmilter.directory.administration import Administration
+from groupmilter.directory.ages import NEVER, Ages
 from groupmilter.directory.generatedmap import GeneratedMap
+from groupmilter.directory.inventory import synced_at
 from groupmilter.directory.ldap_settings import LdapSettings
 from groupmilter.directory.mirror import MirrorSettings
 from groupmilter.directory.mirror_refusals import Limits
 from groupmilter.directory.profile import Profile, ProfileError
 from groupmilter.directory.snapshot import Reader
 from groupmilter.directory.snapshot_view import Snapshot
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Keys
 from groupmilter.log import logger
 
@@ -139,6 +142,20 @@ def looking(configuration: Configuration) -> Iterator[Snapshot]:
             yield directory
     finally:
         lookups.reader.close()
+
+
+def mirror_ages(configuration: Configuration) -> Ages:
+    """Return where it is recorded how old the mirror has been: beside the state, since a mirror may be deleted."""
+    return Ages(configuration.site.state.with_suffix(".ages"))
+
+
+def mirror_age(configuration: Configuration, now: float) -> float:
+    """Return the mirror's age in seconds, `NEVER` where nobody can read it: what the milter goes by, too."""
+    try:
+        at = synced_at(configuration.site.mirror)
+    except DirectoryUnknown:
+        return NEVER
+    return NEVER if at is None else max(0.0, now - at)
 
 
 def address_map(configuration: Configuration) -> GeneratedMap:

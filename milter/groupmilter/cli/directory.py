@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from groupmilter.directory.inventory import Inventory
 
 _PATIENCE = 120.0
+_DAY = 86_400
+_PAST = {"too_old": "too old", "unknown": "not recorded"}
+_LEAST = 60
 
 app = typer.Typer(help="The directory and its mirror on this host.", no_args_is_help=True)
 app.command("fields")(fields)
@@ -41,6 +44,7 @@ def status(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
         "age": age,
         "max_age": site.directory.max_age,
         "usable": usable,
+        "last_day": _last_day(configuration),
         "people": held.people,
         "groups": held.groups,
         "findings": [
@@ -49,6 +53,19 @@ def status(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
     }
     call.terminal.show(shape, lambda console: _draw(console, shape))
     raise typer.Exit(Exit.OK if usable else Exit.MIRROR)
+
+
+def _last_day(configuration: Configuration) -> dict[str, float | None]:
+    """Return how old the mirror has been in the last 24 hours, as far as the desk has recorded it; all in seconds."""
+    from groupmilter.bootstrap.parts import mirror_ages
+    from groupmilter.directory.age_history import stretches
+    from groupmilter.directory.ages import MINUTES, NEVER
+
+    now = int(time.time())
+    known = mirror_ages(configuration).between(MINUTES, now - _DAY, now)
+    [found] = stretches(known, MINUTES.step, (now - _DAY, now), configuration.site.directory.max_age, now)
+    highest = None if found.highest == NEVER else found.highest
+    return {"highest": highest, "too_old": found.too_old, "unknown": found.unknown}
 
 
 @app.command()
@@ -151,6 +168,7 @@ def _draw(console: Console, shape: dict[str, Any]) -> None:
     rows.add_row("directory", plain(", ".join(shape["urls"])))
     rows.add_row("last in step", "never" if age is None else f"{lasting(age)} ago")
     rows.add_row("trusted for", lasting(shape["max_age"]))
+    rows.add_row("in the last 24 h", _past(shape["last_day"]))
     rows.add_row("generation", str(shape["generation"]))
     rows.add_row("people", str(shape["people"]))
     rows.add_row("groups", str(shape["groups"]))
@@ -160,6 +178,20 @@ def _draw(console: Console, shape: dict[str, Any]) -> None:
             "Too old or never complete: mail to groups is deferred with 451 4.4.3.", style="bold red"
         )
     draw_findings(console, shape["findings"])
+
+
+def _past(last: dict[str, Any]) -> str:
+    """Return how it was in words."""
+    from groupmilter.cli.control import lasting
+
+    if last["unknown"] >= _DAY:
+        return "not recorded"
+    highest = "no mirror" if last["highest"] is None else f"{lasting(last['highest'])} at the most"
+    said = [
+        highest,
+        *(f"{word} for {lasting(last[name])}" for name, word in _PAST.items() if last[name] >= _LEAST),
+    ]
+    return ", ".join(said)
 
 
 def draw_findings(console: Console, findings: list[dict[str, str]]) -> None:

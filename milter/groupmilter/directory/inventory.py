@@ -62,6 +62,13 @@ def inventory(path: Path) -> Inventory:
     return Inventory(int(generation), synced_at, int(people), int(groups), bool(cookie), found)
 
 
+def synced_at(path: Path) -> float | None:
+    """Return when the mirror last equalled the directory, wall clock in seconds; None: never. `DirectoryUnknown`."""
+    with _opened(path) as connection:
+        found = connection.execute("SELECT synced_at FROM state").fetchone()[0]
+    return None if found is None else float(found)
+
+
 def groups(path: Path) -> tuple[Listed, ...]:
     """Return every group with mail, by address; raise `DirectoryUnknown`."""
     with _opened(path) as connection:

@@ -87,6 +87,17 @@ def spoken_length(seconds: float, language: str) -> str:
     )
 
 
+def spoken_short_length(seconds: float, language: str) -> str:
+    """Return ``3 hrs``, ``4 days``: a length of time as an axis has room for it."""
+    return format_timedelta(
+        timedelta(seconds=seconds),
+        granularity="minute",
+        threshold=1,
+        format="short",
+        locale=LOCALES[language],
+    )
+
+
 def difference(local: datetime) -> str:
     """Return ``UTC+1``, ``UTC−3:30``."""
     minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60

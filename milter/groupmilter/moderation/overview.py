@@ -6,16 +6,17 @@ two are few, however many items there are, so rights are asked once for each pai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, case, func, select, tuple_
 
 from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import Item, State
 from groupmilter.moderation.rows import item_of
 from groupmilter.moderation.schema import ITEM, LETTER
+from groupmilter.moderation.transitions import WAITING
 
 _HELD = ITEM.c.kind == int(Kind.HOLD)
 _PAIR = (ITEM.c.group, ITEM.c.moderators)
@@ -47,6 +48,14 @@ class Day:
     approved: int = 0
     rejected: int = 0
     expired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many messages waited in some time: at its end, and the most that did so at once."""
+
+    waiting: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +158,20 @@ class Overview:
                 tally[name] = tally.get(name, 0) + int(count)
         return tuple(Day(day, **found[day]) for day in sorted(found))
 
-    def waiting_at(self, times: Sequence[int]) -> tuple[int, ...]:
-        """Return how many messages waited for a decision at each of some times, which come in order."""
+    def waited(self, times: Sequence[int]) -> tuple[Crowd, ...]:
+        """Return how many messages waited for a decision between each of some times and the next.
+
+        :param times: seconds since 1970, in order; so there is one less of what is returned.
+        """
         if not times:
             return ()
-        undecided = (ITEM.c.decided == 0) | (ITEM.c.decided > times[0])
-        chosen = select(ITEM.c.recorded, ITEM.c.decided).where(_HELD, undecided)
+        left = case((ITEM.c.state.in_([state.value for state in WAITING]), 0), else_=ITEM.c.decided)
+        chosen = select(ITEM.c.recorded, left).where(_HELD, (left == 0) | (left > times[0]))
         with self._database.reading() as connection:
             spans = connection.execute(chosen).all()
-        return tuple(
-            sum(came <= time and (not went or went > time) for came, went in spans) for time in times
-        )
+        # Of one second, who comes is there before anybody goes.
+        moves = sorted((at, -step) for span in spans for at, step in zip(span, (1, -1), strict=True) if at)
+        return tuple(_crowds(moves, times))
 
     def letters(self) -> Waiting:
         """Return how many letters wait to be sent."""
@@ -169,6 +181,19 @@ class Overview:
         with self._database.reading() as connection:
             letters, oldest, failed = connection.execute(counted).one()
         return Waiting(int(letters), int(oldest or 0), int(failed))
+
+
+def _crowds(moves: Sequence[tuple[int, int]], times: Sequence[int]) -> Iterator[Crowd]:
+    """Yield what was there between times, from who came (-1) and went (+1) when."""
+    number = count = most = 0
+    for until in times:
+        most = count
+        while number < len(moves) and moves[number][0] <= until:
+            count -= moves[number][1]
+            most = max(most, count)
+            number += 1
+        if until != times[0]:
+            yield Crowd(count, most)
 
 
 _DECIDED = {State.REJECTED.value: "rejected", State.EXPIRED.value: "expired"}

@@ -21,6 +21,7 @@ from groupmilter.language.speech import (
     spoken_length,
     spoken_moment,
     spoken_number,
+    spoken_short_length,
     spoken_size,
 )
 
@@ -103,6 +104,14 @@ class Words:
     def day(self, time: int) -> str:
         """Return a day without its year, as an axis has it; seconds since 1970, UTC."""
         return spoken_date(local_time(time, self.zone), self.language)
+
+    def clock(self, time: int) -> str:
+        """Return a time without its day, as an axis has it; seconds since 1970, UTC."""
+        return spoken_clock(local_time(time, self.zone), self.language)
+
+    def short_length(self, seconds: float) -> str:
+        """Return a length of time as an axis has room for it."""
+        return spoken_short_length(seconds, self.language)
 
     def length(self, seconds: float) -> str:
         """Return a length of time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from groupmilter.directory.ages import Ages
 from groupmilter.directory.inventory import Inventory
 from groupmilter.moderation.item import Item
 from groupmilter.mta.site import Site
@@ -16,11 +17,13 @@ class Watching:
 
     :param message: gives a held message as it was received, None where its file is gone; raises OSError.
     :param inventory: looks at the mirror; raises `DirectoryUnknown`. ``max_age``: seconds for which it is trusted.
-    :param sources: URLs of the directory. ``site``: as the milter has it, with counters that count nothing.
+    :param ages: what is recorded of its age. ``sources``: URLs of the directory.
+    :param site: as the milter has it, with counters that count nothing.
     """
 
     message: Callable[[Item], bytes | None]
     inventory: Callable[[], Inventory]
     max_age: float
+    ages: Ages
     sources: tuple[str, ...]
     site: Site

@@ -31,6 +31,7 @@ from groupmilter.panel.api import (
     explain,
     groups,
     held,
+    history,
     journal,
     lists,
     me,
@@ -77,7 +78,7 @@ def api(
 def application(translate: Translate, report: Report) -> FastAPI:
     """Return the endpoints and the handlers of what goes wrong."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for each in (me, lists, groups, members, requests, held, explain, journal, undoing, status):
+    for each in (me, lists, groups, members, requests, held, explain, journal, undoing, status, history):
         app.include_router(each.router)
 
     def describe(_: Reading) -> Response:

@@ -223,6 +223,47 @@ class Status(BaseModel):
     waiting: int = Field(description="Messages that wait for a decision, of groups that you decide about.")
 
 
+class AgeStretch(BaseModel):
+    """How old the mirror was in some time."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    since: str = Field(alias="from", description="When it begins; RFC 3339, UTC.")
+    seconds: int = Field(description="How much of it has passed.")
+    recorded: int = Field(description="For how many of these seconds the age is known.")
+    too_old: int = Field(
+        description="For how many it was past `max_age`, so that mail to groups was deferred."
+    )
+    highest: float | None = Field(
+        description="Age in seconds; null where nothing is recorded, or where a mirror couldn't be read at all."
+    )
+
+
+class MirrorHistory(BaseModel):
+    """How old the mirror has been."""
+
+    max_age: int = Field(description="Seconds for which it is trusted.")
+    day: list[AgeStretch] = Field(description="The last 24 hours, five minutes each.")
+    month: list[AgeStretch] = Field(description="The last thirty days, six hours each.")
+
+
+class DayShape(BaseModel):
+    """One day of UTC."""
+
+    date: str
+    approved: int
+    rejected: int
+    expired: int
+    waiting: int = Field(description="Messages that waited at its end; today: now.")
+    most_waiting: int = Field(description="The most that waited at once.")
+
+
+class Days(BaseModel):
+    """The last thirty days, today the last."""
+
+    items: list[DayShape]
+
+
 class FindingFilter(Window):
     """Which findings."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -16,22 +15,21 @@ from groupmilter.directory.findings import Finding, Kind
 from groupmilter.directory.inventory import Inventory
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
-from groupmilter.language.speech import local_time
 from groupmilter.mail.address import canonical
 from groupmilter.membership.roles import Role, Roles
 from groupmilter.moderation.bounce_book import Standing, Suspension
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.overview import Wanted
 from groupmilter.moderation.transitions import WAITING
+from groupmilter.panel.ageing import Drawn, drawn, history
 from groupmilter.panel.charts import Chart, Point, columns, share
+from groupmilter.panel.daily import DAY, Daily, daily, offset_of
 from groupmilter.panel.finding_words import KINDS, facts
 from groupmilter.panel.paging import pager
 from groupmilter.panel.routes import Admits, get, post
 from groupmilter.panel.screens.held import scopes
 from groupmilter.panel.visit import Gone, Visit
 
-_DAYS = 30
-_DAY = 86_400
 _FAILING_DAYS = 30
 _MOST_FAILING = 50
 
@@ -75,7 +73,7 @@ def show(visit: Visit) -> Response:
         "mirror": mirror, "sources": visit.parts.watch.sources, "max_age": visit.parts.watch.max_age,
         "kinds": [(kind, KINDS[kind], counts[kind]) for kind in KINDS if counts[kind]], "found": len(found),
         "queue": queue, "waiting": sum(one.count for one in queue), "suspended": suspended, "failing": failing,
-        "whole": whole, "now": visit.parts.now(),
+        "whole": whole, "now": visit.parts.now(), "ages": _ages(visit),
     }  # fmt: skip
     if whole:
         content |= {"letters": visit.parts.ledger.overview.letters(), **_charts(visit)}
@@ -149,27 +147,42 @@ def _failing(visit: Visit, mine: Callable[[str], bool]) -> tuple[Sequence[Suspen
     bounces, now = visit.parts.ledger.bounces, int(visit.parts.now())
     suspended = [one for one in bounces.suspensions() if mine(one.group_address)]
     stopped = {one.address for one in suspended}
-    standings = bounces.standings(now - _FAILING_DAYS * _DAY, limit=_MOST_FAILING)
+    standings = bounces.standings(now - _FAILING_DAYS * DAY, limit=_MOST_FAILING)
     failing = [one for one in standings if one.address not in stopped and any(map(mine, one.groups))]
     return suspended, failing
 
 
+def _ages(visit: Visit) -> Drawn | None:
+    """Return how old the mirror has been."""
+    now, watch = int(visit.parts.now()), visit.parts.watch
+    offset = offset_of(now, visit.words)
+    return drawn(history(watch.ages, watch.max_age, now, offset), watch.max_age, visit.words, offset)
+
+
 def _charts(visit: Visit) -> dict[str, Chart]:
     """Return decisions and waiting messages of the last thirty days."""
-    now, overview = int(visit.parts.now()), visit.parts.ledger.overview
-    offset = int((local_time(now, visit.words.zone).utcoffset() or timedelta()).total_seconds())
-    today = (now + offset) // _DAY
-    numbers = range(today - _DAYS + 1, today + 1)
-    decided = {day.number: day for day in overview.days(numbers[0] * _DAY - offset, offset)}
-    names = [visit.words.day(number * _DAY - offset + _DAY // 2) for number in numbers]
-    rows = [decided.get(number) for number in numbers]
-    made = [(day.approved, day.rejected, day.expired) if day is not None else (0, 0, 0) for day in rows]
-    ends = tuple(min(now, (number + 1) * _DAY - offset) for number in numbers)
-    waited = overview.waiting_at(ends)
+    now = int(visit.parts.now())
+    days = daily(visit.parts.ledger.overview, now, offset_of(now, visit.words))
     return {
-        "decisions": columns([Point(name, values) for name, values in zip(names, made, strict=True)]),
-        "holds": columns([Point(name, (count,)) for name, count in zip(names, waited, strict=True)]),
+        "decisions": columns([_decided(visit, each) for each in days]),
+        "holds": columns([_waited(visit, each) for each in days], colours=(0, 2)),
     }
+
+
+def _decided(visit: Visit, each: Daily) -> Point:
+    decided = each.decided
+    return Point(_named(visit, each), (decided.approved, decided.rejected, decided.expired))
+
+
+def _waited(visit: Visit, each: Daily) -> Point:
+    """Return what was left at a day's end, and how many more there were at its busiest."""
+    crowd = each.crowd
+    told = tuple(visit.words.number(count) for count in (crowd.waiting, crowd.most))
+    return Point(_named(visit, each), (crowd.waiting, crowd.most - crowd.waiting), told)
+
+
+def _named(visit: Visit, each: Daily) -> str:
+    return visit.words.day(each.start + DAY // 2)
 
 
 ROUTES = (
