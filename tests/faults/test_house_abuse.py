@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.entitled import by_the_mirror
 from tests.support.letters import KEYS, OWN, SERVICE
 from tests.support.paper_house import SETTINGS, House
 from tests.support.paper_mta import Letterhead
@@ -199,7 +200,7 @@ def test_of_opposite_decisions_at_once_one_stands(house: House) -> None:
         ledger = Ledger.open(url, timeout=30.0)
         try:
             event = Event.APPROVE if number % 2 else Event.REJECT
-            decided = Decisions(ledger, house, KEYS, house.settings, house.clock)
+            decided = Decisions(ledger, house, KEYS, house.settings, house.clock, by_the_mirror)
             who = Who(f"number-{number}", Way.LINK)
             return decided.decide(items[number // 6], event, who).happened
         finally:

@@ -25,6 +25,7 @@ from structlog.typing import FilteringBoundLogger
 from tests.directory.mirrors import person_dn
 from tests.moderation.holding import SERVICE, SETTINGS, Holding, holding
 from tests.moderation.ledgers import KEYS
+from tests.support.entitled import by_the_mirror
 
 from groupmilter.directory.administration import Administration
 from groupmilter.directory.entry import Put
@@ -137,7 +138,7 @@ def corresponding(
             return hold.now
 
         decisions = Decisions(
-            hold.ledger, hold.lookups, KEYS, SETTINGS, clock, (Administration(person_dn("boss")),)
+            hold.ledger, hold.lookups, KEYS, SETTINGS, clock, by_the_mirror, (Administration(person_dn("boss")),)
         )  # fmt: skip
         letters = Letters(SERVICE, 256_000, catalogue(), language, zone=ZoneInfo("UTC"))
         mta = Mta()
@@ -148,5 +149,5 @@ def corresponding(
             hold.ledger, hold.mailbox, hold.lookups, decisions, letters, weekly, mta, KEYS, SERVICE, panel,
             lambda _: CONTACT, per_hour, clock, log,
         )  # fmt: skip
-        answers = Answers(hold.ledger, hold.lookups, decisions, clock)
+        answers = Answers(hold.ledger, hold.lookups, decisions, clock, decisions.require)
         yield Post(hold, mta, decisions, correspondence, answers, weekly, capture)

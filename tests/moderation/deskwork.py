@@ -55,7 +55,11 @@ class Played:
         self.order.append("letters")
         return False
 
-    def answer(self, arrival: Arrival, _octets: bytes) -> None:
+    def consider(self, arrival: Arrival) -> bool:
+        return arrival.kind is not None
+
+    def take(self, arrival: Arrival, _octets: bytes, *, may: bool = True) -> None:
+        assert may
         self._fail()
         self.answers.append(arrival)
 
@@ -141,7 +145,7 @@ def deskwork(folder: Path, settings: Settings = SETTINGS, *more: Put) -> Iterato
         letters = Letters(SERVICE, 256_000, catalogue(), "en", zone=UTC)
         weekly = Weekly(hold.ledger, directory, settings, letters, (), lambda _: CONTACT, clock)
         intake = Intake(
-            hold.mailbox, hold.ledger, directory, KEYS, settings, played.answer, held, bouncing.take, clock, log
+            hold.mailbox, hold.ledger, directory, KEYS, settings, played, held, bouncing.take, clock, log
         )  # fmt: skip
         rebuilding = Rebuilding(hold.mailbox, hold.ledger, directory, KEYS, settings, clock, log)
         desk = Desk(

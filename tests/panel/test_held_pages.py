@@ -7,16 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.membership.offices import PEOPLE
 from tests.panel.calling import person
 from tests.panel.house import House, csrf, sent
-from tests.panel.watching import PLAIN, held
+from tests.panel.watching import PLAIN, held, link
 
 from groupmilter import bootstrap
-from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import Action, Kind, Token, digest, seal_token
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
-from groupmilter.panel.typed import word
 from groupmilter.policy.facts import Strength
 
 HELENE = Who("helene.lefevre@masociete.example", Way.COMMAND)
@@ -250,10 +246,5 @@ def test_where_two_have_to_approve_the_first_is_told_and_a_link_of_the_second_de
 
 def by_link(home: House, client: httpx.Client, item: Item, uid: str) -> str:
     """Approve by the link of somebody's letter; return the page that answers."""
-    with home.parts.lookups.snapshot() as directory:
-        person = directory.by_dn(f"uid={uid},{PEOPLE}")
-    assert isinstance(person, Person)
-    named = Token(Kind.LINK, Action.ASK, item.terms.expires, item.digest, digest(person.uuid))
-    token = seal_token(named, home.parts.decisions.keys)
-    form = {"decision": "approve", "word": word(token, "en")}
-    return client.post(f"/decide/{token}?lang=en", data=form, headers={"origin": home.url}).text
+    url, form = link(home, item, person(home, uid))
+    return client.post(url, data=form, headers={"origin": home.url}).text

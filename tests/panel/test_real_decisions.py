@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.directory.mirrors import NOW, OWN, group, group_dn, opened, person, person_dn
 from tests.panel.standin import KEYS, Lines, Site, panel
+from tests.support.entitled import by_the_mirror
 
 from groupmilter.directory.entry import Put
 from groupmilter.directory.mirror import Mirror
@@ -76,7 +77,9 @@ def house(tmp_path: Path) -> Iterator[House]:
         written.extend((where.dn, name, value) for name, value in values)
         return True
 
-    decisions = Decisions(ledger, Lookups(reader), KEYS, Settings(own_domains=OWN), lambda: NOW, write=write)
+    decisions = Decisions(
+        ledger, Lookups(reader), KEYS, Settings(own_domains=OWN), lambda: NOW, by_the_mirror, write=write
+    )
     arrival = Arrival(
         ticket="t" * 59, content="c", file="f", group=digest("group-sales"), author="x@out.example"
     )
@@ -152,7 +155,7 @@ def test_a_moderator_has_nobody_remembered(house: House) -> None:
 def test_a_directory_that_is_not_there_asks_to_come_again(tmp_path: Path) -> None:
     ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     reader = Reader(tmp_path / "nothing.db", 3600.0)
-    decisions = Decisions(ledger, Lookups(reader), KEYS, Settings(), lambda: NOW)
+    decisions = Decisions(ledger, Lookups(reader), KEYS, Settings(), lambda: NOW, by_the_mirror)
     held = ledger.record(Arrival(ticket="t", content="c", file="f"), Terms(), State.HELD, int(NOW)).item
     token = seal_token(Token(Kind.LINK, Action.ASK, int(NOW) + 60, held.digest, 5), KEYS)
     with panel(decisions) as site:

@@ -9,11 +9,13 @@ from pathlib import Path
 from tests.panel.house import House
 
 from groupmilter import bootstrap
-from groupmilter.groups.ticket import Kind, Ticket, digest, seal
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Action, Kind, Ticket, Token, digest, seal, seal_token
 from groupmilter.moderation.arrival import read_arrival
 from groupmilter.moderation.item import Item, State
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.terms import terms
+from groupmilter.panel.typed import word
 from groupmilter.policy.facts import Strength
 
 SERVICE = "groups.masociete.example"
@@ -51,3 +53,10 @@ def held(
         wanted = terms(arrival, directory, home.configuration.settings, now)
     ledger: Ledger = home.parts.ledger
     return ledger.record(arrival, replace(wanted, approvals=approvals), State.HELD, now).item
+
+
+def link(home: House, item: Item, moderator: Person) -> tuple[str, dict[str, str]]:
+    """The link of somebody's letter about a message, and a form filled in there that approves it."""
+    named = Token(Kind.LINK, Action.ASK, item.terms.expires, item.digest, digest(moderator.uuid))
+    token = seal_token(named, home.parts.decisions.keys)
+    return f"/decide/{token}?lang=en", {"decision": "approve", "word": word(token, "en")}

@@ -25,6 +25,7 @@ from unittest.mock import patch
 import structlog
 from structlog.testing import LogCapture
 from structlog.typing import FilteringBoundLogger
+from tests.support.entitled import by_the_mirror
 from tests.support.letters import KEYS, OWN, SERVICE, Office
 from tests.support.paper_mta import Letterhead, PaperMta, Wire
 
@@ -161,7 +162,7 @@ class House:
 
     def decisions(self) -> Decisions:
         """What decides, as a process of its own has it."""
-        return Decisions(self.ledger, self, KEYS, self.settings, self.clock)
+        return Decisions(self.ledger, self, KEYS, self.settings, self.clock, by_the_mirror)
 
     def _opened(self) -> Ledger:
         return Ledger.open(f"sqlite:///{self.folder}/state.db")
@@ -176,18 +177,18 @@ class House:
 
     def _started(self) -> tuple[Ledger, Desk]:
         ledger, wire = self._opened(), Wire(self.mta, LOGIN, DAEMON)
-        decided = Decisions(ledger, self, KEYS, self.settings, self.clock)
+        decided = Decisions(ledger, self, KEYS, self.settings, self.clock, by_the_mirror)
         letters = Letters(SERVICE, 256_000, catalogue(), "en")
         made: list[Desk] = []
 
         def held(item: Item) -> None:
             made[0].held(item)
 
-        answers = Answers(ledger, self, decided, self.clock)
+        answers = Answers(ledger, self, decided, self.clock, decided.require)
         bouncing = Bouncing(ledger, self, self.settings, self.clock, self.log)
         weekly = Weekly(ledger, self, self.settings, letters, (), lambda _: CONTACT, self.clock)
         intake = Intake(
-            self.mailbox, ledger, self, KEYS, self.settings, answers.take, held, bouncing.take, self.clock, self.log
+            self.mailbox, ledger, self, KEYS, self.settings, answers, held, bouncing.take, self.clock, self.log
         )  # fmt: skip
         correspondence = Correspondence(
             ledger, self.mailbox, self, decided, letters, weekly, wire, KEYS, SERVICE, "",

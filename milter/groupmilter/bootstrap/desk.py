@@ -31,9 +31,11 @@ from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.bouncing import Bouncing
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.correspondence import Correspondence
+from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.desk import Desk
+from groupmilter.moderation.entitlement import Sparing
 from groupmilter.moderation.intake import Intake
-from groupmilter.moderation.item import Item
+from groupmilter.moderation.item import Arrival, Item
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
@@ -134,12 +136,12 @@ class _Wiring:
 
         attempts = Attempts(self.log)
         enrolling = at_the_desk(configuration, self.opened, attempts, self.log)
-        answer = Answers(self.opened, lookups, decided, time.time, enrolling.take).take
+        answers = self._answers(decided, enrolling.take)
         keys = ticket_keys(configuration.keys)
         bouncing = Bouncing(self.opened, lookups, settings, time.time, self.log)
         weekly = self._weekly(lookups, letters)
         intake = Intake(
-            box, self.opened, lookups, keys, settings, answer, held, bouncing.take, time.time, self.log
+            box, self.opened, lookups, keys, settings, answers, held, bouncing.take, time.time, self.log
         )  # fmt: skip
         submitter = Submitter(door(configuration))
         correspondence = Correspondence(
@@ -168,6 +170,10 @@ class _Wiring:
         """The URL to which links in letters lead; empty where there are none."""
         url = self.configuration.site.panel.url if self.configuration.settings.moderation.links else None
         return url or ""
+
+    def _answers(self, decided: Decisions, other: Callable[[Arrival, bytes], bool]) -> Answers:
+        require = Sparing(decided.require, time.monotonic)
+        return Answers(self.opened, decided.lookups, decided, time.time, require, other)
 
     def _weekly(self, lookups: Lookups, letters: Letters) -> Weekly:
         settings = self.configuration.settings

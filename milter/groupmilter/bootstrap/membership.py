@@ -42,6 +42,26 @@ def unwritten(action: str, group: str, *, before: str, after: str, detail: str) 
 
 
 @contextmanager
+def asking(configuration: Configuration, authority: Rights) -> Iterator[Rights]:
+    """Give what asks whether a person may decide, for the length of the ``with`` block."""
+    with closing(Beside(configuration)) as side:
+        yield _asking(configuration, authority, side)
+
+
+def _asking(configuration: Configuration, authority: Rights, side: Beside) -> Rights:
+    """Return rights that are asked of the directory with what stands beside it, which may be a file."""
+    file = _file(configuration)
+    connect: Callable[[], Searching] = authority.connect if file is None else lambda: file
+    return replace(authority, connect=searching(connect, profile(configuration), side))
+
+
+def _file(configuration: Configuration) -> LdifSession | None:
+    """Return the LDIF file that is the directory, None where that is a server."""
+    directory = configuration.site.directory
+    return LdifSession(directory.url[0].path, directory.base) if directory.url[0].kind == "ldif" else None
+
+
+@contextmanager
 def groups(configuration: Configuration, note: Note, authority: Authority = UNLIMITED) -> Iterator[Groups]:
     """Give what makes and changes groups for the length of the ``with`` block.
 
@@ -50,7 +70,7 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
     """
     directory = configuration.site.directory
     known, own = profile(configuration), configuration.settings.own_domains
-    file = LdifSession(directory.url[0].path, directory.base) if directory.url[0].kind == "ldif" else None
+    file = _file(configuration)
     if file is not None and not known.beside:
         raise WriteRefused(f"{directory.url[0].url}: an LDIF file is read-only; edit it by hand")
     rules = Rules(
@@ -71,7 +91,6 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
         else:
             connect, writer = (lambda: file), LdifWriter(file, known, directory.placeholder, side)
         if isinstance(authority, Rights):
-            asked = authority.connect if file is None else connect
-            authority = replace(authority, connect=searching(asked, known, side))
+            authority = _asking(configuration, authority, side)
         with AddressBook(searching(connect, known, side), known, directory.base, own) as book:
             yield Groups(book, writer, rules, note, authority)

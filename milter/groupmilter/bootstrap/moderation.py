@@ -6,17 +6,21 @@ Fails with `LedgerUnavailable` where the ledger can't be opened.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.parts import administrations, looking, profile, snapshots, ticket_keys
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
+from groupmilter.groups.concern import Concern
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
+from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.decision import Decisions, Remember
+from groupmilter.moderation.entitlement import Entitled, MayNotDecide
 from groupmilter.moderation.item import DESK, Arrival, Terms, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Maildir
@@ -50,6 +54,7 @@ def decisions(configuration: Configuration, opened: Ledger) -> Decisions:
         ticket_keys(configuration.keys),
         configuration.settings,
         time.time,
+        _entitled(configuration),
         administrations(configuration),
         _remember(configuration, opened),
     )
@@ -71,6 +76,37 @@ def rebuilding(
     )
 
 
+def _entitled(configuration: Configuration) -> Entitled:
+    """Return what asks the directory whether somebody may decide."""
+
+    def entitled(who: Who, concerns: Sequence[Concern]) -> None:
+        # Only who decides needs it: the LDAP library is slow to import.
+        from groupmilter.bootstrap.membership import asking
+        from groupmilter.bootstrap.visiting import rights
+        from groupmilter.directory.ldif import LdifError
+        from groupmilter.membership.authority import Forbidden, Reason
+
+        with looking(configuration) as directory:
+            person = _person(directory, who)
+        try:
+            if person is None:
+                raise Forbidden(Reason.GONE)
+            with asking(configuration, rights(configuration, person)) as authority:
+                authority.require_decision(concerns)
+        except Forbidden as error:
+            raise MayNotDecide(error.sentence) from error
+        except LdifError as error:
+            raise DirectoryUnknown(str(error)) from error
+
+    return entitled
+
+
+def _person(directory: Lookup, who: Who) -> Person | None:
+    """Return who decides, None where he is gone."""
+    found = directory.by_digest(digest(who.uuid))
+    return found if isinstance(found, Person) and found.uuid == who.uuid else None
+
+
 def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
     """Return how a sender is remembered in the directory; None for an LDIF file with no side store beside it."""
     if configuration.site.directory.url[0].kind == "ldif" and not profile(configuration).beside:
@@ -86,8 +122,8 @@ def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
         from groupmilter.membership.vocabulary import Several
 
         with looking(configuration) as directory:
-            person = directory.by_digest(digest(who.uuid))
-        if not isinstance(person, Person) or person.uuid != who.uuid:
+            person = _person(directory, who)
+        if person is None:
             return False
         wishes = [Several(field, (value,)) for field, value in values]
         try:

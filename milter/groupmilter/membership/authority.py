@@ -8,7 +8,7 @@ is `Forbidden`; where the directory can't be asked, `DirectoryUnknown`, and noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -24,6 +24,7 @@ from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import NAME_FIELDS
 from groupmilter.directory.searching import Searching, read_entry
 from groupmilter.directory.sparse import LONG, short_attributes
+from groupmilter.groups.concern import Concern
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import marked
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     ELSEWHERE = "elsewhere"
     MAY_NOT_CREATE = "may-not-create"
     CLOSED = "closed"
+    NO_DECIDER = "no-decider"
 
 
 _SENTENCES = {
@@ -65,6 +67,7 @@ _SENTENCES = {
     Reason.ELSEWHERE: marked("This group would lie outside of what you administer."),
     Reason.MAY_NOT_CREATE: marked("You may not create groups."),
     Reason.CLOSED: marked("Joining and leaving this group is for its owners to decide."),
+    Reason.NO_DECIDER: marked("You are not, or no longer, among those who decide about this group's mail."),
 }
 
 
@@ -176,6 +179,22 @@ class Rights:
                 owner = self._owns(ascent, now)
                 raise Forbidden(Reason.ADMINISTRATORS if owner else Reason.NOT_OWNER)
 
+    def require_decision(self, concerns: Iterable[Concern]) -> None:
+        """Raise `Forbidden` unless the person may decide about all of this held mail now."""
+        with self.connect() as session:
+            ascent = self._ascent(session)
+            if not all(ascent.reaches(self._deciders(session, each)) for each in concerns):
+                raise Forbidden(Reason.NO_DECIDER)
+
+    def _deciders(self, session: Searching, concern: Concern) -> tuple[str, ...]:
+        """Return the DNs of who decides about a group's mail; of a group that is gone, who administers everything."""
+        group = self._found(session, concern.dn, concern.uuid) if concern.dn else None
+        if group is None:
+            return tuple(one.holder for one in self.administrations if one.whole)
+        above = covering(self.administrations, group.dn, self._addresses(group))
+        own = concern.instead or self._list(group, "moderators")
+        return (*own, *self._list(group, "owners"), *(one.holder for one in above))
+
     def completed(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
         """See `Authority`."""
         named = any(isinstance(wish, Several) and wish.field == "owners" and wish.add for wish in wishes)
@@ -230,18 +249,26 @@ class Rights:
         return Ascent(session, self.profile, self.base, record)
 
     def _group(self, session: Searching, group: Entry) -> Entry:
-        now = read_entry(session, group.dn, (*short_attributes(self.profile), "objectClass"))
-        # Another entry in the same place is another group.
-        if now is None or (group.uuid and now.uuid != group.uuid):
+        now = self._found(session, group.dn, group.uuid)
+        if now is None:
             raise Forbidden(Reason.NO_GROUP)
         return now
+
+    def _found(self, session: Searching, dn: str, uuid: str) -> Entry | None:
+        """Return a group as it is now, without those of its lists that may be long."""
+        now = read_entry(session, dn, (*short_attributes(self.profile), "objectClass"))
+        # Another entry in the same place is another group.
+        return None if now is None or (uuid and now.uuid != uuid) else now
 
     def _administers(self, ascent: Ascent, dn: str, addresses: Sequence[str]) -> bool:
         return ascent.reaches(one.holder for one in covering(self.administrations, dn, addresses))
 
     def _owns(self, ascent: Ascent, group: Entry) -> bool:
-        owners = current(self.profile, group, "owners")
-        return isinstance(owners, tuple) and ascent.reaches(owners)
+        return ascent.reaches(self._list(group, "owners"))
+
+    def _list(self, group: Entry, field: str) -> tuple[str, ...]:
+        there = current(self.profile, group, field)
+        return there if isinstance(there, tuple) else ()
 
     def _addresses(self, group: Entry) -> tuple[str, ...]:
         texts = (current(self.profile, group, field) for field in ("address", "aliases"))

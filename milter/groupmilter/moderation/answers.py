@@ -2,7 +2,7 @@
 
 Automatic mail is dropped in silence, with an audit row. An answer that is read again, after a crash, changes nothing
 and tells nobody anything. Raises `LedgerUnavailable` and `DirectoryUnknown`: the answer then stays in the mailbox and
-is read again.
+is read again; as long as it waits for the directory, what it is about doesn't expire.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action
 from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions, Problem
+from groupmilter.moderation.entitlement import MayNotDecide, Require
 from groupmilter.moderation.item import Arrival, Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.quoting import own_text
+from groupmilter.moderation.transitions import after
+
+_KEPT = 3600
+"""Seconds, at least, for which an item is kept from expiring while an answer about it waits."""
 
 _EVENTS = {Action.APPROVE: Event.APPROVE, Action.REJECT: Event.REJECT}
 
@@ -26,7 +32,7 @@ _EVENTS = {Action.APPROVE: Event.APPROVE, Action.REJECT: Event.REJECT}
 class Answers:
     """What decisions by mail need.
 
-    :param clock: seconds since 1970, UTC.
+    :param clock: seconds since 1970, UTC. ``require``: asks the directory whether somebody may decide.
     :param other: is handed what isn't about held mail; tells whether it was its business.
     """
 
@@ -34,10 +40,36 @@ class Answers:
     lookups: Lookups
     decisions: Decisions
     clock: Callable[[], float]
+    require: Require
     other: Callable[[Arrival, bytes], bool] = lambda *_: False
 
-    def take(self, arrival: Arrival, octets: bytes) -> None:
-        """Decide as an answer says."""
+    def consider(self, arrival: Arrival) -> bool:
+        """Tell whether the directory lets the writer of an answer decide; it is asked before the ledger is locked."""
+        item = self.ledger.by_digest(arrival.group)
+        if item is None or not arrival.strength or after(item.state, Event.APPROVE) is None:
+            return True
+        try:
+            with self.lookups.snapshot() as directory:
+                person = directory.by_digest(arrival.sender)
+            if isinstance(person, Person):
+                self.require((item,), _who(person, arrival))
+        except MayNotDecide:
+            return False
+        except DirectoryUnknown:
+            self._keep(item)
+            raise
+        return True
+
+    def _keep(self, item: Item) -> None:
+        now = int(self.clock())
+        if 0 < item.terms.expires < now + _KEPT // 2:
+            self.ledger.grant(now + _KEPT, now, item.id)
+
+    def take(self, arrival: Arrival, octets: bytes, *, may: bool = True) -> None:
+        """Decide as an answer says.
+
+        :param may: what `consider` has said of it.
+        """
         if self.other(arrival, octets):
             return
         if not arrival.strength or automatic(octets):
@@ -47,14 +79,15 @@ class Answers:
             person = directory.by_digest(arrival.sender)
             item = self.ledger.by_digest(arrival.group)
             may = (
-                isinstance(person, Person)
+                may
+                and isinstance(person, Person)
                 and item is not None
                 and self.decisions.may(person, item, directory)
             )
         if not isinstance(person, Person):
             self._note(f"token-{Problem.FOREIGN}", Who(arrival.return_path, Way.MAIL))
             return
-        who = Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
+        who = _who(person, arrival)
         if item is None or not may:
             self._invalid(Problem.GONE if item is None else Problem.FOREIGN, person, who)
         else:
@@ -66,7 +99,7 @@ class Answers:
             self._note("answer-ignored", who)
             return
         comment = own_text(octets) if event is Event.REJECT else ""
-        changed = self.decisions.decide(item, event, who, comment)
+        changed = self.decisions.settle((item,), event, who, comment)[0]
         if changed.missing:
             now = int(self.clock())
             self.ledger.letters.plan((letter("counted", item.id, person, now, str(changed.missing)),))
@@ -84,6 +117,10 @@ class Answers:
 
     def _note(self, action: str, who: Who) -> None:
         self.ledger.note(action, who, int(self.clock()))
+
+
+def _who(person: Person, arrival: Arrival) -> Who:
+    return Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
 
 
 def _wanted(item: Item, event: Event, who: Who) -> bool:

@@ -1,22 +1,25 @@
-"""Deciding about held mail: one service for mail, link and command line.
+"""Deciding about held mail: one service for mail, link, panel and command line.
 
 What a token opens, whether its moderator still is one, and the decision itself, which the ledger makes once: whoever
-comes later is told who was first. Raises `LedgerUnavailable` where nothing can be recorded.
+comes later is told who was first. What is shown hangs on the mirror; before anything is decided the directory itself is
+asked (`entitlement`). Raises `LedgerUnavailable` where nothing can be recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from groupmilter.directory.administration import Administration
+from groupmilter.groups.concern import Concern
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
+from groupmilter.moderation.entitlement import ON_THE_SERVER, Entitled
 from groupmilter.moderation.item import Event, Item, Way, Who
 from groupmilter.moderation.ledger import Changed, Ledger
 from groupmilter.moderation.quorum import Approval, missing
@@ -51,7 +54,7 @@ class Asked:
 class Decisions:
     """The service.
 
-    :param clock: seconds since 1970, UTC.
+    :param clock: seconds since 1970, UTC. ``entitled``: asks the directory before a decision.
     :param administrators: who may decide besides a group's moderators and owners.
     :param write: how a sender is remembered in the directory; None where it can't be written.
     """
@@ -61,6 +64,7 @@ class Decisions:
     keys: Keys
     settings: Settings
     clock: Callable[[], float]
+    entitled: Entitled
     administrators: tuple[Administration, ...] = ()
     write: Remember | None = None
 
@@ -105,16 +109,31 @@ class Decisions:
         Where several have to approve, an approval is counted, once for each person, and the last one decides. Whoever
         decides by command on the server decides for good.
 
-        :raises LedgerUnavailable: where it can't be recorded; nothing is decided then.
-        :raises DirectoryUnknown: where it can't be told how many may decide; nothing is decided then.
+        :raises MayNotDecide: where the directory says so. :raises DirectoryUnknown: where it can't be asked.
+        :raises LedgerUnavailable: where it can't be recorded; in each case nothing is decided.
         """
         return self.decide_each((item,), event, who, comment)[0]
+
+    def require(self, items: Sequence[Item], who: Who) -> None:
+        """Ask the directory whether somebody may decide about all of these now; see `decide` for what it raises."""
+        if who.way in ON_THE_SERVER:
+            return
+        scopes = dict.fromkeys((item.arrival.group, item.terms.moderators) for item in items)
+        with self.lookups.snapshot() as directory:
+            concerns = [_concern(directory.by_digest(group), named, directory) for group, named in scopes]
+        self.entitled(who, concerns)
 
     def decide_each(
         self, items: Iterable[Item], event: Event, who: Who, comment: str = ""
     ) -> tuple[Changed, ...]:
-        """Decide the same about several items, written to disk once (see `decide`)."""
-        items, now = tuple(items), int(self.clock())
+        """Decide the same about several items, all or none of them, written to disk once (see `decide`)."""
+        items = tuple(items)
+        self.require(items, who)
+        return self.settle(items, event, who, comment)
+
+    def settle(self, items: Sequence[Item], event: Event, who: Who, comment: str = "") -> tuple[Changed, ...]:
+        """Decide for somebody of whom `require` was asked before; see `decide` for what else it raises."""
+        now = int(self.clock())
         several = event is Event.APPROVE and who.way is not Way.COMMAND
         counted = {item.id for item in items if several and item.terms.approvals > 1}
         if not counted:
@@ -186,3 +205,9 @@ class Decisions:
         now = int(self.clock())
         self.ledger.note("allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown)
         return None
+
+
+def _concern(group: Group | Person | None, named: Iterable[str], directory: Lookup) -> Concern:
+    """Return what has to be asked about a group's mail."""
+    instead = tuple(found.dn for address in named if (found := directory.find(address)) is not None)
+    return Concern(group.dn, group.uuid, instead) if isinstance(group, Group) else Concern(instead=instead)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -30,16 +31,27 @@ _STATES = {Kind.HOLD: State.HELD, Kind.SPLIT: State.APPROVED, Kind.REFUSE: State
 _AGAIN = (LedgerUnavailable, DirectoryUnknown, OSError)
 
 
+class Answering(Protocol):
+    """`answers.Answers`, as far as it is needed here."""
+
+    def consider(self, arrival: Arrival) -> bool:
+        """Tell whether the writer of an answer may decide; nothing is locked meanwhile."""
+
+    def take(self, arrival: Arrival, octets: bytes, *, may: bool = True) -> None:
+        """Decide as an answer says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A file that was read; the octets only of what the desk itself has to read.
 
-    :param report: what a mail to a bounce address says.
+    :param report: what a mail to a bounce address says. ``may``: of an answer, whether its writer may decide.
     """
 
     arrival: Arrival
     octets: bytes = field(default=b"", repr=False)
     report: Report = Report()
+    may: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class Filing:
 class Intake:
     """The way from the inbox into the ledger.
 
-    :param answer: what becomes of a moderator's answer.
+    :param answers: what becomes of moderators' answers.
     :param held: told of each item that somebody has to decide about.
     :param bounced: what becomes of a mail to a bounce address: the folder for it, None where it isn't kept.
     :param clock: seconds since 1970, UTC.
@@ -66,7 +78,7 @@ class Intake:
     lookups: Lookups
     keys: Keys
     settings: Settings
-    answer: Callable[[Arrival, bytes], None]
+    answers: Answering
     held: Callable[[Item], None]
     bounced: Callable[[Arrival, Report], Folder | None]
     clock: Callable[[], float]
@@ -82,7 +94,9 @@ class Intake:
         arrival = read_arrival(octets, name, self.keys, self.settings.service_domain)
         if arrival.kind is Kind.BOUNCE:
             return Taken(arrival, report=read_report(octets))
-        return Taken(arrival, octets if arrival.kind is Kind.ANSWER else b"")
+        if arrival.kind is Kind.ANSWER:
+            return Taken(arrival, octets, may=self.answers.consider(arrival))
+        return Taken(arrival)
 
     def record(self, taken: Taken) -> Filing:
         """Record what was read; return where it belongs."""
@@ -115,7 +129,7 @@ class Intake:
     def _sorted(self, taken: Taken) -> Filing:
         arrival = taken.arrival
         if arrival.kind is Kind.ANSWER:
-            self.answer(arrival, taken.octets)
+            self.answers.take(arrival, taken.octets, may=taken.may)
             return Filing(arrival.file, None)
         if arrival.kind is Kind.BOUNCE:
             return Filing(arrival.file, self.bounced(arrival, taken.report))

@@ -294,12 +294,13 @@ class Ledger:
         with self._database.writing() as connection:
             connection.execute(update(ITEM).where(ITEM.c.id.in_(item_ids)).values(**values))
 
-    def grant(self, until: int, now: int) -> int:
-        """Let nothing that is held expire before a time, and have moderators reminded of what would have.
+    def grant(self, until: int, now: int, only: int = 0) -> int:
+        """Let nothing that is held (or only one item) expire before a time, and have moderators reminded of what would.
 
         :returns: how many items got more time.
         """
-        soon = (ITEM.c.state == State.HELD.value, ITEM.c.expires > 0, ITEM.c.expires < until)
+        soon = [ITEM.c.state == State.HELD.value, ITEM.c.expires > 0, ITEM.c.expires < until]
+        soon += [ITEM.c.id == only] if only else []
         with self._database.writing() as connection:
             unreminded = update(ITEM).where(*soon, ITEM.c.reminded == 0)
             connection.execute(unreminded.values(remind=now))

@@ -21,6 +21,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import TOKEN_LENGTH, Kind
 from groupmilter.moderation.decision import Asked, Problem
+from groupmilter.moderation.entitlement import MayNotDecide
 from groupmilter.moderation.item import Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Changed, LedgerUnavailable
 from groupmilter.moderation.transitions import after
@@ -91,8 +92,10 @@ class Deciding:
         who = Who(_name(person), Way.LINK, person.uuid, self.clients.address(request))
         try:
             changed = self.decisions.decide(asked.item, form.decision, who, form.comment)
+        except MayNotDecide:
+            return self._problem(request, token, Problem.FOREIGN)
         except DirectoryUnknown:
-            return self._problem(request, token, Problem.UNKNOWN)
+            return self._form(request, token, asked, form, down=True)
         if changed.missing:
             return self._counted(request, asked, changed)
         if not changed.happened:
@@ -113,8 +116,16 @@ class Deciding:
         return self.pages.page("counted.html", words, content | _sender(changed.item))
 
     def _form(
-        self, request: Request, token: str, asked: Asked, form: Typed, *, submitted: bool = False
+        self,
+        request: Request,
+        token: str,
+        asked: Asked,
+        form: Typed,
+        *,
+        submitted: bool = False,
+        down: bool = False,
     ) -> Response:
+        """Show the form; ``down``: with a word that the directory couldn't be asked, and all that was typed."""
         if after(asked.item.state, Event.APPROVE) is None:
             return self._decided(request, asked, asked.item, form.decision if submitted else None)
         words = self.pages.words(request, asked.moderator.language)
@@ -124,10 +135,12 @@ class Deciding:
             "person": asked.moderator,
             "form": form,
             "wrong": wrong,
+            "down": down,
         }
         content |= {"word": word(token, words.language), "owner": self.decisions.is_owner(asked)}
-        status = 422 if submitted else 200
-        return self.pages.page("decide.html", words, content | _sender(asked.item), status)
+        status = 503 if down else 422 if submitted else 200
+        headers = _RETRY if down else {}
+        return self.pages.page("decide.html", words, content | _sender(asked.item), status, headers)
 
     def _decided(self, request: Request, asked: Asked, item: Item, wanted: Event | None) -> Response:
         """Say who was first; 409 where somebody wanted something else than what stands."""

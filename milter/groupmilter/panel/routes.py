@@ -21,6 +21,7 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import LANGUAGES
 from groupmilter.membership.authority import Forbidden
+from groupmilter.moderation.entitlement import MayNotDecide
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.client import Clients
 from groupmilter.panel.form import Form, typed
@@ -145,6 +146,8 @@ class Frame:
         except Forbidden as error:
             why = visit.t(error.sentence, fields=labels(visit.t, error.fields))
             return visit.page("forbidden.html", {"why": why}, 403)
+        except MayNotDecide as error:
+            return visit.page("undecided.html", {"why": visit.t(error.sentence)}, 403)
         except WriteRefused as error:
             self.report("directory refuses", str(error))
             return visit.page("refused.html", {"why": str(error)}, 502)

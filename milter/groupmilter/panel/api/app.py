@@ -26,6 +26,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import Translate
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
+from groupmilter.moderation.entitlement import MayNotDecide
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.api import (
     explain,
@@ -139,6 +140,7 @@ def _handle(app: FastAPI, translate: Translate, report: Report) -> None:
         HTTPException: lambda request, error: _of_http(places, request, error),
         NoSuchGroup: lambda _, __: Refusal(Code.NOT_FOUND),
         Forbidden: _forbidden,
+        MayNotDecide: lambda _, error: Refusal(Code.FORBIDDEN, error.sentence),
         WriteRefused: refuses,
         DirectoryUnknown: directory,
         LedgerUnavailable: ledger,

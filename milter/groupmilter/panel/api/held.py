@@ -84,10 +84,13 @@ def message(call: Reading, name: NamePath) -> Response:
     "/held/{name}/decision",
     operation_id="decideHeld",
     response_model=HeldDecided,
-    responses=problems(Code.NOT_FOUND, Code.DECIDED, body=True),
+    responses=problems(Code.NOT_FOUND, Code.FORBIDDEN, Code.DECIDED, body=True),
 )
 def decide(call: Deciding, name: NamePath, wanted: HeldDecision) -> dict[str, object]:
-    """Approve or reject a message, and remember its sender. Where somebody has decided before, 409 tells what."""
+    """Approve or reject a message with the right that you have in the directory now, and remember its sender.
+
+    Where somebody has decided before, 409 tells what.
+    """
     if wanted.remember:
         call.require(Scope.WRITE)
     chosen = _EVENTS[wanted.decision]

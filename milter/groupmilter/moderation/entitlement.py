@@ -1,0 +1,57 @@
+"""Whether somebody may decide at this moment, asked of the directory itself: the mirror may be seconds old.
+
+Who decides on the server isn't asked about. Nothing is decided where the answer is no (`MayNotDecide`), nor where there
+is none (`DirectoryUnknown`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from groupmilter.groups.concern import Concern
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.moderation.item import Item, Way, Who
+
+ON_THE_SERVER = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
+"""Ways that need no right in the directory."""
+
+_PAUSE = 15.0
+
+
+class MayNotDecide(Exception):
+    """Somebody may not, or no longer, decide; nothing was decided. ``sentence``: what to say, for translation."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+Entitled = Callable[[Who, Sequence[Concern]], None]
+"""Asks the directory whether somebody may decide about all of these; raises `MayNotDecide`, `DirectoryUnknown`."""
+
+Require = Callable[[Sequence[Item], Who], None]
+"""The same of items."""
+
+
+@dataclass(slots=True)
+class Sparing:
+    """Asks on behalf of the desk, and not again at once where nobody answered: each question would wait as long.
+
+    :param clock: seconds from any start.
+    """
+
+    require: Require
+    clock: Callable[[], float]
+    _silent_until: float = field(default=float("-inf"))
+    _why: str = ""
+
+    def __call__(self, items: Sequence[Item], who: Who) -> None:
+        """See `Require`."""
+        if self.clock() < self._silent_until:
+            raise DirectoryUnknown(self._why)
+        try:
+            self.require(items, who)
+        except DirectoryUnknown as unknown:
+            self._silent_until, self._why = self.clock() + _PAUSE, str(unknown)
+            raise
