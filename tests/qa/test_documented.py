@@ -25,6 +25,7 @@ from groupmilter.config.resources import Kind, resource
 from groupmilter.config.validation import model_within
 from groupmilter.directory.findings import Kind as Finding
 from groupmilter.moderation.item import Event
+from groupmilter.panel.deeds import ACTIONS
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.replies import STATUS
 from groupmilter.policy.rules import RULES
@@ -170,10 +171,22 @@ def test_what_the_audit_can_say_is_documented(page: str, beginning: str) -> None
     noted = re.compile(r"(?:note|_note|audit)\(\s*\"([a-z-]+)\"")
     package = (ROOT / "milter" / "groupmilter").rglob("*.py")
     actions = {action for path in package for action in noted.findall(path.read_text(encoding="utf-8"))}
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`([a-z-]+)`", text.partition(f"\n{beginning}")[2].partition("\n\n")[0]))
+    named = audit_words(page, beginning)
     assert len(actions) > 5
     assert actions | {event.value for event in Event} <= named
+
+
+@pytest.mark.parametrize(("page", "beginning"), [("commands", "Actions: "), ("fr/commandes", "Actions : ")])
+def test_the_panel_has_words_for_all_that_the_audit_can_say(page: str, beginning: str) -> None:
+    named = audit_words(page, beginning)
+    reasons = {"forged", "expired", "gone", "foreign"}
+    named = (named - reasons - {"token-"}) | {f"token-{reason}" for reason in reasons}
+    assert named == set(ACTIONS)
+
+
+def audit_words(page: str, beginning: str) -> set[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`([a-z-]+)`", text.partition(f"\n{beginning}")[2].partition("\n\n")[0]))
 
 
 @LANGUAGES

@@ -17,6 +17,7 @@ from groupmilter.language.catalogue import LANGUAGES, catalogue
 KEYWORDS = dict.fromkeys(("t", "say", "marked", "_")) | {"counted": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")]
 PLACE = re.compile(r"\{[^}]*\}")
+SAME = {"Description", "Message", "Messages"}
 PLURALS = {"fr": "(n > 1)"}
 
 
@@ -61,7 +62,7 @@ def test_each_is_there_in_french_with_the_same_places(sentence: Sentence) -> Non
     for form, text in zip(sentence.forms, translated(sentence), strict=True):
         assert text
         assert sorted(PLACE.findall(text)) == sorted(PLACE.findall(form))
-        assert text != form or not re.search("[a-z]{3}", PLACE.sub("", form))
+        assert text != form or form in SAME or not re.search("[a-z]{3}", PLACE.sub("", form))
 
 
 @pytest.mark.parametrize("sentence", sentences(), ids=lambda sentence: sentence.forms[0][:60])
