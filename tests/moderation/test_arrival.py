@@ -126,6 +126,11 @@ def test_addresses_beyond_ascii() -> None:
         ),
         (b"from : a@x.example\nSUBJECT:one\n\ttwo\n  three\n", "a@x.example", "one two three"),
         (
+            b"From: <a@x.example>\nSubject: =?utf-8?q?tr=C3=A8s?=\n long\n",
+            "a@x.example",
+            "très long",
+        ),
+        (
             b"From: a@x.example\nFrom: b@x.example\nSubject: one\nSubject: two\n",
             "a@x.example, b@x.example",
             "one",

@@ -216,3 +216,17 @@ def test_every_turn_of_a_request_has_its_words_and_no_link_to_held_mail(home: Ho
     assert "Asked to join" in page
     assert made.request.name in page
     assert f"/held/{made.request.name}" not in page
+
+
+def test_rows_are_said_in_words_and_undoing_is_offered_only_where_there_is_something(home: House) -> None:
+    now = int(home.parts.now())
+    home.parts.ledger.note("log-in-failed", Who("bob", Way.PANEL), now, detail="wrong")
+    home.parts.ledger.note("request-sent", DESK, now, group=CONTACT, detail=ZOE)
+    with home.person("administrator", "fr") as client:
+        failed = client.get("/audit?action=log-in-failed").text
+        assert "identifiant ou mot de passe incorrect" in failed
+        assert "Annuler la sélection" not in failed
+        sent = client.get("/audit?action=request-sent").text
+        assert "Décision demandée par courriel" in sent
+        changed(home, CONTACT, Single("mail_tip.en", "Of undoing"))
+        assert "Annuler la sélection" in client.get("/audit?action=group-edit").text

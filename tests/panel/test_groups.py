@@ -326,7 +326,7 @@ def test_a_group_is_made_looked_at_and_deleted(home: House) -> None:
         }
         assert home.office.values("ete", "dgJoinPolicy") == ["approval"]
         where = path(home, "ete", "/delete")
-        assert "Membres directs perdus avec la liste\u00a0: 4." in admin.get(where).text
+        assert "Membres qui n’en recevront plus le courrier\u00a0: 4." in admin.get(where).text
         wrong = filled(admin, where, {"address": "contact@masociete.example"})
         assert wrong.status_code == 422
         assert "Merci de saisir l’adresse du groupe" in wrong.text

@@ -17,6 +17,8 @@ from groupmilter.mail.words import decoded, encoded
         ("=?nonsense?Q?a?=", "a"),
         ("=?utf-8?B?A?=", None),
         ("=?utf-8?Q?never ends", "=?utf-8?Q?never ends"),
+        ("a =?utf-8?Q?tr=C3=A8s?=\r\n long =?utf-8?Q?=C3=A9t=C3=A9?=\n\tat sea", "a très long été\tat sea"),
+        ("=?utf-8?Q?one_?=\r\n =?utf-8?Q?word?=", "one word"),
     ],
 )
 def test_decoded(text: str, read: str | None) -> None:

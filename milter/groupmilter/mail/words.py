@@ -6,9 +6,11 @@ What stands in no charset, or in none that is known, is read as UTF-8 with signs
 from __future__ import annotations
 
 import codecs
+import re
 from email.errors import HeaderParseError
 from email.header import Header, decode_header
 
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
 # Codecs that are no charset of a mail, or take their time.
 _NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
 
@@ -30,11 +32,14 @@ def encoded(text: str) -> str:
 
 
 def decoded(text: str) -> str | None:
-    """Return a text with its encoded words read, wherever they stand; None where one can't be."""
+    """Return a text with its encoded words read, wherever they stand; None where one can't be.
+
+    Folded lines are joined as RFC 5322 section 2.2.3 says: a word that begins a line keeps the blank before it.
+    """
     if "=?" not in text:
         return text
     try:
-        pieces = decode_header(text)
+        pieces = decode_header(_FOLD.sub("", text))
     except (HeaderParseError, ValueError, IndexError):
         return None
     return "".join(

@@ -23,6 +23,7 @@ _MOST_HEADER = 256 * 1024
 _MOST_SHOWN = 200
 _MOST_VALUE = 4096
 _MOST_FIELDS = 5
+_ALONE = re.compile(r"<([^<>@\s]+@[^<>@\s]+)>")
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]{6,20})\b")
 _QUIET = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
 _TELLING = ("auto-submitted", "precedence", "x-precedence", "content-type")
@@ -118,8 +119,13 @@ def _field(header: bytes, name: str) -> str:
 
 
 def _author(header: bytes) -> str:
-    """Return the author as text for people, all fields of them; a long name is cut so that the address stays."""
+    """Return the author as text for people, all fields of them; a long name is cut so that the address stays.
+
+    An address without a name stands without brackets.
+    """
     text = shown(", ".join(_values(header, "from")), 2 * _MOST_VALUE)
+    alone = _ALONE.fullmatch(text)
+    text = alone[1] if alone else text
     if len(text) <= _MOST_SHOWN:
         return text
     name, _, address = text.rpartition(" ")

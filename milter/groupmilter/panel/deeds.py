@@ -82,12 +82,26 @@ LETTERS: Mapping[str, str] = {
     "expired": marked("to the sender: expired"),
 }
 
+_NOT_LET_IN: Mapping[str, str] = {
+    "wrong": marked("wrong log-in name or password"),
+    "expired": marked("the password has expired"),
+    "must-change": marked("the password has to be changed first"),
+    "unseen": marked("the mirror doesn't know the account yet"),
+}
+
 _BY_ITSELF = frozenset({Way.DESK, Way.MILTER})
 
 
 def action_words(t: Say, action: str) -> Markup:
     """Return what was done."""
     return t(ACTIONS[action]) if action in ACTIONS else Markup.escape(shown(action, 60))
+
+
+def detail_words(t: Say, row: AuditRow) -> Markup:
+    """Return what stands beside a deed: the reason of a log-in that failed in words, all else as it stands."""
+    if row.action == "log-in-failed" and row.detail in _NOT_LET_IN:
+        return t(_NOT_LET_IN[row.detail])
+    return Markup("<bdi>{}</bdi>").format(shown(row.detail))
 
 
 def letter_words(t: Say, kind: str) -> Markup:
@@ -110,6 +124,7 @@ def proven(item: Item) -> bool:
 
 WORDS: Mapping[str, object] = {
     "action_words": action_words,
+    "detail_words": detail_words,
     "doer_words": doer_words,
     "label_words": label,
     "letter_words": letter_words,
