@@ -197,6 +197,9 @@ def test_audit_rows_stay_as_they_are(tmp_path: Path, ledger: Ledger) -> None:
         for change in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "UPDATE audit SET at = 0"):
             with pytest.raises(sqlite3.IntegrityError, match="audit rows stay as they are"):
                 connection.execute(change)
+        replaced = "REPLACE INTO audit (id, actor) SELECT id, 'nobody' FROM audit"
+        with pytest.raises(sqlite3.IntegrityError, match="audit rows stay as they are"):
+            connection.execute(replaced)
     assert ledger.audit() == before
 
 

@@ -98,7 +98,10 @@ def test_letters_that_wait_are_counted(ledger: Ledger) -> None:
 def test_the_journal_is_read_by_who_what_where_and_when(ledger: Ledger) -> None:
     for number in range(5):
         who = Who(f"Person{number % 2}@own.example", Way.COMMAND)
-        ledger.note("group-edit", who, NOW + number, group=f"g{number % 3}@own.example", detail=str(number))
+        ledger.note(
+            "group-edit", who, NOW + number, group=f"g{number % 3}@own.example", group_uuid=f"u{number % 3}",
+            detail=str(number),
+        )  # fmt: skip
     ledger.note("log-in", JEAN, NOW + 9)
     journal = ledger.journal
 
@@ -110,11 +113,14 @@ def test_the_journal_is_read_by_who_what_where_and_when(ledger: Ledger) -> None:
     assert found(Filter(actor="person1@OWN")) == ["3", "1"]
     assert found(Filter(actor="person_@own")) == []
     assert found(Filter(action="log-in")) == [""]
-    assert found(Filter(groups=frozenset({"g0@own.example", "g2@own.example"}))) == ["3", "2", "0"]
+    assert found(Filter(groups=frozenset({"u0", "u2"}))) == ["3", "2", "0"]
+    assert found(Filter(groups=frozenset({"u0", "u2"}), address="g0@own.example")) == ["3", "0"]
+    assert found(Filter(uuid="u1", address="g2@own.example")) == ["4", "2", "1"]
     assert found(Filter(groups=frozenset())) == []
     assert found(Filter(since=NOW + 1, until=NOW + 3)) == ["2", "1"]
     assert journal.count(Filter(actor="person0")) == 3
     assert journal.actions() == ("group-edit", "log-in")
-    assert set(journal.groups()) == {"g0@own.example", "g1@own.example", "g2@own.example"}
+    assert set(journal.groups()) == {"u0", "u1", "u2"}
+    assert set(journal.groups("u2", "g0@own.example")) == {"u0", "u2"}
     assert [row.id for row in journal.those((2, 4, 99))] == [4, 2]
     assert [row.detail for row in journal.each(Filter(), 4)] == ["", "4", "3", "2"]

@@ -201,7 +201,9 @@ def test_a_deleted_group_is_made_again_and_a_made_one_removed(home: House) -> No
         assert home.office.values("short", "dgMemberAddress") == ["out@partner.example"]
         assert home.office.values("short", "dgModerated") == ["TRUE"]
         assert "A group has this address again." in undone(client, (gone,)).text
-        assert "Undone: 1 of 1." in undone(client, (made,)).text
+        assert "is no longer there." in undone(client, (made,)).text
+        again = home.parts.ledger.audit(action="group-create", after=gone.id)[-1]
+        assert "Undone: 1 of 1." in undone(client, (again,)).text
         assert home.office.values("short", "member") == []
 
 

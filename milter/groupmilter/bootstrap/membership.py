@@ -20,7 +20,7 @@ from groupmilter.directory.searching import Searching
 from groupmilter.directory.writer import Writer
 from groupmilter.membership.address_book import AddressBook
 from groupmilter.membership.authority import Authority, Rights, Unlimited
-from groupmilter.membership.service import Groups, Note
+from groupmilter.membership.service import Groups, Note, Stored
 from groupmilter.membership.wishes import Rules
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
@@ -31,13 +31,16 @@ UNLIMITED = Unlimited()
 def journal(ledger: Ledger, who: Who) -> Note:
     """Return what notes a change of a group in the ledger, on somebody's behalf."""
 
-    def note(action: str, group: str, *, before: str, after: str, detail: str) -> None:
-        ledger.note(action, who, int(time.time()), group=group, before=before, after=after, detail=detail)
+    def note(action: str, group: Stored, *, before: str, after: str, detail: str) -> None:
+        ledger.note(
+            action, who, int(time.time()), group=group.address, group_uuid=group.entry.uuid, before=before,
+            after=after, detail=detail,
+        )  # fmt: skip
 
     return note
 
 
-def unwritten(action: str, group: str, *, before: str, after: str, detail: str) -> None:
+def unwritten(action: str, group: Stored, *, before: str, after: str, detail: str) -> None:
     """Stand for the journal where nothing is going to be changed."""
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +53,14 @@ FollowOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
+    """Which rows.
+
+    :param group: address of the group, also one that it had; ``group_uuid``: of what has the address now.
+    """
+
     item: str
     group: str
+    group_uuid: str
     action: str
 
 
@@ -73,18 +79,18 @@ def audit(
 
     With [bold]--json[/], one JSON object a line.
     """
-    from groupmilter.cli.ledger import group_address, item_named, opened
+    from groupmilter.cli.ledger import group_address, group_known, item_named, opened
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
     from_then = _since(since)
     with opened(configuration) as ledger:
         name = item_named(ledger, item).name if item else ""
-        wanted = _Wanted(name, group_address(configuration, ledger, group), action)
+        address = group_address(configuration, ledger, group)
+        known = group_known(configuration, address)
+        wanted = _Wanted(name, address, known.uuid if known is not None else "", action)
         last = ledger.newest()
-        rows = ledger.search.newest_audit(
-            since=from_then, limit=limit, item=wanted.item, group=wanted.group, action=wanted.action
-        )
+        rows = ledger.search.newest_audit(since=from_then, limit=limit, **asdict(wanted))
         _print(call, rows, limit, more=follow)
         if follow:
             with suppress(KeyboardInterrupt):
@@ -103,7 +109,7 @@ def _since(text: str) -> int:
 def _written(ledger: Ledger, after: int, wanted: _Wanted) -> Iterator[Sequence[AuditRow]]:
     """Yield rows as they are written, until somebody interrupts."""
     while True:
-        rows = ledger.audit(after=after, item=wanted.item, group=wanted.group, action=wanted.action)
+        rows = ledger.audit(after=after, **asdict(wanted))
         if rows:
             after = rows[-1].id
             yield rows

@@ -84,6 +84,7 @@ def event_shape(row: AuditRow) -> dict[str, object]:
         "origin": row.origin,
         "item": row.item,
         "group": row.group,
+        "group_uuid": row.group_uuid,
         "before": row.before,
         "after": row.after,
         "detail": row.detail,

@@ -14,6 +14,7 @@ from groupmilter.cli.failures import CommandFailed
 
 if TYPE_CHECKING:
     from groupmilter.config.reload import Configuration
+    from groupmilter.groups.group import Group
     from groupmilter.moderation.item import Item
     from groupmilter.moderation.ledger import Ledger
 
@@ -73,18 +74,23 @@ def group_address(configuration: Configuration, ledger: Ledger, written: str) ->
     address = canonical(written, configuration.settings.own_domains)
     if address is None:
         raise CommandFailed(Exit.FINDING, f"{written} is no mail address")
-    return address if ledger.search.counts(group=address) else _first_address(configuration, address)
+    if ledger.search.counts(group=address):
+        return address
+    found = group_known(configuration, address)
+    return found.address if found is not None else address
 
 
-def _first_address(configuration: Configuration, address: str) -> str:
-    """Return the address by which the directory names the group first; the same where it can't tell."""
+def group_known(configuration: Configuration, address: str) -> Group | None:
+    """Return the group that has an address now; None for none, and where the directory can't tell."""
     from groupmilter.bootstrap import looking
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
 
+    if not address:
+        return None
     try:
         with looking(configuration) as directory:
             found = directory.find(address)
     except DirectoryUnknown:
-        return address
-    return found.address if isinstance(found, Group) else address
+        return None
+    return found if isinstance(found, Group) else None

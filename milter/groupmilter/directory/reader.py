@@ -15,6 +15,7 @@ from typing import Self
 from uuid import UUID
 
 from groupmilter.directory.entry import Entry
+from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
 from groupmilter.directory.ldap_matching import MATCHED_VALUES, is_value, matched_values
 from groupmilter.directory.ldap_messages import (
@@ -296,3 +297,13 @@ def uuid_text(attribute: str, value: bytes) -> str:
         return str(UUID(value.decode("ascii").replace("-", "")))
     except ValueError as error:
         raise Incomplete(f"{attribute} {value!r} is no UUID") from error
+
+
+def uuid_asserted(attribute: str, uuid: str) -> str:
+    """Return a UUID as a filter compares it (`uuid_text` the other way round)."""
+    if attribute.lower() == "objectguid":
+        return "".join(f"\\{octet:02x}" for octet in UUID(uuid).bytes_le)
+    if attribute.lower() == "nsuniqueid":
+        digits = uuid.replace("-", "")
+        return "-".join(digits[start : start + 8] for start in range(0, 32, 8))
+    return literal(uuid)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from groupmilter.directory.entry import Change, Put
-from groupmilter.directory.filter import literal
+from groupmilter.directory.reader import uuid_asserted
 from groupmilter.directory.side_store import (
     NOTHING,
     SideFeed,
@@ -124,15 +123,5 @@ def queries(uuids: Iterable[str], attribute: str) -> Iterator[tuple[tuple[str, .
     every = sorted(uuids)
     for start in range(0, len(every), _AT_ONCE):
         some = tuple(every[start : start + _AT_ONCE])
-        terms = "".join(f"({attribute}={_asserted(attribute, uuid)})" for uuid in some)
+        terms = "".join(f"({attribute}={uuid_asserted(attribute, uuid)})" for uuid in some)
         yield some, f"(|{terms})"
-
-
-def _asserted(attribute: str, uuid: str) -> str:
-    """Return a UUID as a filter compares it (`reader.uuid_text` the other way round)."""
-    if attribute.lower() == "objectguid":
-        return "".join(f"\\{octet:02x}" for octet in UUID(uuid).bytes_le)
-    if attribute.lower() == "nsuniqueid":
-        digits = uuid.replace("-", "")
-        return "-".join(digits[start : start + 8] for start in range(0, 32, 8))
-    return literal(uuid)

@@ -86,8 +86,9 @@ class Notices:
         if mine >= self.per_hour or letters.planned(CONFIRM, since) >= _CONFIRMATIONS_IN_ALL:
             detail = f"{request.kind.value} {request.address}: too many letters in an hour"
             self.ledger.note(
-                "confirmation-withheld", DESK, self._now(), group=request.group_address, detail=detail
-            )
+                "confirmation-withheld", DESK, self._now(), group=request.group_address,
+                group_uuid=request.group_uuid, detail=detail,
+            )  # fmt: skip
             return
         self._plan(CONFIRM, request)
 

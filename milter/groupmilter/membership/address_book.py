@@ -20,6 +20,7 @@ from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_messages import Attributes
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
+from groupmilter.directory.reader import uuid_asserted
 from groupmilter.directory.searching import Searching, read_entry
 from groupmilter.directory.sparse import Asked, short_attributes
 from groupmilter.directory.writer_session import VERSION
@@ -147,7 +148,12 @@ class AddressBook:
     def bearing(self, uuid: str) -> tuple[Known, ...]:
         """Return the entries with a UUID, as the server has them now: one or none."""
         attribute = self._profile.uuid_attribute
-        return tuple(self._search(f"(&{self._profile.filter()}({attribute}={literal(uuid)}))"))
+        try:
+            asserted = uuid_asserted(attribute, uuid)
+        except ValueError:
+            # No UUID at all.
+            return ()
+        return tuple(self._search(f"(&{self._profile.filter()}({attribute}={asserted}))"))
 
     def called(self, names: Sequence[str]) -> dict[str, tuple[Known, ...]]:
         """Return who bears each of some names: display name, ``cn`` or log-in, without case."""

@@ -46,7 +46,7 @@ def make(groups: Groups, group: Stored, name: str, address: str) -> str:
         if groups.writer.create(dn, _content(called, name, address)):
             groups.book.forget()
             after = json.dumps({"name": name, "address": address}, ensure_ascii=False)
-            groups.note("contact-create", group.address, before="", after=after, detail=dn)
+            groups.note("contact-create", group, before="", after=after, detail=dn)
             return dn
     raise WriteRefused(f"there are entries of this name already: {dn}")
 

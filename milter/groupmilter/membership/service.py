@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, WriteRefused, Written
 from groupmilter.directory.dn import normalise, rdn_value
@@ -22,12 +22,14 @@ from groupmilter.directory.sparse import LONG
 from groupmilter.directory.spelling import MEMBERS_OF
 from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.deciders import nobody_decides
+from groupmilter.membership.journal import Note, journal_texts, summary
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
-from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish, written
+from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish
 from groupmilter.membership.wishes import Intent, Rules, Wishes, is_name
 
 # fmt: off
@@ -52,13 +54,6 @@ class BadWishes(Exception):
     def __init__(self, problems: Sequence[BadWish]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
-
-
-class Note(Protocol):
-    """The journal: adds a row about a group, on behalf of whoever acts."""
-
-    def __call__(self, action: str, group: str, *, before: str, after: str, detail: str) -> None:
-        """Add the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +118,12 @@ class Groups:
         if found is None or found.entry.uuid != uuid:
             raise NoSuchGroup(f"there is no group {dn} any more")
         return found
+
+    def bearing(self, uuid: str) -> Stored | None:
+        """Return the group whose entry has a UUID, wherever it is and whatever it is called now, as `find` does."""
+        found = [each for each in self.book.bearing(uuid) if each.group]
+        group = read(self.book, found[0].dn, found[0].address or found[0].dn) if found else None
+        return group if group is not None and group.entry.uuid == uuid else None
 
     def stored(self, written: str) -> Stored:
         """Return the group with an address, or at a DN, as one is named that has no address yet; `NoSuchGroup`."""
@@ -214,12 +215,14 @@ class Groups:
         :param tick: is told how many values each step brought.
         """
         done: list[Difference] = []
+        group = prepared.group
         if prepared.new:
-            done += self._create(prepared)
+            group, made = self._create(prepared)
+            done += made
         steps = list(_steps(prepared.changes, new=prepared.new))[1 if prepared.new else 0 :]
         for step in steps:
             self._require(prepared, step)
-            outcome = self._step(prepared.group, step)
+            outcome = self._step(group, step)
             if isinstance(outcome, Meanwhile):
                 return Result((*done, *outcome.written), outcome)
             done += outcome.differences
@@ -252,24 +255,24 @@ class Groups:
             before = json.dumps(
                 {name: value for name, value in fields.items() if value not in (None, (), "")}
             )
-            self.note("group-delete", group.address, before=before, after="", detail=entry.dn)
+            self.note("group-delete", group, before=before, after="", detail=entry.dn)
         return gone
 
     def _step(self, group: Stored, step: Sequence[Change]) -> Written | Meanwhile:
         try:
             outcome = self.writer.change(group.entry.dn, step)
         except OutcomeUnknown as error:
-            self.note("group-edit", group.address, before="", after="", detail=f"outcome unknown: {error}")
+            self.note("group-edit", group, before="", after="", detail=f"outcome unknown: {error}")
             raise
         differences = outcome.differences if isinstance(outcome, Written) else outcome.written
         if differences:
             before, after = journal_texts(differences)
             said = summary(differences)
-            self.note("group-edit", group.address, before=before, after=after, detail=said)
+            self.note("group-edit", group, before=before, after=after, detail=said)
         return outcome
 
-    def _create(self, prepared: Prepared) -> tuple[Difference, ...]:
-        entry, address = prepared.group.entry, prepared.group.address
+    def _create(self, prepared: Prepared) -> tuple[Stored, tuple[Difference, ...]]:
+        entry = prepared.group.entry
         first = next(_steps(prepared.changes, new=True), ())
         plan = planned(self.writer.profile, entry, first, self.writer.placeholder)
         if isinstance(plan, Meanwhile):
@@ -285,11 +288,20 @@ class Groups:
         if not self.writer.create(entry.dn, content):
             raise WriteRefused(f"there is an entry {entry.dn} already; --cn gives the new one another name")
         before, after = journal_texts(plan.differences)
-        self.note("group-create", address, before=before, after=after, detail=entry.dn)
-        self._still_alone(prepared)
-        return plan.differences
+        made = self._born(prepared.group)
+        self.note("group-create", made, before=before, after=after, detail=entry.dn)
+        self._still_alone(prepared, made)
+        return made, plan.differences
 
-    def _still_alone(self, prepared: Prepared) -> None:
+    def _born(self, group: Stored) -> Stored:
+        """Return a group that was just made with the UUID that the server gave it; empty where it doesn't tell now."""
+        found = None
+        # The row about what was made is written in any case.
+        with suppress(DirectoryUnknown, WriteRefused):
+            found = self.writer.read(group.entry.dn)
+        return group if found is None else replace(group, entry=replace(group.entry, uuid=found.uuid))
+
+    def _still_alone(self, prepared: Prepared, made: Stored) -> None:
         """Take a new group back where somebody else got one of its addresses at the same moment."""
         entry, wanted = prepared.group.entry, [prepared.group.address]
         for change in prepared.changes:
@@ -301,7 +313,7 @@ class Groups:
             if others:
                 self.writer.delete(entry.dn)
                 detail = f"{address} came to {others[0].dn} at the same moment"
-                self.note("group-delete", prepared.group.address, before="", after="", detail=detail)
+                self.note("group-delete", made, before="", after="", detail=detail)
                 raise WriteRefused(
                     f"{others[0]} has got the address {address} at the same moment; nothing was made"
                 )
@@ -310,33 +322,6 @@ class Groups:
         """Return what a field of a group is: a tuple for one of several values."""
         stored = self.whole(group) if name in LONG else group
         return current(self.writer.profile, stored.entry, name, language)
-
-
-def journal_texts(differences: Sequence[Difference]) -> tuple[str, str]:
-    """Return what was before and what is after, as JSON objects of canonical fields.
-
-    Of a list, what left it and what came into it: so a change can be undone without touching anybody else's.
-    """
-    texts = (
-        json.dumps({each.field: getattr(each, side) for each in differences}, ensure_ascii=False)
-        for side in ("before", "after")
-    )
-    before, after = texts
-    return before, after
-
-
-def summary(differences: Sequence[Difference]) -> str:
-    """Return in a few words what has changed, for a journal that people read."""
-    words = []
-    for each in differences:
-        label = each.field.replace("_", " ")
-        if isinstance(each.before, tuple) and isinstance(each.after, tuple):
-            signs = [f"{sign}{len(side)}" for sign, side in (("+", each.after), ("-", each.before)) if side]
-            words.append(f"{label} {' '.join(signs)}")
-        elif not isinstance(each.before, tuple) and not isinstance(each.after, tuple):
-            before, after = (written(value) or "(not set)" for value in (each.before, each.after))
-            words.append(f"{label}: {before} \N{RIGHTWARDS ARROW} {after}")
-    return ", ".join(words)
 
 
 def _steps(changes: Sequence[Change], *, new: bool) -> Iterator[tuple[Change, ...]]:

@@ -43,7 +43,7 @@ class Deed:
     """A row of the journal.
 
     :param group: its address then. ``before``, ``after``: JSON (`service.journal_texts`). ``detail``: the DN of
-        one that was made or removed.
+        one that was made or removed. ``group_uuid``: its entry's, empty in rows of versions that didn't note it.
     """
 
     id: int
@@ -52,6 +52,7 @@ class Deed:
     before: str
     after: str
     detail: str = ""
+    group_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class TakingBack:
         try:
             if prepared is not None:
                 self.groups.apply(prepared)
-            elif (group := self.groups.find(deed.group)) is not None:
+            elif (group := self._group(deed)) is not None:
                 self.groups.delete(group)
         except Forbidden as error:
             return Undo(deed, Standing.FOREIGN, undo.pieces, undo.problems, error)
@@ -152,15 +153,19 @@ class TakingBack:
         return Undo(deed, Standing.READY, found, problems), prepared
 
     def _group(self, deed: Deed) -> Stored | None:
-        """Return the group of a row, also where the row is about its address."""
+        """Return the group of a row, whatever its address is now; never another one that has its address."""
         became = {name: after for name, _, after in fields_of(deed.before, deed.after)}.get("address")
         candidates = (deed.group, became if isinstance(became, str) else "")
         found = (self.groups.find(address) for address in candidates if address)
-        return next((group for group in found if group is not None), None)
+        there = (group for group in found if group is not None)
+        if not deed.group_uuid:
+            return next(there, None)
+        same = next((group for group in there if group.entry.uuid == deed.group_uuid), None)
+        return same or self.groups.bearing(deed.group_uuid)
 
     def _made(self, deed: Deed) -> Undo:
-        group = self.groups.find(deed.group)
-        if group is None or normalise(group.entry.dn) != normalise(deed.detail):
+        group = self._group(deed)
+        if group is None or (not deed.group_uuid and normalise(group.entry.dn) != normalise(deed.detail)):
             return Undo(deed, Standing.GONE)
         self.groups.authority.require_removal(group.entry)
         return Undo(deed, Standing.READY)

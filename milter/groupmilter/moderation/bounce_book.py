@@ -72,7 +72,7 @@ class Suspension:
 
     :param since: when it was suspended; ``until``: when it is tried again, 0 for never by itself.
     :param probing: since when it gets mail again, on trial; 0 while it gets none.
-    :param actor: who suspended it; ``group_address``: for which group's mail; ``why``: the last failure.
+    :param actor: who suspended it; ``group_address, group_uuid``: for which group's mail; ``why``: the last failure.
     """
 
     address: str
@@ -82,6 +82,7 @@ class Suspension:
     actor: str
     group_address: str
     why: str
+    group_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,5 +300,5 @@ def _row(action: str, who: Who, now: int, of: Suspension) -> dict[str, Any]:
     detail = f"{of.address}: {of.why}" if of.why and action == "suspend" else of.address
     return {
         "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin, "item": "",
-        "group": of.group_address, "before": "", "after": "", "detail": detail,
+        "group": of.group_address, "group_uuid": of.group_uuid, "before": "", "after": "", "detail": detail,
     }  # fmt: skip

@@ -126,7 +126,7 @@ class Bouncing:
         against = self._book.spoken_against(addresses, now - bounces.window, bounces.suspend_after)
         until = now + bounces.retry if bounces.retry else 0
         due = [
-            Suspension(one.address, now, until, 0, DESK.name, one.group_address, one.why)
+            Suspension(one.address, now, until, 0, DESK.name, one.group_address, one.why, one.group_uuid)
             for one in failed
             if one.address in against or _on_trial(one, known.get(one.address))
         ]

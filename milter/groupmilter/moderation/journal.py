@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.rows import AuditRow
@@ -18,18 +18,19 @@ _PAGE = 500
 class Filter:
     """Which rows are wanted; what is empty filters nothing.
 
-    :param groups: only about groups with these addresses; None: about anything.
+    :param groups: only about groups whose entries have these UUIDs; None: about anything.
+    :param uuid, address: about the group with this UUID, or with this address then; of both, either is enough.
     :param actor: a part of the name of who did it, in any case. ``since``, ``until``: seconds since 1970, UTC; rows
         from the one on and before the other.
-    :param ends: rows of these groups are wanted only beyond these numbers (`Journal.ends`).
     """
 
     groups: frozenset[str] | None = None
+    uuid: str = ""
+    address: str = ""
     actor: str = ""
     action: str = ""
     since: int = 0
     until: int = 0
-    ends: Mapping[str, int] = field(default_factory=dict)
 
 
 class Journal:
@@ -76,22 +77,13 @@ class Journal:
             found = connection.execute(select(AUDIT.c.action).distinct().order_by(AUDIT.c.action))
             return tuple(found.scalars())
 
-    def groups(self) -> tuple[str, ...]:
-        """Return the groups about which there is anything, by address."""
+    def groups(self, uuid: str = "", address: str = "") -> tuple[str, ...]:
+        """Return the groups about which there is anything, by UUID; of a group (see `Filter`) or of all."""
+        chosen = select(AUDIT.c.group_uuid).where(
+            AUDIT.c.group_uuid != "", *about(group=address, group_uuid=uuid)
+        )
         with self._database.reading() as connection:
-            found = connection.execute(select(AUDIT.c.group).where(AUDIT.c.group != "").distinct())
-            return tuple(found.scalars())
-
-    def ends(self) -> Mapping[str, int]:
-        """Return the numbers of the rows in which groups were removed, the last of each, by the group's address.
-
-        Who has a group of the same address since then has nothing to do with what was before.
-        """
-        # One that was taken back in the moment in which it was made held nothing, and the address is another's.
-        removed = (AUDIT.c.action == "group-delete", AUDIT.c.before != "")
-        chosen = select(AUDIT.c.group, func.max(AUDIT.c.id)).where(*removed).group_by(AUDIT.c.group)
-        with self._database.reading() as connection:
-            return {str(group): int(last) for group, last in connection.execute(chosen)}
+            return tuple(connection.execute(chosen.distinct()).scalars())
 
     def _rows(
         self, conditions: Collection[ColumnElement[bool]], first: int, limit: int
@@ -101,18 +93,28 @@ class Journal:
             return tuple(AuditRow(**row) for row in connection.execute(chosen).mappings())
 
 
+def about(
+    *, item: str = "", group: str = "", group_uuid: str = "", action: str = ""
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for rows about an item, about a group (by address then or by UUID), of an action."""
+    either = [
+        column == value
+        for column, value in ((AUDIT.c.group, group), (AUDIT.c.group_uuid, group_uuid))
+        if value
+    ]
+    found = [column == value for column, value in ((AUDIT.c.item, item), (AUDIT.c.action, action)) if value]
+    return [or_(*either), *found] if either else found
+
+
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    found = about(group=wanted.address, group_uuid=wanted.uuid, action=wanted.action)
     if wanted.groups is not None:
         named = sorted(wanted.groups)
-        found.append(or_(*(AUDIT.c.group.in_(some) for some in parts(named))) if named else AUDIT.c.id < 0)
-    for group, last in wanted.ends.items():
-        if wanted.groups is None or group in wanted.groups:
-            found.append(not_(and_(AUDIT.c.group == group, AUDIT.c.id <= last)))
+        found.append(
+            or_(*(AUDIT.c.group_uuid.in_(some) for some in parts(named))) if named else AUDIT.c.id < 0
+        )
     if wanted.actor:
         found.append(AUDIT.c.actor.icontains(wanted.actor, autoescape=True))
-    if wanted.action:
-        found.append(AUDIT.c.action == wanted.action)
     if wanted.since:
         found.append(AUDIT.c.at >= wanted.since)
     if wanted.until:

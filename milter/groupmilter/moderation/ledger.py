@@ -29,7 +29,7 @@ from groupmilter.moderation.item import (
     item_key,
     name_of,
 )
-from groupmilter.moderation.journal import Journal
+from groupmilter.moderation.journal import Journal, about
 from groupmilter.moderation.letter_queue import LetterQueue
 from groupmilter.moderation.overview import Overview
 from groupmilter.moderation.release_book import ReleaseBook
@@ -205,16 +205,9 @@ class Ledger:
                 those = [number for number, one in happened.items() if one is target]
                 values = _changes(event, target, who, now, comment, note)
                 connection.execute(_CHANGE, values | {"numbers": those})
+            said = comment or note
             rows = [
-                _row(
-                    event.value,
-                    who,
-                    now,
-                    before[number],
-                    before[number].state.value,
-                    target.value,
-                    comment or note,
-                )
+                _row(event.value, who, now, before[number], before[number].state.value, target.value, said)
                 for number, target in happened.items()
             ]
             if rows:
@@ -332,26 +325,32 @@ class Ledger:
             return int(connection.execute(_NEWEST).scalar() or 0)
 
     def note(
-        self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", before: str = "",
-        after: str = "", detail: str = "",
+        self, action: str, who: Who, now: int, *, item_id: int = 0, group: str = "", group_uuid: str = "",
+        before: str = "", after: str = "", detail: str = "",
     ) -> None:  # fmt: skip
-        """Add an audit row about something that changes no item; ``before`` and ``after`` of what it changes else."""
+        """Add an audit row about something that changes no item; ``before`` and ``after`` of what it changes else.
+
+        :param group: address of the group that it is about, and ``group_uuid`` that of its entry; an item has its own.
+        """
         with self._database.writing() as connection:
             item = self._one(connection, _BY_ID, item_id) if item_id else None
-            connection.execute(_NEW_ROW, _row(action, who, now, item, before, after, detail, group))
+            connection.execute(
+                _NEW_ROW, _row(action, who, now, item, before, after, detail, group, group_uuid)
+            )
 
     def audit(
-        self, *, since: int = 0, item: str = "", group: str = "", action: str = "", after: int = 0,
-        limit: int = 1000,
+        self, *, since: int = 0, item: str = "", group: str = "", group_uuid: str = "", action: str = "",
+        after: int = 0, limit: int = 1000,
     ) -> tuple[AuditRow, ...]:  # fmt: skip
         """Return audit rows in the order in which they were written.
 
         :param since: only those from this time on. ``after``: only those with a higher number.
+        :param group: address of the group, or ``group_uuid`` of its entry; of both, either is enough.
         """
-        conditions: list[ColumnElement[bool]] = [AUDIT.c.id > after]
-        for column, value in ((AUDIT.c.item, item), (AUDIT.c.group, group), (AUDIT.c.action, action)):
-            if value:
-                conditions.append(column == value)
+        conditions = [
+            AUDIT.c.id > after,
+            *about(item=item, group=group, group_uuid=group_uuid, action=action),
+        ]
         if since:
             conditions.append(AUDIT.c.at >= since)
         wanted = select(AUDIT).where(*conditions).order_by(AUDIT.c.id).limit(limit)
@@ -388,10 +387,11 @@ def _changes(event: Event, target: State, who: Who, now: int, comment: str, note
 
 def _row(
     action: str, who: Who, now: int, item: Item | None, before: str = "", after: str = "", detail: str = "",
-    group: str = "",
+    group: str = "", group_uuid: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
         "item": item.name if item else "", "group": item.terms.group_address if item else group,
+        "group_uuid": item.terms.group_uuid if item else group_uuid,
         "before": before, "after": after, "detail": detail,
     }  # fmt: skip

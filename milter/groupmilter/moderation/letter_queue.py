@@ -103,14 +103,14 @@ class LetterQueue:
             connection.execute(update(LETTER).where(those).values(**values))
             _notice(connection, (those,), now)
             asked = (
-                select(LETTER.c.kind, LETTER.c.address, ITEM.c.name, ITEM.c.group_address)
+                select(LETTER.c.kind, LETTER.c.address, ITEM.c.name, ITEM.c.group_address, ITEM.c.group_uuid)
                 .join(ITEM, ITEM.c.id == LETTER.c.item_id)
                 .where(those, _ASKING)
             )
             rows = [
                 {"at": now, "action": f"{kind}-sent", "actor": DESK.name, "way": DESK.way.value,
-                 "item": name, "group": group, "detail": address}
-                for kind, address, name, group in connection.execute(asked)
+                 "item": name, "group": group, "group_uuid": uuid, "detail": address}
+                for kind, address, name, group, uuid in connection.execute(asked)
             ]  # fmt: skip
             if rows:
                 connection.execute(insert(AUDIT), rows)

@@ -210,6 +210,7 @@ def _row(action: str, who: Who, now: int, request: Request, before: str, said: s
     about = f"{request.kind.value} {request.address}"
     return {
         "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
-        "item": request.name, "group": request.group_address, "before": before, "after": request.stage.value,
+        "item": request.name, "group": request.group_address,
+        "group_uuid": request.group_uuid, "before": before, "after": request.stage.value,
         "detail": f"{about}: {said}" if said else about,
     }  # fmt: skip

@@ -53,7 +53,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """Who did what, when; ``item`` is its name for people, ``before`` and ``after`` its states."""
+    """Who did what, when; ``item`` is its name for people, ``before`` and ``after`` its states.
+
+    :param group: its address then; ``group_uuid``: its entry's, empty in rows of versions that didn't note it.
+    """
 
     id: int
     at: int
@@ -66,6 +69,7 @@ class AuditRow:
     before: str
     after: str
     detail: str
+    group_uuid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,10 @@ AUDIT = Table(
     _text("before"),
     _text("after"),
     _text("detail"),
+    _text("group_uuid"),
     Index("audit_item", "item"),
     Index("audit_at", "at"),
+    Index("audit_group", "group_uuid"),
 )
 
 LETTER = Table(
@@ -210,6 +212,7 @@ SUSPENSION = Table(
     _text("actor"),
     _text("group_address"),
     _text("why"),
+    _text("group_uuid"),
 )
 
 SUMMED_UP = Table(

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import Item, State
+from groupmilter.moderation.journal import about
 from groupmilter.moderation.rows import AuditRow, Posted, item_of
 from groupmilter.moderation.schema import AUDIT, ITEM, LETTER
 
@@ -99,16 +100,15 @@ class Search:
             return tuple(AuditRow(**row) for row in connection.execute(wanted).mappings())
 
     def newest_audit(
-        self, *, since: int = 0, item: str = "", group: str = "", action: str = "", limit: int = 1000
-    ) -> tuple[AuditRow, ...]:
+        self, *, since: int = 0, item: str = "", group: str = "", group_uuid: str = "", action: str = "",
+        limit: int = 1000,
+    ) -> tuple[AuditRow, ...]:  # fmt: skip
         """Return the newest audit rows, in the order in which they were written.
 
-        :param since: only those from this time on.
+        :param since: only those from this time on. ``group, group_uuid``: as for `Ledger.audit`.
         """
-        conditions = [AUDIT.c.at >= since]
-        for column, value in ((AUDIT.c.item, item), (AUDIT.c.group, group), (AUDIT.c.action, action)):
-            if value:
-                conditions.append(column == value)
+        chosen = about(item=item, group=group, group_uuid=group_uuid, action=action)
+        conditions = [AUDIT.c.at >= since, *chosen]
         wanted = select(AUDIT).where(*conditions).order_by(AUDIT.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = [AuditRow(**row) for row in connection.execute(wanted).mappings()]

@@ -180,7 +180,7 @@ def value_of(group: Group, name: str) -> Scalar:
 
 
 def _clashes(visit: Visit, group: Group, lost: Iterable[Meanwhile]) -> Iterator[Clash]:
-    wanted = Filter(frozenset({group.address}), action="group-edit")
+    wanted = Filter(uuid=group.uuid, action="group-edit")
     rows = visit.parts.ledger.journal.page(wanted, limit=_LOOKED_AT)
     for each in lost:
         name = each.field

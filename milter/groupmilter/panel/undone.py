@@ -14,12 +14,13 @@ _WORD = "group-undo"
 
 def deed(row: AuditRow) -> Deed:
     """Return the change that a row of the journal tells of."""
-    return Deed(row.id, row.action, row.group, row.before, row.after, row.detail)
+    return Deed(row.id, row.action, row.group, row.before, row.after, row.detail, row.group_uuid)
 
 
 def noted(ledger: Ledger, who: Who, now: int, done: Sequence[Undo]) -> None:
     """Have the journal say which rows were undone, group by group."""
-    for group in dict.fromkeys(undo.deed.group for undo in done):
-        ids = [undo.deed.id for undo in done if undo.deed.group == group and undo.standing is Standing.READY]
-        if ids:
-            ledger.note(_WORD, who, now, group=group, detail=", ".join(f"#{number}" for number in ids))
+    ready = [undo.deed for undo in done if undo.standing is Standing.READY]
+    for group, uuid in dict.fromkeys((deed.group, deed.group_uuid) for deed in ready):
+        ids = [deed.id for deed in ready if (deed.group, deed.group_uuid) == (group, uuid)]
+        detail = ", ".join(f"#{number}" for number in ids)
+        ledger.note(_WORD, who, now, group=group, group_uuid=uuid, detail=detail)

@@ -73,7 +73,10 @@ class Event(BaseModel):
     way: str
     origin: str
     item: str = Field(description="Name of the message; empty where it is about none.")
-    group: str
+    group: str = Field(description="Its address then; empty where it is about none.")
+    group_uuid: str = Field(
+        description="Its `id`, which stays when the address changes; empty in rows that earlier versions wrote."
+    )
     before: str
     after: str
     detail: str

@@ -17,7 +17,7 @@ from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Writing
 from groupmilter.panel.api.desk_shapes import Undoing, Undos
 from groupmilter.panel.api.groups import DryRun
-from groupmilter.panel.api.journal import his
+from groupmilter.panel.api.journal import audience
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.wishing import told
 from groupmilter.panel.undone import deed, noted
@@ -44,14 +44,10 @@ def undo(call: Writing, wanted: Undoing, dry_run: DryRun = False) -> dict[str, o
 
 def _rows(call: Call, ids: Sequence[int]) -> list[AuditRow]:
     """Return the rows of changes; 404 where one is none, or is none of the caller's business."""
-    journal = call.parts.ledger.journal
-    rows, ends = [row for row in journal.those(set(ids)) if row.action in ACTIONS], journal.ends()
+    rows = [row for row in call.parts.ledger.journal.those(set(ids)) if row.action in ACTIONS]
 
     def gathered(directory: Snapshot) -> bool:
-        roles = call.roles(directory)
-        return roles.administers_everything or all(
-            row.id > ends.get(row.group, 0) and his(row.group, roles, directory) for row in rows
-        )
+        return all(map(audience(call, directory).may_see, rows))
 
     if len(rows) != len(set(ids)) or not call.look(gathered):
         raise Refusal(Code.NOT_FOUND)

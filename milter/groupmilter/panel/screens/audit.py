@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from groupmilter.groups.group import Group
-from groupmilter.groups.ticket import digest
-from groupmilter.membership.roles import Roles
 from groupmilter.membership.table import table
 from groupmilter.membership.taking_back import ACTIONS as UNDOABLE
-from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.journal import Filter
 from groupmilter.moderation.rows import AuditRow
+from groupmilter.panel.audience import Audience
 from groupmilter.panel.changes import Changed, Reader
 from groupmilter.panel.guard import AS_A_FILE
 from groupmilter.panel.paging import pager
@@ -28,7 +25,19 @@ from groupmilter.panel.visit import Gone, Visit
 
 _MOST_EXPORTED = 20_000
 _LONGEST = 200
-_COLUMNS = ("at", "action", "actor", "way", "origin", "group", "item", "before", "after", "detail")
+_COLUMNS = (
+    "at",
+    "action",
+    "actor",
+    "way",
+    "origin",
+    "group",
+    "group_uuid",
+    "item",
+    "before",
+    "after",
+    "detail",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +78,17 @@ def export(visit: Visit) -> Response:
 
 def wanted_of(visit: Visit) -> Filter:
     """Return the filter of the address, within what the visitor may see."""
-    groups, whole = _groups(visit)
-    return Filter(
-        groups,
-        visit.asked("who")[:_LONGEST],
-        visit.asked("action")[:_LONGEST],
-        _moment(visit, visit.asked("since")),
-        _moment(visit, visit.asked("until"), days=1),
-        {} if whole else visit.parts.ledger.journal.ends(),
+    parts, named = visit.parts, visit.asked("group")[:_LONGEST]
+    with parts.lookups.snapshot() as directory:
+        audience = Audience(parts.roles(visit.me.person, directory), directory)
+        may = audience.filter(named, parts.settings.own_domains, parts.ledger.journal.groups)
+    return replace(
+        may,
+        actor=visit.asked("who")[:_LONGEST],
+        action=visit.asked("action")[:_LONGEST],
+        since=_moment(visit, visit.asked("since")),
+        until=_moment(visit, visit.asked("until"), days=1),
     )
-
-
-def _groups(visit: Visit) -> tuple[frozenset[str] | None, bool]:
-    """Return about which groups rows may be shown, None for all and for what is about no group; whether all are his."""
-    named, person = visit.asked("group")[:_LONGEST], visit.me.person
-    with visit.parts.lookups.snapshot() as directory:
-        roles = visit.parts.roles(person, directory)
-        addresses = _addresses(named, directory) if named else None
-        if roles.administers_everything:
-            return addresses, True
-        known = visit.parts.ledger.journal.groups() if addresses is None else addresses
-        return frozenset(address for address in known if _his(address, roles, directory)), False
-
-
-def _addresses(named: str, directory: Lookup) -> frozenset[str]:
-    """Return the addresses that a group has, or had when it was written to the journal under that name."""
-    found = directory.find(named.lower()) if "@" in named else directory.by_digest(digest(named))
-    return frozenset(found.addresses) if isinstance(found, Group) else frozenset({named})
-
-
-def _his(address: str, roles: Roles, directory: Lookup) -> bool:
-    found = directory.find(address)
-    return isinstance(found, Group) and roles.may_change(found)
 
 
 def _moment(visit: Visit, text: str, days: int = 0) -> int:
@@ -136,16 +124,10 @@ def _file(text: str, suffix: str, kind: str) -> Response:
 
 def rows_of(visit: Visit, ids: Sequence[int]) -> list[AuditRow]:
     """Return the rows with some numbers, as far as the visitor may see them."""
-    journal = visit.parts.ledger.journal
-    rows, ends = journal.those(ids), journal.ends()
+    rows = visit.parts.ledger.journal.those(ids)
     with visit.parts.lookups.snapshot() as directory:
-        roles = visit.parts.roles(visit.me.person, directory)
-        whole = roles.administers_everything
-        return [
-            row
-            for row in rows
-            if whole or (row.id > ends.get(row.group, 0) and _his(row.group, roles, directory))
-        ]
+        audience = Audience(visit.parts.roles(visit.me.person, directory), directory)
+        return [row for row in rows if audience.may_see(row)]
 
 
 ROUTES = (get("/audit", show), get("/audit/export", export))
