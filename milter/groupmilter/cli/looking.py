@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -111,8 +110,3 @@ def group_named(directory: Directory, view: View, written: str) -> Group:
         return entry
     what = "no mail address" if address is None else "nobody's address" if entry is None else "a person"
     raise CommandFailed(Exit.FINDING, f"{written} is {what}, not a group")
-
-
-def on_terminal() -> bool:
-    """Tell whether somebody watches, so that progress may be drawn."""
-    return sys.stderr.isatty()

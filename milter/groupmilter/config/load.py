@@ -101,15 +101,6 @@ def parse_yaml(text: str, where: str) -> object:
     return document.value
 
 
-def parse_yaml_documents(text: str, where: str) -> tuple[object, ...]:
-    """Return the values of all documents in a text, as `parse_yaml` does for one."""
-    documents = read_documents(text, where)
-    problems = tuple(problem for document in documents for problem in document.problems)
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(document.value for document in documents)
-
-
 def read_document(text: str, where: str) -> Document:
     """Return the one document in a text with its lines and problems.
 

@@ -22,8 +22,6 @@ _COUNTS = "SELECT coalesce(sum(kind), 0), coalesce(sum(1 - kind), 0) FROM entry"
 _GROUPS = """
 SELECT e.node, (SELECT count(DISTINCT l.target) FROM link l WHERE l.source = e.node AND l.field < ?)
   FROM entry e WHERE e.kind = 1 AND e.address <> '' ORDER BY e.address"""
-_DOMAINS = """
-SELECT DISTINCT substr(address, instr(address, '@') + 1) FROM entry WHERE kind = 1 AND address LIKE '%@%'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +72,6 @@ def groups(path: Path) -> tuple[Listed, ...]:
     with _opened(path) as connection:
         rows = connection.execute(_GROUPS, (MEMBERSHIP,)).fetchall()
     return tuple(Listed(Node(node), int(members)) for node, members in rows)
-
-
-def group_domains(path: Path) -> frozenset[str]:
-    """Return the domains of the groups' primary addresses; raise `DirectoryUnknown`."""
-    with _opened(path) as connection:
-        return frozenset(str(domain) for (domain,) in connection.execute(_DOMAINS))
 
 
 @contextmanager
