@@ -6,15 +6,17 @@ Fails with `ConfigurationError` for what the administrator wrote, `MirrorError` 
 
 from __future__ import annotations
 
-from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding, terms_of
+from groupmilter.bootstrap.moderation import decisions, door, rebuilding, terms_of
 from groupmilter.bootstrap.parts import (
     FRESHNESS,
     Snapshots,
     address_map,
     administrations,
     ldap_settings,
+    ledger,
     log_of,
     looking,
+    mailbox,
     mirror_settings,
     profile,
     snapshots,

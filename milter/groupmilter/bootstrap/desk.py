@@ -13,9 +13,11 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.dividing import Dividing
 from groupmilter.bootstrap.enrolment import at_the_desk
-from groupmilter.bootstrap.moderation import decisions, door, ledger, mailbox, rebuilding
+from groupmilter.bootstrap.moderation import decisions, door, rebuilding
 from groupmilter.bootstrap.parts import (
     administrations,
+    ledger,
+    mailbox,
     mirror_age,
     mirror_ages,
     snapshots,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import administrations, looking, profile, snapshots, ticket_keys
+from groupmilter.bootstrap.parts import administrations, looking, mailbox, profile, snapshots, ticket_keys
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.groups.concern import Concern
@@ -23,21 +23,10 @@ from groupmilter.moderation.decision import Decisions, Remember
 from groupmilter.moderation.entitlement import Entitled, MayNotDecide
 from groupmilter.moderation.item import DESK, Arrival, Terms, Who
 from groupmilter.moderation.ledger import Ledger
-from groupmilter.moderation.mailbox import Maildir
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.remembering import Values
 from groupmilter.moderation.submission import Door
 from groupmilter.moderation.terms import terms
-
-
-def ledger(configuration: Configuration, *, timeout: float = 5.0) -> Ledger:
-    """Return the ledger, brought up to this version."""
-    return Ledger.open(f"sqlite:///{configuration.site.state}", timeout=timeout)
-
-
-def mailbox(configuration: Configuration) -> Maildir:
-    """Return the hold mailbox."""
-    return Maildir(configuration.site.hold_mailbox)
 
 
 def door(configuration: Configuration, *, timeout: float = 60.0) -> Door:

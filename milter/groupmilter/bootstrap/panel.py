@@ -13,8 +13,17 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.enrolment import requests, tokens
 from groupmilter.bootstrap.membership import groups, journal
-from groupmilter.bootstrap.moderation import decisions, ledger, mailbox
-from groupmilter.bootstrap.parts import administrations, mirror_ages, profile, snapshots, ticket_keys, trust
+from groupmilter.bootstrap.moderation import decisions
+from groupmilter.bootstrap.parts import (
+    administrations,
+    ledger,
+    mailbox,
+    mirror_ages,
+    profile,
+    snapshots,
+    ticket_keys,
+    trust,
+)
 from groupmilter.bootstrap.visiting import doorman, founding, rights, sessions
 from groupmilter.config.fields import host_and_port
 from groupmilter.config.reload import Configuration

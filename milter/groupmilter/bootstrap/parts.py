@@ -32,6 +32,8 @@ from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Keys
 from groupmilter.log import logger
+from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.mailbox import Maildir
 
 FRESHNESS = 0.01
 """Seconds for which a worker doesn't ask again whether the mirror has changed: far below what anybody notices."""
@@ -156,6 +158,16 @@ def mirror_age(configuration: Configuration, now: float) -> float:
     except DirectoryUnknown:
         return NEVER
     return NEVER if at is None else max(0.0, now - at)
+
+
+def ledger(configuration: Configuration, *, timeout: float = 5.0) -> Ledger:
+    """Return the ledger, brought up to this version."""
+    return Ledger.open(f"sqlite:///{configuration.site.state}", timeout=timeout)
+
+
+def mailbox(configuration: Configuration) -> Maildir:
+    """Return the hold mailbox."""
+    return Maildir(configuration.site.hold_mailbox)
 
 
 def address_map(configuration: Configuration) -> GeneratedMap:

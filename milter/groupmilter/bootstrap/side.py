@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from groupmilter.bootstrap.moderation import ledger
+from groupmilter.bootstrap.parts import ledger
 from groupmilter.config.reload import Configuration
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.searching import Searching

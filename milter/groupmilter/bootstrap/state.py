@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.moderation import ledger
+from groupmilter.bootstrap.parts import ledger
 from groupmilter.config.reload import Configuration
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.moderation.item import Way, Who

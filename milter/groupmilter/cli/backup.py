@@ -73,7 +73,7 @@ def backup(
 
 
 def _sources(configuration: Configuration, ledger: Ledger) -> Sources:
-    from groupmilter.bootstrap.moderation import mailbox
+    from groupmilter.bootstrap.parts import mailbox
     from groupmilter.moderation.backup import Sources
 
     service = configuration.site.service
@@ -178,7 +178,7 @@ def _require_stopped(configuration: Configuration) -> None:
 
 
 def _places(configuration: Configuration) -> Places:
-    from groupmilter.bootstrap.moderation import mailbox
+    from groupmilter.bootstrap.parts import mailbox
     from groupmilter.moderation.restoring import Places
 
     site = configuration.site

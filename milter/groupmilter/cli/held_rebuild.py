@@ -24,7 +24,7 @@ def rebuild(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = 
     already go on deciding. What was approved when the ledger was lost and not yet filed may so be delivered twice.
     """
     from groupmilter.bootstrap import rebuilding
-    from groupmilter.bootstrap.moderation import ledger
+    from groupmilter.bootstrap.parts import ledger
     from groupmilter.cli.administrator import administrator
     from groupmilter.cli.ledger import require_keys
     from groupmilter.log import logger

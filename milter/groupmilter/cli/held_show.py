@@ -94,7 +94,7 @@ def show(
 
 def _read(configuration: Configuration, item: Item) -> tuple[bytes | None, str, str]:
     """Return the message as it was received, where its file stands, and why it can't be read."""
-    from groupmilter.bootstrap.moderation import mailbox
+    from groupmilter.bootstrap.parts import mailbox
     from groupmilter.moderation.arrival import message_of
     from groupmilter.moderation.mailbox import Missing
 

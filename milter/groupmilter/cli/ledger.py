@@ -24,7 +24,7 @@ _SHOWN = 5
 @contextmanager
 def opened(configuration: Configuration) -> Iterator[Ledger]:
     """Give the ledger for the length of the ``with`` block; a command never makes one by the way."""
-    from groupmilter.bootstrap.moderation import ledger
+    from groupmilter.bootstrap.parts import ledger
 
     path = configuration.site.state
     if not path.exists():

@@ -35,7 +35,7 @@ class View:
 
 def suspended(configuration: Configuration) -> frozenset[str]:
     """Return the addresses whose delivery is suspended; none where the ledger can't tell, as in the milter."""
-    from groupmilter.bootstrap.moderation import ledger
+    from groupmilter.bootstrap.parts import ledger
     from groupmilter.moderation.ledger import LedgerUnavailable
 
     if not configuration.site.state.exists():

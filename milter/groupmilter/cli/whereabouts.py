@@ -105,7 +105,7 @@ def _nothing(what: str, *, logs: bool) -> str:
 
 def _told(configuration: Configuration, what: str, *, need: bool) -> list[Told]:
     """Return what the ledger tells; there may be none where logs are read anyway."""
-    from groupmilter.bootstrap.moderation import mailbox
+    from groupmilter.bootstrap.parts import mailbox
     from groupmilter.cli.ledger import opened
     from groupmilter.moderation.mailbox import Missing
     from groupmilter.moderation.tracing import traced
