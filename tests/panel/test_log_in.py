@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.membership.offices import PEOPLE
+from tests.panel.calling import calling
 from tests.panel.house import ADMINISTRATORS, House, csrf, house, logged_in
 
 from groupmilter.moderation.item import Way
 from groupmilter.panel.cookie import form_cookie, session_cookie
 
 NAME = "groupmilter"
+JOSE = "jose.munoz@masociete.example"
 LOCK = """\
 dn: cn=lock,cn=schema,cn=config
 changetype: add
@@ -158,6 +161,36 @@ def test_logging_out_everywhere_ends_all_sessions_and_no_page_stays_in_a_cache(h
         stale = here.post("/logout", data={"csrf": ""})
         assert here.post("/logout", data={"csrf": csrf(stale), "everywhere": "yes"}).status_code == 303
         assert (is_in(here), is_in(there), is_in(other)) == (False, False, True)
+    row = home.parts.ledger.audit(action="log-out-everywhere")[-1]
+    assert (row.actor, row.way, row.origin, row.detail) == (JOSE, "panel", "127.0.0.1", "sessions: 2")
+
+
+def test_a_log_out_is_in_the_audit_as_the_log_in_is(home: House) -> None:
+    with home.person("jose") as client:
+        assert client.post("/logout", data={"csrf": csrf(client.get("/account"))}).status_code == 303
+        assert not is_in(client)
+    rows = [row for row in home.parts.ledger.audit(limit=100_000) if row.actor == JOSE]
+    assert [(row.action, row.origin) for row in rows[-2:]] == [
+        ("log-in", "127.0.0.1"),
+        ("log-out", "127.0.0.1"),
+    ]
+
+
+def test_logging_out_everywhere_takes_the_tokens_where_that_is_wished(home: House) -> None:
+    """Somebody who was in the account could have made himself one; but programs stop, so it is asked."""
+    with home.person("jose") as client:
+        assert 'name="tokens"' not in client.get("/account").text, "there are none"
+    with calling(home, "jose") as program:
+        for wish, answered in (({}, 200), ({"tokens": "yes"}, 401)):
+            with home.person("jose") as client:
+                page = client.get("/account")
+                assert re.search(r'name="tokens" value="yes">', page.text), "not ticked"
+                given = {"csrf": csrf(page), "everywhere": "yes", **wish}
+                assert client.post("/logout", data=given).status_code == 303
+                assert not is_in(client)
+            assert program.get("/me").status_code == answered
+    revoked = home.parts.ledger.audit(action="access-token-revoke")[-1]
+    assert (revoked.actor, revoked.way) == (JOSE, "panel")
 
 
 def test_too_many_failures_are_told_the_seconds(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from tests.support.paper import Paper
 
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
+from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.panel.session import Session, Sessions, same
 
 NOW = 1_795_540_000
 IDLE, LONGEST = 3600, 43_200
 CLIENT = "192.0.2.7"
+JEAN = Who("jean@masociete.example", Way.PANEL, origin=CLIENT)
 
 
 @dataclass
@@ -27,6 +29,7 @@ class House:
     ledger: Ledger
     paper: Paper = field(default_factory=Paper)
     failure: Exception | None = None
+    told: list[tuple[str, str, str]] = field(default_factory=list)
 
     @contextmanager
     def snapshot(self) -> Iterator[Paper]:
@@ -36,7 +39,10 @@ class House:
 
     @property
     def sessions(self) -> Sessions:
-        return Sessions(self.ledger.sessions, self, IDLE, LONGEST)
+        return Sessions(self.ledger.sessions, self, self.journal, IDLE, LONGEST)
+
+    def journal(self, action: str, who: Who, detail: str = "") -> None:
+        self.told.append((action, who.name, detail))
 
     def person(self, number: int = 1) -> Person:
         return self.paper.add_person(number, f"p{number}@masociete.example")
@@ -94,12 +100,32 @@ def test_a_session_ends_at_the_log_out_and_all_at_the_log_out_everywhere(house: 
     jean, other = house.person(1), house.person(2)
     tokens = [house.sessions.open(jean, CLIENT, NOW) for _ in range(3)]
     others = house.sessions.open(other, CLIENT, NOW)
-    house.sessions.close(tokens[0])
-    house.sessions.close("no such token")
+    house.sessions.close(tokens[0], JEAN)
+    house.sessions.close(tokens[0], JEAN)
+    house.sessions.close("no such token", JEAN)
     assert [house.sessions.visitor(token, NOW) is None for token in tokens] == [True, False, False]
-    assert house.sessions.close_all(jean.uuid) == 2
+    assert house.sessions.close_all(replace(JEAN, uuid=jean.uuid)) == 2
     assert [house.sessions.visitor(token, NOW) for token in tokens] == [None] * 3
     assert house.sessions.visitor(others, NOW) is not None
+    assert house.told == [("log-out", JEAN.name, ""), ("log-out-everywhere", JEAN.name, "sessions: 2")]
+
+
+def test_each_end_that_nobody_asked_for_is_told_once_with_why(house: House) -> None:
+    jean, other = house.person(1), house.person(2)
+    idle = house.sessions.open(jean, CLIENT, NOW)
+    assert [house.sessions.visitor(idle, NOW + IDLE) for _ in range(2)] == [None, None]
+    first = house.sessions.open(jean, CLIENT, NOW + IDLE)
+    house.sessions.open(other, CLIENT, NOW + IDLE, replaced=first)
+    house.sessions.open(jean, CLIENT, NOW + 2 * IDLE)
+    last = house.sessions.open(jean, CLIENT, NOW + 2 * IDLE)
+    house.alter(jean, disabled=True)
+    assert house.sessions.visitor(last, NOW + 2 * IDLE) is None
+    assert house.told == [
+        ("session-end", jean.dn, "time"),
+        ("session-end", jean.dn, "replaced"),
+        ("session-end", other.dn, "time"),
+        ("session-end", jean.dn, "gone"),
+    ]
 
 
 @pytest.mark.parametrize("change", [{"disabled": True}, {"uuid": "somebody else"}])

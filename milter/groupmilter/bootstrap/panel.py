@@ -88,7 +88,7 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
             return told(person, directory).administers
 
     door = Door(
-        sessions(configuration, opened), doorman(configuration, opened, log), session_cookie(url),
+        sessions(configuration, opened, log), doorman(configuration, opened, log), session_cookie(url),
         form_cookie(url), administers, time.time,
     )  # fmt: skip
     return Parts(

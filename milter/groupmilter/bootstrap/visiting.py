@@ -22,29 +22,35 @@ from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.panel.login import DirectoryDoorman
 from groupmilter.panel.login_throttle import LoginThrottle
-from groupmilter.panel.session import Sessions
+from groupmilter.panel.session import Journal, Sessions
 
 
 def doorman(configuration: Configuration, ledger: Ledger, log: FilteringBoundLogger) -> DirectoryDoorman:
     """Return who lets people in; one for each process, since it counts failures."""
     settings, login = ldap_settings(configuration), configuration.site.panel.login
-
-    def journal(action: str, who: Who, detail: str = "") -> None:
-        log.info(action, person=who.name, client=who.origin, detail=detail)
-        # A log-in changes nothing; without the ledger there is no session either.
-        with suppress(LedgerUnavailable):
-            ledger.note(action, who, int(time.time()), detail=detail)
-
     throttle = LoginThrottle(login.tries, login.tries_by_address, float(login.longest_wait), time.monotonic)
     realms, own = configuration.site.login_realms(), configuration.settings.own_domains
     binding = Binding(settings, profile(configuration), realms, own)
-    return DirectoryDoorman(binding, snapshots(configuration), throttle, journal)
+    return DirectoryDoorman(binding, snapshots(configuration), throttle, comings(ledger, log))
 
 
-def sessions(configuration: Configuration, ledger: Ledger) -> Sessions:
+def comings(ledger: Ledger, log: FilteringBoundLogger) -> Journal:
+    """Return what notes log-ins and log-outs."""
+
+    def journal(action: str, who: Who, detail: str = "") -> None:
+        log.info(action, person=who.name, client=who.origin, detail=detail)
+        # That changes nothing; without the ledger there is no session either.
+        with suppress(LedgerUnavailable):
+            ledger.note(action, who, int(time.time()), detail=detail)
+
+    return journal
+
+
+def sessions(configuration: Configuration, ledger: Ledger, log: FilteringBoundLogger) -> Sessions:
     """Return the sessions of a ledger."""
     login = configuration.site.panel.login
-    return Sessions(ledger.sessions, snapshots(configuration), login.idle, login.longest)
+    journal = comings(ledger, log)
+    return Sessions(ledger.sessions, snapshots(configuration), journal, login.idle, login.longest)
 
 
 def founding(configuration: Configuration) -> Founding:

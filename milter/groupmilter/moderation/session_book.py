@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
-from groupmilter.moderation.database import Database
+from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.schema import SESSION
 
 _BY_DIGEST = select(SESSION).where(SESSION.c.digest == bindparam("wanted"))
@@ -72,11 +72,17 @@ class SessionBook:
         with self._database.writing() as connection:
             return connection.execute(delete(SESSION).where(SESSION.c.person == person)).rowcount
 
-    def forget(self, now: int, idle: int) -> int:
-        """Forget what is over; return how many that were.
+    def forget(self, now: int, idle: int) -> tuple[SessionRow, ...]:
+        """Forget what is over; return it.
 
         :param idle: seconds for which one lives unused.
         """
         over = or_(SESSION.c.until <= now, SESSION.c.seen <= now - idle)
         with self._database.writing() as connection:
-            return connection.execute(delete(SESSION).where(over)).rowcount
+            found = tuple(
+                SessionRow(**row) for row in connection.execute(select(SESSION).where(over)).mappings()
+            )
+            # Not by the same condition: only what is told of is forgotten.
+            for some in parts([row.digest for row in found]):
+                connection.execute(delete(SESSION).where(SESSION.c.digest.in_(some)))
+        return found

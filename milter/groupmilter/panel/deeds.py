@@ -51,6 +51,9 @@ ACTIONS: Mapping[str, str] = {
     "group-undo": marked("Change undone"),
     "log-in": marked("Logged in"),
     "log-in-failed": marked("Log-in failed"),
+    "log-out": marked("Logged out"),
+    "log-out-everywhere": marked("Logged out everywhere"),
+    "session-end": marked("Log-in ended by itself"),
     "access-token-create": marked("Access token made"),
     "access-token-revoke": marked("Access token revoked"),
     "access-token-end": marked("Access token ended"),
@@ -82,11 +85,18 @@ LETTERS: Mapping[str, str] = {
     "expired": marked("to the sender: expired"),
 }
 
-_NOT_LET_IN: Mapping[str, str] = {
-    "wrong": marked("wrong log-in name or password"),
-    "expired": marked("the password has expired"),
-    "must-change": marked("the password has to be changed first"),
-    "unseen": marked("the mirror doesn't know the account yet"),
+_REASONS: Mapping[str, Mapping[str, str]] = {
+    "log-in-failed": {
+        "wrong": marked("wrong log-in name or password"),
+        "expired": marked("the password has expired"),
+        "must-change": marked("the password has to be changed first"),
+        "unseen": marked("the mirror doesn't know the account yet"),
+    },
+    "session-end": {
+        "time": marked("unused for too long, or open for as long as may be"),
+        "replaced": marked("another log-in in the same browser"),
+        "gone": marked("the account is locked or gone"),
+    },
 }
 
 _BY_ITSELF = frozenset({Way.DESK, Way.MILTER})
@@ -98,9 +108,10 @@ def action_words(t: Say, action: str) -> Markup:
 
 
 def detail_words(t: Say, row: AuditRow) -> Markup:
-    """Return what stands beside a deed: the reason of a log-in that failed in words, all else as it stands."""
-    if row.action == "log-in-failed" and row.detail in _NOT_LET_IN:
-        return t(_NOT_LET_IN[row.detail])
+    """Return what stands beside a deed: why a log-in failed or ended, in words, all else as it stands."""
+    reasons = _REASONS.get(row.action, {})
+    if row.detail in reasons:
+        return t(reasons[row.detail])
     return Markup("<bdi>{}</bdi>").format(shown(row.detail))
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from groupmilter.groups.person import Person
+from groupmilter.moderation.item import Who
 from groupmilter.panel.cookie import Cookie, FormCookie
 from groupmilter.panel.login import Doorman, Refusal
 from groupmilter.panel.session import Sessions
@@ -48,11 +49,12 @@ class Door:
             return found
         return self.sessions.open(found, client, int(self.now()), self.cookie.read(request))
 
-    def leave(self, request: Request, uuid: str = "") -> None:
-        """End the session of a request, or all of a person's."""
-        self.sessions.close(self.cookie.read(request))
-        if uuid:
-            self.sessions.close_all(uuid)
+    def leave(self, request: Request, who: Who, *, everywhere: bool = False) -> None:
+        """End the session of a request, or all of whose it is."""
+        if everywhere:
+            self.sessions.close_all(who)
+        else:
+            self.sessions.close(self.cookie.read(request), who)
 
     def marked(self, response: Response, token: str) -> Response:
         """Give the browser a session's cookie."""

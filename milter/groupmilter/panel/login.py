@@ -23,7 +23,7 @@ from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import Way, Who
 from groupmilter.panel.login_throttle import LoginThrottle
-from groupmilter.panel.session import person_of
+from groupmilter.panel.session import Journal, person_of
 
 _AT_ONCE = 8
 _LONGEST_WAY = 2000
@@ -82,13 +82,6 @@ class Doorman(Protocol):
 
         :param client: IP address. :raises DirectoryUnknown: where nobody can be asked.
         """
-
-
-class Journal(Protocol):
-    """Adds an audit row."""
-
-    def __call__(self, action: str, who: Who, detail: str = "") -> None:
-        """Add the row; ``detail``: why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Sessions: who is logged in, by a cookie that holds a random token of which only the digest is stored.
 
 A session ends when it isn't used, when its time is over, at the log-out, at the log-out everywhere, and when its person
-is gone from the directory or locked. Raises `LedgerUnavailable`, or `DirectoryUnknown` where nobody can tell whether
-the person is still there; the session stays then.
+is gone from the directory or locked; each end has a row in the audit. Raises `LedgerUnavailable`, or `DirectoryUnknown`
+where nobody can tell whether the person is still there; the session stays then.
 """
 
 from __future__ import annotations
@@ -11,16 +11,27 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.circle import Lookup, Lookups
+from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.session_book import SessionBook, SessionRow
 
 _OCTETS = 32
 _LONGEST = 64
 """Characters of a token, at most: nothing longer is looked for."""
 _MINUTE = 60
+
+
+class Over(StrEnum):
+    """Why a session ended that nobody has logged out of."""
+
+    TIME = "time"
+    REPLACED = "replaced"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +53,24 @@ class Session:
         return same(self.csrf, given)
 
 
+class Journal(Protocol):
+    """Adds an audit row."""
+
+    def __call__(self, action: str, who: Who, detail: str = "") -> None:
+        """Add the row; ``detail``: why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sessions:
     """All sessions; for any thread.
 
     :param lookups: the mirror. ``idle``, ``longest``: seconds that one lives unused, and at all.
+    :param journal: hears of each session that ends.
     """
 
     book: SessionBook
     lookups: Lookups
+    journal: Journal
     idle: int = 3600
     longest: int = 43_200
 
@@ -59,8 +79,11 @@ class Sessions:
 
         :param replaced: the token that the browser had before, whose session ends: it may be somebody else's.
         """
-        self.close(replaced)
-        self.book.forget(now, self.idle)
+        before = self.book.get(_digest(replaced)) if _plausible(replaced) else None
+        if before is not None:
+            self._end(before, Over.REPLACED)
+        for row in self.book.forget(now, self.idle):
+            self._tell(row, Over.TIME)
         token = secrets.token_urlsafe(_OCTETS)
         csrf = secrets.token_urlsafe(_OCTETS)
         times = (now, now, now + self.longest)
@@ -72,32 +95,42 @@ class Sessions:
         row = self.book.get(_digest(token)) if _plausible(token) else None
         if row is None:
             return None
-        person = self._person(row) if self._lives(row, now) else None
-        if person is None:
-            self.book.remove(row.digest)
+        person = self._person(row) if self._lives(row, now) else Over.TIME
+        if isinstance(person, Over):
+            self._end(row, person)
             return None
         # Not at each request: a page is many.
         if now - row.seen >= _MINUTE:
             self.book.used(row.digest, now)
         return Session(person, row.csrf, row.opened, row.until, row.client)
 
-    def close(self, token: str) -> None:
-        """End the session of a token, if there is one."""
-        if _plausible(token):
-            self.book.remove(_digest(token))
+    def close(self, token: str, who: Who) -> None:
+        """End the session of a token, if there is one, on behalf of whose it is."""
+        if _plausible(token) and self.book.remove(_digest(token)):
+            self.journal("log-out", who)
 
-    def close_all(self, uuid: str) -> int:
-        """End every session of a person; return how many there were."""
-        return self.book.remove_all(uuid)
+    def close_all(self, who: Who) -> int:
+        """End every session of a person, on his behalf; return how many there were."""
+        ended = self.book.remove_all(who.uuid)
+        self.journal("log-out-everywhere", who, f"sessions: {ended}")
+        return ended
+
+    def _end(self, row: SessionRow, why: Over) -> None:
+        if self.book.remove(row.digest):
+            self._tell(row, why)
+
+    def _tell(self, row: SessionRow, why: Over) -> None:
+        self.journal("session-end", Who(row.dn, Way.DESK, row.person, row.client), why.value)
 
     def _lives(self, row: SessionRow, now: int) -> bool:
         # A clock that was set back makes nobody a guest for longer.
         return row.opened - _MINUTE <= now < row.until and now - row.seen < self.idle
 
-    def _person(self, row: SessionRow) -> Person | None:
+    def _person(self, row: SessionRow) -> Person | Over:
+        """Return the person of a session, or why it is over."""
         with self.lookups.snapshot() as directory:
             person = person_of(row.person, row.dn, directory)
-        return None if person is None or person.disabled else person
+        return Over.GONE if person is None or person.disabled else person
 
 
 def person_of(uuid: str, dn: str, directory: Lookup) -> Person | None:

@@ -29,7 +29,13 @@ def show(visit: Visit) -> Response:
     parts, person = visit.parts, visit.me.person
     with parts.lookups.snapshot() as directory:
         roles = parts.roles(person, directory)
-    content = {"roles": roles, "logins": _logins(visit), "languages": NAMES, "now": parts.now()}
+    content = {
+        "roles": roles,
+        "logins": _logins(visit),
+        "languages": NAMES,
+        "now": parts.now(),
+        "tokens": len(parts.ledger.access_tokens.of(person.uuid)),
+    }
     return visit.page("screens/account.html", content)
 
 

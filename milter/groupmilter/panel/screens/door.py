@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from groupmilter.panel.api.access import AccessTokens
 from groupmilter.panel.login import Reason, Refusal, onward
 from groupmilter.panel.routes import Admits, get, post
 from groupmilter.panel.visit import Visit
@@ -38,9 +39,13 @@ def _form(visit: Visit, onwards: str, refusal: str = "", status: int = 200) -> R
 
 
 def leave(visit: Visit) -> Response:
-    """Log out, here or everywhere."""
-    everywhere = "everywhere" in visit.form
-    visit.parts.door.leave(visit.request, visit.me.person.uuid if everywhere else "")
+    """Log out, here or everywhere; where it is wished, programs lose their tokens, too."""
+    everywhere, parts, me = "everywhere" in visit.form, visit.parts, visit.me
+    if everywhere and "tokens" in visit.form:
+        tokens = AccessTokens(parts.ledger, parts.lookups, parts.now)
+        for row in tokens.of(me.person.uuid):
+            tokens.revoke(row, me.who)
+    parts.door.leave(visit.request, me.who, everywhere=everywhere)
     return visit.parts.door.unmarked(visit.to("/login", "everywhere" if everywhere else "out"))
 
 
