@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
+import httpx
 import pytest
 from tests.panel.house import House, csrf, logged_in
 
@@ -50,6 +52,32 @@ def test_a_form_of_another_session_changes_nothing_and_keeps_what_was_typed(home
         again = client.post("/logout", data={"csrf": csrf(answer)})
         assert again.headers["location"] == "/login?said=out"
         assert client.get("/login?said=out").text.count("You are logged out.") == 1
+
+
+def test_what_was_typed_outlives_the_session_and_is_called_by_the_names_of_the_page(home: House) -> None:
+    where = f"/groups/{home.group('equipe').uuid}"
+    typed = {"seen.description": "", "description": "Outlived", "aliases.add": "", "owners.add": "bob"}
+    with home.person("zoe", "fr") as client:
+        client.cookies.delete(home.parts.door.cookie.full_name)
+        answer = client.post(where, data=typed)
+        assert answer.status_code == 401
+        assert "<dt>Description</dt>" in answer.text
+        assert "<dt>Propriétaires (Ajouter)</dt>" in answer.text
+        assert "<dt>seen" not in answer.text
+        assert "Autres adresses" not in answer.text
+        logged_in(client, "zoe", "zoe-secret")
+        again = client.post(where, data={name: kept(answer, name) for name in typed})
+        assert again.status_code == 403
+        assert "Veuillez confirmer" in again.text
+        sent = {name: kept(again, name) for name in ("seen.description", "description")}
+        assert client.post(where, data={"csrf": csrf(again), **sent}).status_code == 303
+    assert home.office.values("equipe", "description") == ["Outlived"]
+
+
+def kept(page: httpx.Response, name: str) -> str:
+    found = re.search(rf'<input type="hidden" name="{re.escape(name)}" value="([^"]*)">', page.text)
+    assert found is not None, page.text
+    return unescape(found[1])
 
 
 def test_a_foreign_page_sends_no_form(home: House) -> None:

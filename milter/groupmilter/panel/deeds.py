@@ -14,7 +14,7 @@ from groupmilter.mail.shown import shown
 from groupmilter.moderation.item import Item, Way
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.moderation.wording import proof, sound, way_in_words
-from groupmilter.panel.labels import label
+from groupmilter.panel.labels import label, typed_label
 
 Say = Callable[..., Markup]
 
@@ -140,5 +140,6 @@ WORDS: Mapping[str, object] = {
     "label_words": label,
     "letter_words": letter_words,
     "proven": proven,
+    "typed_words": typed_label,
 }
 """For templates."""

@@ -49,11 +49,23 @@ LABELS = {
 """Canonical field: its name for people; every field of `profile_fields.GROUP` that people may see has one."""
 
 
+_TYPED = {"decision": marked("Decision"), "reason": marked("Reason"), "comment": marked("Comment (optional)")}
+
+
 def label(t: Callable[..., Markup], field: str) -> Markup:
     """Return a field's name; of a text in one language, as ``mail_tip.fr``, with that language."""
     name, _, language = field.partition(".")
     words = t(LABELS[name]) if name in LABELS else Markup.escape(field)
     return Markup("{} ({})").format(words, language) if language else words
+
+
+def typed_label(t: Callable[..., Markup], name: str) -> Markup:
+    """Return what a field of a form is: that of a group, what is added to it or taken out; else its name as it is."""
+    if name in _TYPED:
+        return t(_TYPED[name])
+    field, _, change = name.rpartition(".")
+    words = {"add": t("Add"), "remove": t("Remove")}.get(change)
+    return Markup("{} ({})").format(label(t, field), words) if words else label(t, name)
 
 
 def labels(t: Callable[..., Markup], fields: Iterable[str]) -> Markup:
