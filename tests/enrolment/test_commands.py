@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.enrolment.clubs import ARCTIC, JEAN, STRANGER, ZOE, Club
 from tests.membership.offices import PEOPLE
 
@@ -16,11 +17,16 @@ def waiting(club: Club, reason: str = "") -> Request:
     return asked
 
 
-def test_an_administrator_sees_and_accepts(club: Club) -> None:
+def test_an_administrator_sees_and_accepts(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = waiting(club, "J'y travaille.")
     listed = club.office.asked("requests", "list", "--group", ARCTIC)
     assert (listed["total"], [one["name"] for one in listed["requests"]]) == (1, [asked.name])
     assert JEAN in club.office.call("requests", "list").stdout.replace("\n", "")
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    narrow = club.office.call("requests", "list").stdout
+    assert all(f" {part} " in narrow for part in JEAN.replace("@", " @").split()), narrow
     shown = club.office.asked("requests", "show", asked.name[:6])
     assert (shown["reason"], shown["may_decide"]) == ("J'y travaille.", [ZOE])
     assert [row["action"] for row in shown["history"]] == ["request-join"]

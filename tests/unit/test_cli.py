@@ -99,8 +99,23 @@ def test_group_list(run: Run) -> None:
     assert by_address["staff@masociete.example"]["senders"] == "insiders"
     assert by_address["partners@masociete.example"]["senders"] == "insiders and partners"
     assert by_address["news@masociete.example"]["moderated"] is True
+    assert by_address["partners@masociete.example"]["members"] == 3, "an address from outside is a member"
     assert by_address["former@masociete.example"]["senders"] == "nobody (disabled)"
     assert "folder" not in {group["name"] for group in found}
+
+
+def test_group_list_keeps_addresses_whole_on_a_narrow_screen(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    said = re.sub(r"\x1b\[[0-9;]*m", "", run("group", "list").stdout)
+    assert all(len(line) <= 80 for line in said.splitlines())
+    assert re.search(r"^ partners@masociete\.example +3 +insiders and partners *$", said, re.MULTILINE), said
+    assert re.search(
+        r"^ news@masociete\.example .*\n News? .* moderated *$", said, re.MULTILINE | re.IGNORECASE
+    ), said
 
 
 def test_group_list_by_pattern_knows_aliases(run: Run) -> None:

@@ -13,9 +13,13 @@ from groupmilter.cli.options import Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from groupmilter.groups.directory import Directory
     from groupmilter.groups.group import Group, Nodes
+
+_REST = 52
+"""Columns of the list beside address and name, with what is between them."""
 
 app = typer.Typer(help="The groups: see them, make them, change them.", no_args_is_help=True)
 
@@ -100,6 +104,15 @@ def senders(group: Group) -> str:
 
 
 def _draw_list(console: Console, found: list[tuple[Group, int]]) -> None:
+    if not found:
+        console.print("No such group.")
+        return
+    names = max(len(group.name) for group, _ in found)
+    wide = console.width >= max(len(group.address) for group, _ in found) + names + _REST
+    console.print(_wide_list(found) if wide else _narrow_list(found))
+
+
+def _wide_list(found: list[tuple[Group, int]]) -> Table:
     from groupmilter.cli.terminal import plain, table
 
     rows = table("Group", "Name", "Members", "Who may write", "Moderated")
@@ -107,7 +120,20 @@ def _draw_list(console: Console, found: list[tuple[Group, int]]) -> None:
     for group, members in found:
         moderated = "yes" if group.moderated else ""
         rows.add_row(plain(group.address), plain(group.name), str(members), senders(group), moderated)
-    console.print(rows if found else "No such group.")
+    return rows
+
+
+def _narrow_list(found: list[tuple[Group, int]]) -> Table:
+    """Return the list with the name below the address, so that neither is torn apart."""
+    from groupmilter.cli.terminal import plain, table
+
+    rows = table("Group", "Members", "Who may write")
+    rows.columns[1].justify = "right"
+    for group, members in found:
+        moderated = "\nmoderated" if group.moderated else ""
+        named = plain(group.address).append("\n").append_text(plain(group.name))
+        rows.add_row(named, str(members), senders(group) + moderated)
+    return rows
 
 
 def _fields(group: Group, directory: Directory) -> Iterator[tuple[str, object]]:

@@ -19,9 +19,14 @@ from groupmilter.moderation.request import OPEN, Stage
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     from groupmilter.config.reload import Configuration
     from groupmilter.moderation.request import Request
+
+_WIDE = 120
+"""Columns of a screen from which a request stands in one line."""
 
 OfGroupOption = Annotated[
     str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only requests about this group.")
@@ -82,17 +87,7 @@ def _draw(console: Console, found: Sequence[Request], total: int) -> None:
         console.print("Nobody waits.", markup=False)
         return
     now = time.time()
-    rows = table("Name", "Who", "Wants", "Group", "Waits", "Expires", ratios=(0, 3, 0, 3, 0, 0))
-    for one in found:
-        stage = one.stage.value
-        style = STYLES[stage]
-        wants = one.kind.value if one.stage is Stage.WAITING else f"{one.kind.value} [{style}]({stage})[/]"
-        open_still = one.stage in {Stage.WAITING, Stage.UNCONFIRMED}
-        rows.add_row(
-            one.name, plain(_who(one)), wants, plain(one.group_address), brief(now - one.asked),
-            until(one.expires, now) if open_still else "",
-        )  # fmt: skip
-    console.print(rows)
+    console.print(_wide(found, now) if console.width >= _WIDE else _narrow(found, now))
     waiting = sum(one.stage is Stage.WAITING for one in found)
     said = (
         many(total, "request")
@@ -100,6 +95,59 @@ def _draw(console: Console, found: Sequence[Request], total: int) -> None:
         else f"{len(found):,} of {many(total, 'request')} (--limit)"
     )
     console.print(f"{said}; {waiting or 'none'} {'waits' if waiting < 2 else 'wait'} for the owners.")
+
+
+def _wide(found: Sequence[Request], now: float) -> Table:
+    """Return a table with one line for a request: for a pipe, or a screen as wide."""
+    rows = table("Name", "Who", "Wants", "Group", "Waits", "Expires", ratios=(0, 3, 0, 3, 0, 0))
+    for one in found:
+        rows.add_row(
+            one.name, plain(_who(one)), _wants(one), plain(one.group_address), brief(now - one.asked),
+            _expiry(one, now),
+        )  # fmt: skip
+    return rows
+
+
+def _narrow(found: Sequence[Request], now: float) -> Table:
+    """Return a table with some lines for a request, so that no address is torn apart on a screen."""
+    rows = table("Name", "Who", "Wants", "Waits")
+    for one in found:
+        name = (plain(one.person_name),) if one.person_name else ()
+        rows.add_row(
+            one.name,
+            _lines(*name, *_parted(one.address)),
+            _lines(_wants(one), *_parted(one.group_address)),
+            _lines(brief(now - one.asked), _left(one, now)),
+        )
+    return rows
+
+
+def _wants(request: Request) -> Text:
+    from rich.text import Text
+
+    stage = request.stage.value
+    said = Text(request.kind.value)
+    return said if request.stage is Stage.WAITING else said.append(f" ({stage})", STYLES[stage])
+
+
+def _expiry(request: Request, now: float) -> str:
+    return until(request.expires, now) if request.stage in {Stage.WAITING, Stage.UNCONFIRMED} else ""
+
+
+def _left(request: Request, now: float) -> str:
+    expiry = _expiry(request, now)
+    return f"{expiry.removeprefix('in ')} left" if expiry.startswith("in ") else expiry
+
+
+def _parted(address: str) -> tuple[Text, Text]:
+    local, at, domain = address.rpartition("@")
+    return plain(local), plain(f"{at}{domain}")
+
+
+def _lines(*lines: Text | str) -> Text:
+    from rich.text import Text
+
+    return Text("\n").join(Text(line) if isinstance(line, str) else line for line in lines)
 
 
 def _who(request: Request) -> str:

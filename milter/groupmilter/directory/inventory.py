@@ -21,6 +21,7 @@ from groupmilter.groups.person import Node
 _COUNTS = "SELECT coalesce(sum(kind), 0), coalesce(sum(1 - kind), 0) FROM entry"
 _GROUPS = """
 SELECT e.node, (SELECT count(DISTINCT l.target) FROM link l WHERE l.source = e.node AND l.field < ?)
+       + coalesce((SELECT json_array_length(o.outside) FROM detail o WHERE o.node = e.node), 0)
   FROM entry e WHERE e.kind = 1 AND e.address <> '' ORDER BY e.address"""
 
 
@@ -43,7 +44,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A group with mail, and how many entries it names as direct members."""
+    """A group with mail, and how many direct members it has, people from outside among them."""
 
     node: Node
     members: int
