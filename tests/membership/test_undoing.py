@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, ZOE, Office
 
+from groupmilter.directory.change import Difference
+from groupmilter.membership.journal import journal_texts
 from groupmilter.membership.service import Groups
 from groupmilter.membership.undoing import NotUndone, Piece, Still, fields_of, pieces, wishes
 from groupmilter.membership.vocabulary import Several, Single, Wish
@@ -93,6 +95,14 @@ def test_a_row_that_holds_nothing_cannot_be_undone(office: Office) -> None:
             with pytest.raises(NotUndone):
                 pieces(groups.writer.profile, lambda *_: None, before, after)
         assert group.entry.dn == f"cn=contact,{GROUPS}"
+
+
+def test_what_one_step_does_to_a_field_twice_is_all_in_the_journal() -> None:
+    steps = (
+        Difference("members", (), ("a",)), Difference("hidden", False, True), Difference("members", ("b",), ()),
+        Difference("hidden", True, None),
+    )  # fmt: skip
+    assert fields_of(*journal_texts(steps)) == (("members", ("b",), ("a",)), ("hidden", False, None))
 
 
 def test_fields_are_read_as_they_were_written() -> None:

@@ -11,8 +11,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from groupmilter.cli import bounces, control, directory, group, held, keys, postfix, requests, sendmail, token
-from groupmilter.cli.audit import audit
+from groupmilter.cli import (
+    audit,
+    bounces,
+    control,
+    directory,
+    group,
+    held,
+    keys,
+    postfix,
+    requests,
+    sendmail,
+    token,
+)
 from groupmilter.cli.backup import backup, restore
 from groupmilter.cli.cases import play
 from groupmilter.cli.check import check
@@ -109,7 +120,7 @@ app.command("test", rich_help_panel=_ASK)(play)
 app.add_typer(held.app, name="held", rich_help_panel=_MODERATE)
 app.add_typer(bounces.app, name="bounces", rich_help_panel=_MODERATE)
 app.add_typer(requests.app, name="requests", rich_help_panel=_MODERATE)
-app.command(rich_help_panel=_MODERATE)(audit)
+app.add_typer(audit.app, name="audit", rich_help_panel=_MODERATE)
 app.command(rich_help_panel=_MODERATE)(trace)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ADMINISTER)
 app.add_typer(token.app, name="token", rich_help_panel=_ADMINISTER)

@@ -1,4 +1,7 @@
-"""``audit``: who did what, when, to which message, and how; the newest rows, or as they are written."""
+"""``audit``: who did what, when, to which message, and how; the newest rows, or as they are written.
+
+What has no message is shown with its number, by which ``audit undo`` takes it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli.audit_undo import undo
 from groupmilter.cli.held_shape import doer, event_shape
 from groupmilter.cli.options import FLAG, Call, ConfigOption, GroupOption, JsonOption
 from groupmilter.cli.terminal import json_text, plain
-from groupmilter.cli.times import local, moment
+from groupmilter.cli.times import local, moment_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +55,10 @@ FollowOption = Annotated[
 ]
 
 
+app = typer.Typer(subcommand_metavar="[undo ...]")
+app.command("undo")(undo)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """Which rows.
@@ -64,6 +72,7 @@ class _Wanted:
     action: str
 
 
+@app.callback(invoke_without_command=True)
 def audit(
     ctx: typer.Context,
     since: SinceOption = "",
@@ -79,11 +88,16 @@ def audit(
 
     With [bold]--json[/], one JSON object a line.
     """
+    if ctx.invoked_subcommand is not None:
+        Call.of(ctx, config, json=json)
+        if any((since, item, group, action, follow)):
+            raise typer.BadParameter(f"options go behind {ctx.invoked_subcommand}", ctx)
+        return
     from groupmilter.cli.ledger import group_address, group_known, item_named, opened
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
-    from_then = _since(since)
+    from_then = moment_option(since, time.time(), "--since")
     with opened(configuration) as ledger:
         name = item_named(ledger, item).name if item else ""
         address = group_address(configuration, ledger, group)
@@ -96,14 +110,6 @@ def audit(
             with suppress(KeyboardInterrupt):
                 for more in _written(ledger, max([last, *(row.id for row in rows)]), wanted):
                     _print(call, more, limit, more=True)
-
-
-def _since(text: str) -> int:
-    try:
-        return moment(text, time.time()) if text else 0
-    except ValueError as error:
-        wants = "wants a date of ISO 8601, such as 2026-11-26 or 2026-11-26T09:00, or a length such as 90m, 2h, 3d"
-        raise typer.BadParameter(wants, param_hint="--since") from error
 
 
 def _written(ledger: Ledger, after: int, wanted: _Wanted) -> Iterator[Sequence[AuditRow]]:
@@ -142,7 +148,9 @@ def _draw(screen: Console, row: AuditRow) -> None:
 
     when = local(row.at, exact=True)
     what = (f"{row.action:<{_ACTION}}", _STYLES.get(row.action, ""))
-    first = Text.assemble((when, "dim"), "  ", what, "  ", f"{row.item:<10}", "  ", str(plain(doer(row))))
+    first = Text.assemble(
+        (when, "dim"), "  ", what, "  ", f"{row.item or f'#{row.id}':<10}", "  ", str(plain(doer(row)))
+    )
     rest = Text.assemble(
         str(plain(row.group)), ("  " if row.group and row.detail else ""), str(plain(row.detail))
     )

@@ -1,4 +1,4 @@
-"""What the shell offers for a message's name: those that still are somebody's business.
+"""What the shell offers for a message's name: those that still are somebody's business; and for a change: numbers.
 
 Nothing else is offered with them: shells evaluate what they are told here, and a subject is what an outsider wrote. A
 completion that can't be had is none: whoever presses the key wants no error there, the command itself says it.
@@ -26,6 +26,32 @@ def message_names(ctx: typer.Context, incomplete: str) -> list[str]:
         if foreseen(error) is None:
             raise
         return []
+
+
+def change_numbers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return numbers of the newest changes that can be taken back, those that begin so."""
+    from groupmilter.cli.failures import foreseen
+
+    try:
+        return _changes(_path(ctx), incomplete)
+    except Exception as error:
+        if foreseen(error) is None:
+            raise
+        return []
+
+
+def _changes(path: Path, incomplete: str) -> list[str]:
+    from groupmilter.cli.ledger import opened
+    from groupmilter.config.reload import load
+    from groupmilter.membership.taking_back import ACTIONS
+    from groupmilter.moderation.journal import Filter
+
+    with opened(load(path)) as ledger:
+        newest = [
+            row for action in ACTIONS for row in ledger.journal.page(Filter(action=action), limit=_MOST)
+        ]
+    numbers = sorted((row.id for row in newest), reverse=True)
+    return [str(number) for number in numbers if str(number).startswith(incomplete)][:_MOST]
 
 
 def _path(ctx: typer.Context) -> Path:

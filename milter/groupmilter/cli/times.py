@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import typer
+
 from groupmilter.cli.control import lasting
 
 _LENGTH = re.compile(r"(\d{1,6})\s*([smhdw])")
@@ -57,3 +59,15 @@ def moment(text: str, now: float) -> int:
         return max(0, int(now) - int(length[1]) * _SECONDS[length[2]])
     written = datetime.fromisoformat(text.strip())
     return max(0, int(written.astimezone().timestamp() if written.tzinfo is None else written.timestamp()))
+
+
+def moment_option(text: str, now: float, option: str) -> int:
+    """Return the time that an option was given, 0 where it wasn't.
+
+    :raises typer.BadParameter: where that is no time.
+    """
+    try:
+        return moment(text, now) if text else 0
+    except ValueError as error:
+        wants = "wants a date of ISO 8601, such as 2026-11-26 or 2026-11-26T09:00, or a length such as 90m, 2h, 3d"
+        raise typer.BadParameter(wants, param_hint=option) from error

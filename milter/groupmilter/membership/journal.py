@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Protocol
 
-from groupmilter.directory.change import Difference
+from groupmilter.directory.change import Difference, FieldContent
 from groupmilter.membership.stored import Stored
 from groupmilter.membership.vocabulary import written
 
@@ -24,14 +24,21 @@ class Note(Protocol):
 def journal_texts(differences: Sequence[Difference]) -> tuple[str, str]:
     """Return what was before and what is after, as JSON objects of canonical fields.
 
-    Of a list, what left it and what came into it: so a change can be undone without touching anybody else's.
+    Of a list, what left it and what came into it: so a change can be undone without touching anybody else's. A field
+    that one step touched twice has all of it.
     """
-    texts = (
-        json.dumps({each.field: getattr(each, side) for each in differences}, ensure_ascii=False)
-        for side in ("before", "after")
-    )
-    before, after = texts
-    return before, after
+    before: dict[str, FieldContent] = {}
+    after: dict[str, FieldContent] = {}
+    for each in differences:
+        name = each.field
+        before[name] = _joined(before[name], each.before, before[name]) if name in before else each.before
+        after[name] = _joined(after[name], each.after, each.after) if name in after else each.after
+    return json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
+
+
+def _joined(earlier: FieldContent, later: FieldContent, single: FieldContent) -> FieldContent:
+    """Return the values of both, or which one it is of a field that has a single value."""
+    return (*earlier, *later) if isinstance(earlier, tuple) and isinstance(later, tuple) else single
 
 
 def summary(differences: Sequence[Difference]) -> str:

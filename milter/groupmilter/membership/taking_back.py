@@ -42,7 +42,7 @@ class Standing(StrEnum):
 class Deed:
     """A row of the journal.
 
-    :param group: its address then. ``before``, ``after``: JSON (`service.journal_texts`). ``detail``: the DN of
+    :param group: its address then. ``before``, ``after``: JSON (`journal.journal_texts`). ``detail``: the DN of
         one that was made or removed. ``group_uuid``: its entry's, empty in rows of versions that didn't note it.
     """
 

@@ -62,7 +62,7 @@ class Piece:
 def fields_of(before: str, after: str) -> tuple[tuple[str, FieldContent, FieldContent], ...]:
     """Return the fields that a row of the journal is about, with what was and what became of them.
 
-    :param before, after: JSON objects (`service.journal_texts`). Empty where the row holds none.
+    :param before, after: JSON objects (`journal.journal_texts`). Empty where the row holds none.
     """
     was, became = _object(before), _object(after)
     return tuple(
