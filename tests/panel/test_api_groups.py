@@ -60,6 +60,18 @@ def test_a_group_is_made_shown_changed_and_removed(home: House) -> None:
     assert json.loads(rows["group-create"].after)["owners"] == [f"uid=jean,{PEOPLE}"]
 
 
+@pytest.mark.parametrize(
+    "owners", [[], None, {"remove": [f"UID=Ana\\69s, {PEOPLE.upper()}", f"cn=nobody,{GROUPS}"]}]
+)
+def test_a_group_keeps_an_owner(home: House, owners: object) -> None:
+    before = home.office.values("direction", "owner")
+    with calling(home, ADMINISTRATOR, language="fr") as api:
+        changed = api.patch("/groups/direction@masociete.example", json={"owners": owners})
+        said = problem(changed, 422, "invalid")
+    assert at_fault(said)["owners"].startswith("Quelqu’un doit rester ici")
+    assert home.office.values("direction", "owner") == before
+
+
 def test_another_version_than_was_looked_at_is_shown_and_not_overwritten(home: House) -> None:
     with calling(home, ADMINISTRATOR) as api:
         seen = api.get(CONTACT).headers["etag"]

@@ -217,6 +217,12 @@ def test_a_group_is_left_to_nobody_by_no_form(home: House) -> None:
         assert answer.status_code == 422
         assert "Quelqu’un doit rester ici" in answer.text
         assert 'value="uid=alice' in answer.text
+        spelt = f"UID=Alice, {PEOPLE}".replace("ou=people", "OU = p\\65ople")
+        answer = filled(alice, where, {"owners.remove": [spelt]})
+        assert answer.status_code == 422
+        assert "Quelqu’un doit rester ici" in answer.text
+        answer = filled(alice, where, {"owners.remove": [f"uid=alice,{PEOPLE}"], "owners.add": " , "})
+        assert answer.status_code == 422
         given = filled(alice, where, {"owners.remove": [f"uid=alice,{PEOPLE}"], "owners.add": "bob"})
         assert given.headers["location"].endswith("said=saved")
         assert f'action="{where}"' not in alice.get(where).text

@@ -26,7 +26,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
-from groupmilter.membership.deciders import nobody_decides
+from groupmilter.membership.deciders import STAYS, UNDECIDED, UNOWNED, given_up, nobody_decides
 from groupmilter.membership.journal import Note, journal_texts, summary
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish
@@ -149,10 +149,13 @@ class Groups:
         plan = planned(profile, group.entry, intent.changes, placeholder, whole=group.whole)
         differences = plan.differences if isinstance(plan, Plan) else ()
         remarks = list(intent.remarks)
-        if nobody_decides(self.writer.profile, group.entry, differences):
-            remarks.append(
-                Remark(marked("it is moderated with nobody to decide: the administrators are asked"))
-            )
+        if given_up(profile, group.entry, differences):
+            if isinstance(self.authority, Unlimited):
+                remarks.append(Remark(UNOWNED))
+            else:
+                intent.problems.append(BadWish("owners", "", STAYS))
+        if nobody_decides(profile, group.entry, differences):
+            remarks.append(Remark(UNDECIDED))
         return Prepared(
             group, tuple(intent.changes), differences, tuple(remarks), new,
             tuple(self._overtaken(group.entry, intent.changes)),
@@ -370,7 +373,7 @@ def warned(prepared: Prepared) -> list[Remark]:
     said = list(prepared.remarks)
     owners = [each for each in prepared.changes if isinstance(each, Values) and each.field == "owners"]
     if prepared.new and not any(each.add for each in owners):
-        said.append(Remark(marked("nobody owns it")))
+        said.append(Remark(UNOWNED))
     return said
 
 

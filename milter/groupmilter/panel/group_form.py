@@ -79,9 +79,7 @@ class GroupForm:
         """Bring the form into the directory, and come back to the tab."""
         sight = editing(visit)
         fields, visible = self._fields(sight, visit.form), partial(knows, visit)
-        outcome = _emptied(visit, sight, self.fields) or saved(
-            visit, sight, lambda groups: wanted(visit.form, fields, groups, visible)
-        )
+        outcome = saved(visit, sight, lambda groups: wanted(visit.form, fields, groups, visible))
         if outcome.said:
             return visit.to(visit.request.url.path, outcome.said)
         if outcome.lost:
@@ -145,19 +143,6 @@ class GroupForm:
             "kept": [*kept, *((SEEN + name, written(each.found)) for name, each in lost.items())],
         }
         return visit.page("screens/group_clash.html", content, outcome.status)
-
-
-def _emptied(visit: Visit, sight: Sight, fields: Fields) -> Outcome | None:
-    """Return what is wrong with a form that would take everybody out of a list that needs somebody."""
-    words = visit.t("Somebody has to stay here: add another one in the same step.")
-    emptied = {
-        name: words
-        for name in fields.never_empty
-        if (keys := {row.key for row in sight.lists[name]})
-        and keys <= set(visit.form.all(f"{name}.remove"))
-        and not any(visit.form.all(f"{name}.add"))
-    }
-    return Outcome(emptied) if emptied else None
 
 
 def languages(group: Group, form: Form) -> list[str]:

@@ -24,15 +24,11 @@ SEEN, CHOICE = "seen.", "choice."
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of a form, canonical: texts and choices, boxes to tick, and lists.
-
-    :param never_empty: lists out of which not everybody may be taken.
-    """
+    """The fields of a form, canonical: texts and choices, boxes to tick, and lists."""
 
     singles: tuple[str, ...] = ()
     ticks: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
-    never_empty: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

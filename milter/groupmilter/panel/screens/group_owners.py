@@ -5,5 +5,5 @@ from __future__ import annotations
 from groupmilter.panel.group_form import GroupForm
 from groupmilter.panel.wishing import Fields
 
-FORM = GroupForm("owners", "group_owners.html", Fields(lists=("owners",), never_empty=("owners",)))
+FORM = GroupForm("owners", "group_owners.html", Fields(lists=("owners",)))
 ROUTES = FORM.routes
