@@ -24,9 +24,11 @@ from tests.enrolment.clubs import (
     ZOE,
     Club,
 )
-from tests.membership.offices import PEOPLE
+from tests.membership.offices import GROUPS, PEOPLE
 
 from groupmilter.enrolment.verdict import Verdict, Why
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.membership.authority import Forbidden
 from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.request import Stage, Wanted
 
@@ -196,19 +198,78 @@ def test_a_request_expires_and_who_asked_is_told(club: Club) -> None:
     assert ("outcome", JEAN) in club.told()
 
 
-def test_what_the_directory_cannot_take_now_is_tried_again(club: Club) -> None:
+@pytest.mark.parametrize("way", [Way.PANEL, Way.API, Way.LINK, Way.MAIL])
+@pytest.mark.parametrize("accept", [True, False])
+def test_nothing_is_decided_while_the_directory_cannot_say_who_may(
+    club: Club, way: Way, accept: bool
+) -> None:
     asked = club.ask(JEAN, ARCTIC)
     assert asked.request is not None
     club.office.slapd.stop()
     try:
-        turned = club.service.decide(asked.request, True, OWNER)
-        assert (turned.happened, turned.request.stage) == (True, Stage.ACCEPTED)
-        assert turned.request.note
-        assert turned.request.next_attempt > club.now
+        with pytest.raises(DirectoryUnknown):
+            club.service.decide(asked.request, accept, Who(ZOE, way))
+        assert club.again(asked.request) == asked.request
         assert ("outcome", JEAN) not in club.told()
     finally:
         club.office.slapd.start()
-    club.now = turned.request.next_attempt
+    assert club.service.decide(asked.request, accept, Who(ZOE, way)).happened
+
+
+@pytest.mark.parametrize("way", [Way.PANEL, Way.API, Way.LINK, Way.MAIL])
+@pytest.mark.parametrize("accept", [True, False])
+def test_whoever_is_no_owner_any_more_decides_nothing(club: Club, way: Way, accept: bool) -> None:
+    """The mirror may be seconds old: the directory is asked."""
+    asked = club.ask(JEAN, ARCTIC).request
+    zoe = club.person(ZOE)
+    assert asked is not None
+    club.office.slapd.modify(f"dn: cn=projet-arctique,{GROUPS}\nreplace: owner\nowner: uid=anais,{PEOPLE}\n")
+    try:
+        assert club.service.may(zoe, asked), "as far as the mirror knows"
+        for who in (Who(ZOE, way, zoe.uuid), Who(ZOE, way), Who("nobody@masociete.example", way)):
+            with pytest.raises(Forbidden):
+                club.service.decide(asked, accept, who)
+        assert club.again(asked).stage is Stage.WAITING
+        assert club.told() == [("request", ZOE)]
+    finally:
+        club.office.slapd.modify(
+            f"dn: cn=projet-arctique,{GROUPS}\nreplace: owner\nowner: uid=zoe,{PEOPLE}\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("attribute", "wanted"), [("dgJoinPolicy", Wanted.JOIN), ("dgLeavePolicy", Wanted.LEAVE)]
+)
+def test_a_group_that_was_open_a_moment_ago_is_not_joined_or_left(
+    club: Club, attribute: str, wanted: Wanted
+) -> None:
+    club.rule("projet-arctique", **{attribute: "open"})
+    club.office.slapd.replace(f"cn=projet-arctique,{GROUPS}", {attribute: "closed"})
+    before = club.office.values("projet-arctique", "member")
+    try:
+        asked = club.ask(JEAN if wanted is Wanted.JOIN else JOSE, ARCTIC, wanted)
+        assert asked.answer.verdict is Verdict.AT_ONCE, "as far as the mirror knows"
+        assert asked.request is not None
+        assert asked.request.stage is Stage.FAILED
+        assert club.office.values("projet-arctique", "member") == before
+    finally:
+        club.rule("projet-arctique", **{attribute: "approval"})
+
+
+def test_what_the_directory_cannot_take_now_is_tried_again(club: Club) -> None:
+    asked = club.ask(JEAN, ARCTIC)
+    assert asked.request is not None
+    accepted = club.service.decide(asked.request, True, Who(ZOE, Way.MAIL)).request
+    club.office.slapd.stop()
+    try:
+        request = club.service.carry_out(accepted, OWNER)
+        assert request.stage is Stage.ACCEPTED
+        assert request.note
+        assert request.next_attempt > club.now
+        assert ("outcome", JEAN) not in club.told()
+    finally:
+        club.office.slapd.start()
+    club.now = request.next_attempt
     [due] = club.ledger.requests.to_write(int(club.now))
     assert club.service.carry_out(due, OWNER).stage is Stage.DONE
     assert f"uid=jean,{PEOPLE}" in club.office.values("projet-arctique", "member")
@@ -221,9 +282,9 @@ def test_two_owners_at_once_decide_once(club: Club) -> None:
     assert request is not None
     start = threading.Barrier(2)
 
-    def decide(name: str) -> bool:
+    def decide(way: Way) -> bool:
         start.wait()
-        return club.service.decide(request, False, Who(name, Way.PANEL)).happened
+        return club.service.decide(request, False, Who(ZOE, way)).happened
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(decide, ("one", "two"))) == [False, True]
+        assert sorted(pool.map(decide, (Way.PANEL, Way.LINK))) == [False, True]

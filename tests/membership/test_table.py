@@ -100,7 +100,7 @@ def test_what_separates_is_found(text: str) -> None:
     ("text", "says"),
     [
         ("", "no columns"),
-        ("a,a\n1,2\n", "'a' is there twice"),
+        ("a,a\n1,2\n", "“a” is there twice"),
         ("a\n1,2\n", "row 2 has 2 cells under 1 columns"),
         ('a\n"1', "no CSV"),
     ],

@@ -53,7 +53,7 @@ def translated(sentence: Sentence) -> tuple[str, ...]:
 
 def test_there_are_sentences_of_pages_and_letters() -> None:
     places = {sentence.where.split("/")[0] for sentence in sentences()}
-    assert places == {"enrolment", "membership", "moderation", "panel"}
+    assert places == {"directory", "enrolment", "membership", "moderation", "panel"}
     assert len(sentences()) > 150
 
 

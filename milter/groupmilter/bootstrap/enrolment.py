@@ -14,12 +14,13 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys
 from groupmilter.config.reload import Configuration
+from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.correspondence import RequestCorrespondence
 from groupmilter.enrolment.letters import RequestLetters
 from groupmilter.enrolment.mailed import Mailed
 from groupmilter.enrolment.notices import Notices
-from groupmilter.enrolment.place import decider_of
-from groupmilter.enrolment.service import Requests, Write
+from groupmilter.enrolment.place import ITSELF, decider_of, group_of
+from groupmilter.enrolment.service import Requests, Require, Write
 from groupmilter.enrolment.tokens import Tokens
 from groupmilter.enrolment.upkeep import Upkeep
 from groupmilter.groups.group import Group
@@ -47,7 +48,7 @@ def requests(configuration: Configuration, opened: Ledger) -> Requests:
     )  # fmt: skip
     return Requests(
         opened, registers, notices, _write(configuration, opened), settings, time.time,
-        lambda: secrets.randbits(56), around,
+        lambda: secrets.randbits(56), around, _require(configuration),
     )  # fmt: skip
 
 
@@ -90,6 +91,31 @@ def tokens(configuration: Configuration, service: Requests) -> Tokens:
     )  # fmt: skip
 
 
+def _require(configuration: Configuration) -> Require:
+    own = configuration.settings.own_domains
+
+    def require(request: Request, who: Who) -> None:
+        from groupmilter.bootstrap.membership import asking
+        from groupmilter.bootstrap.visiting import rights
+        from groupmilter.directory.entry import Entry
+        from groupmilter.membership.authority import Forbidden, Reason
+
+        with snapshots(configuration).snapshot() as directory:
+            group = group_of(request, directory)
+            try:
+                decider = decider_of(request, who, own, directory)
+            except WriteRefused:
+                raise Forbidden(Reason.GONE) from None
+        if who.way in ITSELF:
+            return
+        if group is None or decider is None:
+            raise Forbidden(Reason.NO_GROUP if group is None else Reason.NOT_OWNER)
+        with asking(configuration, rights(configuration, decider)) as asked:
+            asked.require_say(Entry(group.uuid, group.dn, {}))
+
+    return require
+
+
 def _write(configuration: Configuration, opened: Ledger) -> Write:
     own = configuration.settings.own_domains
 
@@ -103,7 +129,8 @@ def _write(configuration: Configuration, opened: Ledger) -> Write:
         with registers.snapshot() as directory:
             decider = decider_of(request, who, own, directory)
         authority = UNLIMITED if decider is None else rights(configuration, decider)
-        with groups(configuration, journal(opened, who), authority) as changing:
-            carry(changing, registers, request)
+        alone = decider is not None and decider.uuid == request.person_uuid
+        with groups(configuration, journal(opened, who), authority, in_person=not alone) as changing:
+            carry(changing, registers, request, own=alone)
 
     return write

@@ -13,7 +13,7 @@ from dataclasses import replace
 from groupmilter.bootstrap.parts import ldap_settings, profile, write_settings
 from groupmilter.bootstrap.side import Beside, searching
 from groupmilter.config.reload import Configuration
-from groupmilter.directory.change import WriteRefused
+from groupmilter.directory.change import READ_ONLY, WriteRefused
 from groupmilter.directory.ldif_session import LdifSession, LdifWriter
 from groupmilter.directory.reader import Reader
 from groupmilter.directory.searching import Searching
@@ -65,17 +65,20 @@ def _file(configuration: Configuration) -> LdifSession | None:
 
 
 @contextmanager
-def groups(configuration: Configuration, note: Note, authority: Authority = UNLIMITED) -> Iterator[Groups]:
+def groups(
+    configuration: Configuration, note: Note, authority: Authority = UNLIMITED, *, in_person: bool = True
+) -> Iterator[Groups]:
     """Give what makes and changes groups for the length of the ``with`` block.
 
     :param authority: what whoever acts may; everything for the command line.
+    :param in_person: whether the server may be told who acts (``as_person``); else the service's account writes.
     :raises WriteRefused: where the directory is an LDIF file, and no side store is used beside it.
     """
     directory = configuration.site.directory
     known, own = profile(configuration), configuration.settings.own_domains
     file = _file(configuration)
     if file is not None and not known.beside:
-        raise WriteRefused(f"{directory.url[0].url}: an LDIF file is read-only; edit it by hand")
+        raise WriteRefused(READ_ONLY, file=directory.url[0].url)
     rules = Rules(
         own,
         configuration.settings.service_domain,
@@ -85,7 +88,7 @@ def groups(configuration: Configuration, note: Note, authority: Authority = UNLI
         directory.write.contacts or "",
     )
     settings = write_settings(configuration)
-    if directory.write.as_person and isinstance(authority, Rights):
+    if in_person and directory.write.as_person and isinstance(authority, Rights):
         settings = replace(settings, acting_for=authority.person.dn)
     with closing(Beside(configuration)) as side:
         if file is None:

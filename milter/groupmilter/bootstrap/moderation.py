@@ -18,6 +18,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import digest
+from groupmilter.language.spoken import OTHERS
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.decision import Decisions, Remember
 from groupmilter.moderation.entitlement import Entitled, MayNotDecide
@@ -119,12 +120,12 @@ def _remember(configuration: Configuration, opened: Ledger) -> Remember | None:
             with groups(configuration, journal(opened, who), rights(configuration, person)) as changing:
                 prepared, problems = changing.prepare(changing.at(group.dn, group.uuid), wishes)
                 if problems:
-                    raise WriteRefused("; ".join(map(str, problems)))
+                    raise WriteRefused(OTHERS, words="; ".join(map(str, problems)))
                 changing.apply(prepared)
         except Forbidden:
             return False
         except NoSuchGroup as error:
-            raise WriteRefused(str(error)) from error
+            raise WriteRefused(OTHERS, words=str(error)) from error
         return True
 
     return write

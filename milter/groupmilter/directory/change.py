@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from groupmilter.directory.profile_fields import Scalar
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
+
+READ_ONLY = marked("{file}: an LDIF file is read-only; edit it by hand")
 
 
-class WriteRefused(Exception):
+class WriteRefused(Spoken):
     """The directory doesn't take the change, and won't when asked again; the message says why."""
 
 

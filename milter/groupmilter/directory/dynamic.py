@@ -13,13 +13,16 @@ from urllib.parse import unquote_to_bytes
 
 from groupmilter.directory import filter as filters
 from groupmilter.directory.dn import normalise, parent, within
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
 
 _SCOPES = ("base", "one", "sub")
 _NONE: frozenset[int] = frozenset()
+_SCHEME = "ldap:///"
 _EVERYTHING = "(objectClass=*)"
 
 
-class UrlError(Exception):
+class UrlError(Spoken):
     """The member URL can't be used; the message says why."""
 
 
@@ -55,13 +58,15 @@ def parse_url(url: str) -> MemberUrl:
     """
     scheme, _, rest = url.strip().partition("://")
     if scheme.lower() not in ("ldap", "ldaps", "ldapi"):
-        raise UrlError("it doesn't begin with ldap:///")
+        raise UrlError(marked("it doesn't begin with {scheme}"), scheme=_SCHEME)
     host, slash, rest = rest.partition("/")
     if host or not slash:
-        raise UrlError("it names a host; members come from this directory only (ldap:///...)")
+        raise UrlError(
+            marked("it names a host; members come from this directory only ({scheme})"), scheme=_SCHEME
+        )
     parts = [_unquoted(part) for part in rest.split("?")]
     if len(parts) > 5 or (len(parts) == 5 and "!" in parts[4]):
-        raise UrlError("it asks for an extension")
+        raise UrlError(marked("it asks for an extension"))
     base, _, scope, text = [*parts, "", "", ""][:4]
     return _checked(base, scope.strip().lower() or "base", text.strip() or _EVERYTHING)
 
@@ -69,13 +74,13 @@ def parse_url(url: str) -> MemberUrl:
 def _checked(base: str, scope: str, text: str) -> MemberUrl:
     below = normalise(base)
     if below is None:
-        raise UrlError(f"{base!r} is no distinguished name")
+        raise UrlError(marked("“{base}” is no distinguished name"), base=base)
     if scope not in _SCOPES:
-        raise UrlError(f"{scope!r} is no scope (base, one, sub)")
+        raise UrlError(marked("“{scope}” is no scope (base, one, sub)"), scope=scope)
     try:
         wanted = filters.parse(text if text.startswith("(") else f"({text})")
     except filters.FilterError as error:
-        raise UrlError(f"its filter is malformed: {error}") from error
+        raise UrlError(marked("its filter is malformed: {why}"), why=error) from error
     return MemberUrl(base, below, scope, text if text.startswith("(") else f"({text})", wanted)
 
 
@@ -83,7 +88,7 @@ def _unquoted(part: str) -> str:
     try:
         return unquote_to_bytes(part).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UrlError("its percent escapes are no UTF-8") from error
+        raise UrlError(marked("its percent escapes are no UTF-8")) from error
 
 
 class UrlIndex:

@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
+
 Values = Mapping[str, tuple[str, ...]]
 Key = tuple[str, str]
 
@@ -27,7 +30,7 @@ def literal(value: str) -> str:
     )
 
 
-class FilterError(Exception):
+class FilterError(Spoken):
     """The text is no filter; the message says where."""
 
 
@@ -104,15 +107,15 @@ def parse(text: str) -> Filter:
     stripped = text.strip()
     parsed, end = _filter(stripped, 0, 0)
     if end != len(stripped):
-        raise FilterError(f"something follows the filter at character {end + 1}")
+        raise FilterError(marked("something follows the filter at character {place}"), place=end + 1)
     return parsed
 
 
 def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
     if depth > _MAX_DEPTH:
-        raise FilterError(f"nested more than {_MAX_DEPTH} deep")
+        raise FilterError(marked("nested more than {number} deep"), number=_MAX_DEPTH)
     if text[at : at + 1] != "(":
-        raise FilterError(f"'(' expected at character {at + 1}")
+        raise FilterError(marked("“(” expected at character {place}"), place=at + 1)
     sign = text[at + 1 : at + 2]
     if sign in ("&", "|"):
         parts, end = _parts(text, at + 2, depth)
@@ -122,7 +125,7 @@ def _filter(text: str, at: int, depth: int) -> tuple[Filter, int]:
         return Not(inner), _closed(text, end)
     item = _ITEM.match(text, at + 1)
     if item is None:
-        raise FilterError(f"no comparison at character {at + 2}")
+        raise FilterError(marked("no comparison at character {place}"), place=at + 2)
     return _item(item, at), _closed(text, item.end())
 
 
@@ -136,7 +139,7 @@ def _parts(text: str, at: int, depth: int) -> tuple[tuple[Filter, ...], int]:
 
 def _closed(text: str, at: int) -> int:
     if text[at : at + 1] != ")":
-        raise FilterError(f"')' expected at character {at + 1}")
+        raise FilterError(marked("“)” expected at character {place}"), place=at + 1)
     return at + 1
 
 
@@ -145,7 +148,7 @@ def _item(item: re.Match[str], at: int) -> Filter:
     if operator.startswith(":"):
         return Extensible(item.group())
     if not _ATTRIBUTE.fullmatch(attribute):
-        raise FilterError(f"no attribute name at character {at + 2}")
+        raise FilterError(marked("no attribute name at character {place}"), place=at + 2)
     if ";" in attribute:
         return Extensible(item.group())
     name = attribute.lower()
@@ -159,7 +162,7 @@ def _item(item: re.Match[str], at: int) -> Filter:
 def _unescaped(value: str) -> str:
     octets = value.encode("utf-8", "replace")
     if octets.count(b"\\") != len(_ESCAPE.findall(octets)):
-        raise FilterError(f"a backslash without two hexadecimal digits in {value!r}")
+        raise FilterError(marked("a backslash without two hexadecimal digits in “{value}”"), value=value)
     return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), octets).decode("utf-8", "replace")
 
 

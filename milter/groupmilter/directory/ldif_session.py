@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
-from groupmilter.directory.change import WriteRefused
+from groupmilter.directory.change import READ_ONLY, WriteRefused
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import matches, parse, prepared
@@ -100,7 +100,7 @@ class LdifSession:
         return ()
 
     def _refuse(self) -> NoReturn:
-        raise WriteRefused(f"{self.url}: an LDIF file is read-only; edit it by hand")
+        raise WriteRefused(READ_ONLY, file=self.url)
 
 
 class LdifWriter(Writer):

@@ -38,6 +38,10 @@ from groupmilter.directory.spelling import (
     value_spelt,
 )
 from groupmilter.directory.writer_messages import Modification, Operation
+from groupmilter.language.catalogue import marked
+
+READ_ONLY = marked("{field} is read-only in this directory")
+_STANDS_THERE = marked("{field} stands in the directory itself, where it is read-only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +144,13 @@ def _mapped(profile: Profile, name: str) -> Mapped:
     try:
         return profile.mapped(name)
     except KeyError:
-        raise Unwritable(f"{name}: no field of a group") from None
+        raise Unwritable(marked("{field}: no field of a group"), field=name) from None
 
 
 def _values(profile: Profile, entry: Entry, change: Values, tally: _Tally) -> None:
     mapped = _mapped(profile, change.field)
     if mapped.field.form not in SEVERAL or mapped.name == "address":
-        raise Unwritable(f"{mapped.name} has one value, and can't be added to")
+        raise Unwritable(marked("{field} has one value, and can't be added to"), field=mapped.name)
     there = list(held(entry, mapped))
     keys = {each.key for each in there}
     fresh: dict[str, str] = {}
@@ -159,7 +163,7 @@ def _values(profile: Profile, entry: Entry, change: Values, tally: _Tally) -> No
     unwanted = {key_of(mapped, value) for value in change.remove} - wanted
     gone = [each for each in there if each.key in unwanted]
     if any(not each.source.writable for each in gone):
-        raise Unwritable(f"{mapped.name} is read-only in this directory")
+        raise Unwritable(READ_ONLY, field=mapped.name)
     if mapped.name == "aliases":
         gone = _but_address(profile, entry, gone, unwanted)
     for each in gone:
@@ -178,14 +182,14 @@ def _but_address(profile: Profile, entry: Entry, gone: list[Held], unwanted: set
         if first is None or (each.source.attribute, each.raw) != (first.source.attribute, first.raw)
     ]
     if first is not None and gone and not rest and unwanted == {first.key}:
-        raise Unwritable(f"{first.text} is the group's address, no alias of it")
+        raise Unwritable(marked("{address} is the group's address, no alias of it"), address=first.text)
     return rest
 
 
 def _setting(profile: Profile, entry: Entry, change: Setting, tally: _Tally) -> Meanwhile | None:
     mapped = _mapped(profile, change.field)
     if mapped.field.form in SEVERAL and mapped.name != "address":
-        raise Unwritable(f"{mapped.name} has several values; they are added and removed")
+        raise Unwritable(marked("{field} has several values; they are added and removed"), field=mapped.name)
     now = current(profile, entry, change.field, change.language)
     found: Scalar = None if isinstance(now, tuple) else now
     wanted = _default(mapped) if change.value is None else change.value
@@ -222,7 +226,7 @@ def _places(mapped: Mapped) -> list[Source]:
 
 def _scalar(mapped: Mapped, entry: Entry, value: Scalar, tally: _Tally) -> None:
     if home(mapped) is None:
-        raise Unwritable(f"{mapped.name} is read-only in this directory")
+        raise Unwritable(READ_ONLY, field=mapped.name)
     if value is None:
         _only_there(mapped, entry, None, tally)
         return
@@ -239,7 +243,7 @@ def _only_there(mapped: Mapped, entry: Entry, place: Source | None, tally: _Tall
         elif (
             not source.writable and entry.attributes.get(source.attribute) and _before(mapped, source, place)
         ):
-            raise Unwritable(f"{mapped.name} stands in the directory itself, where it is read-only")
+            raise Unwritable(_STANDS_THERE, field=mapped.name)
 
 
 def _before(mapped: Mapped, source: Source, place: Source | None) -> bool:
@@ -251,7 +255,7 @@ def _before(mapped: Mapped, source: Source, place: Source | None) -> bool:
 def _address(profile: Profile, mapped: Mapped, entry: Entry, change: Setting, tally: _Tally) -> None:
     """Change the first address; which of several ``mail`` values is first no server promises, so one remains there."""
     if not isinstance(change.value, str) or not change.value:
-        raise Unwritable("a group keeps an address; delete the group instead")
+        raise Unwritable(marked("a group keeps an address; delete the group instead"))
     source, raw = value_spelt(entry, mapped, change.value)
     old = entry.attributes.get(source.attribute, ())
     _only_there(mapped, entry, source, tally)
@@ -274,13 +278,13 @@ def _address(profile: Profile, mapped: Mapped, entry: Entry, change: Setting, ta
 def _language(mapped: Mapped, entry: Entry, change: Setting, tally: _Tally) -> None:
     source = home(mapped)
     if source is None or source.template or (change.value is not None and not isinstance(change.value, str)):
-        raise Unwritable(f"{mapped.name} is read-only in this directory")
+        raise Unwritable(READ_ONLY, field=mapped.name)
     option = f";lang-{change.language}" if change.language else ""
     name = f"{source.attribute}{option}"
     for place in mapped.sources:
         there = entry.attributes.get(f"{place.attribute}{option}", ())
         if there and not place.writable:
-            raise Unwritable(f"{mapped.name} stands in the directory itself, where it is read-only")
+            raise Unwritable(_STANDS_THERE, field=mapped.name)
         if place is source or place.beside:
             tally.take(f"{place.attribute}{option}", there)
     if change.value:

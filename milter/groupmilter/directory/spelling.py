@@ -16,6 +16,7 @@ from groupmilter.directory.profile_fields import Form, Scalar
 from groupmilter.directory.profile_file import Mapped
 from groupmilter.directory.profile_source import BadValue, Source, boolean, number
 from groupmilter.directory.side_store import SEVERAL, key_by
+from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical, pattern
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
 
 # Which attribute holds the members of which structural class (RFC 4519 sections 3.5 and 3.6).
 MEMBERS_OF = {b"groupofnames": "member", b"groupofuniquenames": "uniquemember"}
+
+
+_UNSPELT = marked("“{value}” can't be written as {field} in this directory")
 
 
 class Unwritable(WriteRefused):
@@ -74,7 +78,7 @@ def value_spelt(entry: Entry, mapped: Mapped, value: str) -> tuple[Source, bytes
             text = read(source, entry, raw, url=url)
             if text and key_of(mapped, text) == wanted and _sensible(mapped, text):
                 return source, raw
-    raise Unwritable(f"{value!r} can't be written as {mapped.name} in this directory")
+    raise Unwritable(_UNSPELT, value=value, field=mapped.name)
 
 
 def scalar_spelt(entry: Entry, mapped: Mapped, value: Scalar) -> tuple[Source, bytes]:
@@ -86,7 +90,7 @@ def scalar_spelt(entry: Entry, mapped: Mapped, value: Scalar) -> tuple[Source, b
             for text in _spellings(source, value):
                 if _scalar(entry, mapped, source, text) == value:
                     return source, text.encode()
-    raise Unwritable(f"{value!r} can't be written as {mapped.name} in this directory")
+    raise Unwritable(_UNSPELT, value=value, field=mapped.name)
 
 
 def _preferred(entry: Entry, mapped: Mapped) -> list[Source]:

@@ -54,6 +54,8 @@ from groupmilter.directory.writer_session import (
     WriterSession,
 )
 from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import OTHERS
 
 __all__ = ["DirectoryUnavailable", "OutcomeUnknown", "WriteRefused", "Writer"]
 
@@ -214,7 +216,9 @@ class Writer:
         def once(session: Session) -> bool:
             answer = session.delete(dn, version)
             if answer.code == _ASSERTION_FAILED:
-                raise WriteRefused(f"{dn} has been changed meanwhile; look again before it is deleted")
+                raise WriteRefused(
+                    marked("{dn} has been changed meanwhile; look again before it is deleted"), dn=dn
+                )
             if answer.code not in (SUCCESS, NO_SUCH_OBJECT):
                 self._refuse(session, answer, dn, ())
             return answer.code == SUCCESS
@@ -248,7 +252,7 @@ class Writer:
     def _somewhere(self, once: Callable[[Session], Found], afterwards: Callable[[Lost], Found]) -> Found:
         """Ask the servers in turn until one takes it; look afterwards where an answer was lost."""
         if not self._settings.urls or any(url.startswith("ldif:") for url in self._settings.urls):
-            raise WriteRefused("read-only: the directory is an LDIF file")
+            raise WriteRefused(marked("read-only: the directory is an LDIF file"))
         failures: list[ReadFailed] = []
         for url in self._settings.urls:
             try:
@@ -259,7 +263,7 @@ class Writer:
             except ReadFailed as error:
                 failures.append(error)
         words = "; ".join(map(str, failures))
-        raise WriteRefused(words) if all(map(_final, failures)) else DirectoryUnavailable(words)
+        raise WriteRefused(OTHERS, words=words) if all(map(_final, failures)) else DirectoryUnavailable(words)
 
     def _changed(
         self, session: Session, dn: str, changes: Sequence[Change], differences: list[Difference]
@@ -271,7 +275,7 @@ class Writer:
         for _ in range(_ATTEMPTS):
             entry = self._entry(session, dn, wanted)
             if entry is None:
-                raise WriteRefused(f"{session.url}: no such entry: {dn}")
+                raise WriteRefused(marked("{server}: no such entry: {dn}"), server=session.url, dn=dn)
             plan = planned(self.profile, entry, changes, self.placeholder, whole=wanted is None)
             if isinstance(plan, Meanwhile):
                 return replace(plan, written=done)
@@ -356,7 +360,8 @@ class Writer:
             if answer.code == _INSUFFICIENT_ACCESS and attributes
             else ""
         )
-        raise WriteRefused(f"{session.url}: {words}{what}: {answer.text or dn}")
+        told = f"{session.url}: {words}{what}: {answer.text or dn}"
+        raise WriteRefused(OTHERS, words=told)
 
 
 def _holds(entry: Entry, attributes: Mapping[str, Sequence[bytes]]) -> bool:

@@ -34,6 +34,7 @@ from groupmilter.directory.writer_messages import (
     modify_request,
     referral,
 )
+from groupmilter.language.catalogue import marked
 
 SUCCESS = 0
 REFERRAL = 10
@@ -140,8 +141,10 @@ class WriterSession:
             controls.append(assertion(VERSION, version))
         if self._settings.acting_for:
             if not self._offers(PROXIED_AUTHORIZATION):
-                words = f"{self.url} has no proxied authorization (RFC 4370), which directory.write.as_person wants"
-                raise WriteRefused(words)
+                lacks = marked(
+                    "{server} has no proxied authorization (RFC 4370), which directory.write.as_person wants"
+                )
+                raise WriteRefused(lacks, server=self.url)
             controls.append(acting_for(self._settings.acting_for))
         return tuple(controls)
 

@@ -15,6 +15,7 @@ from groupmilter.enrolment.verdict import Applicant
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, digest
+from groupmilter.membership.authority import Forbidden
 from groupmilter.moderation.answers import letter
 from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.decision import Problem
@@ -88,17 +89,24 @@ class Mailed:
         with self.requests.registers.snapshot() as directory:
             person = directory.by_digest(arrival.sender)
         if not isinstance(person, Person) or not self.requests.may(person, request):
-            self._note(f"token-{Problem.FOREIGN}", Who(arrival.return_path, Way.MAIL))
-            if isinstance(person, Person):
-                now, foreign = int(self.clock()), Problem.FOREIGN.value
-                self.requests.ledger.letters.plan((letter("invalid", 0, person, now, foreign),))
+            self._foreign(person, arrival)
             return
         who = Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
-        turned = self.requests.decide(request, accept, who, "" if accept else own_text(octets))
+        try:
+            turned = self.requests.decide(request, accept, who, "" if accept else own_text(octets))
+        except Forbidden:
+            self._foreign(person, arrival)
+            return
         stands = turned.request
         again = stands.decided_by == who.name and accept is (stands.stage is not Stage.REJECTED)
         if not turned.happened and not again:
             self.requests.notices.late(stands, person)
+
+    def _foreign(self, person: Group | Person | None, arrival: Arrival) -> None:
+        self._note(f"token-{Problem.FOREIGN}", Who(arrival.return_path, Way.MAIL))
+        if isinstance(person, Person):
+            now, foreign = int(self.clock()), Problem.FOREIGN.value
+            self.requests.ledger.letters.plan((letter("invalid", 0, person, now, foreign),))
 
     def _note(self, action: str, who: Who) -> None:
         self.requests.ledger.note(action, who, int(self.clock()))

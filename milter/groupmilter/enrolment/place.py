@@ -17,15 +17,19 @@ from groupmilter.groups.person import Node, Person
 from groupmilter.groups.reach import reachable
 from groupmilter.groups.standing import Standing
 from groupmilter.groups.ticket import digest
+from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Circle, Lookup
 from groupmilter.moderation.item import Way, Who
 from groupmilter.moderation.request import Request, Wanted
 
-NO_LONGER = "whoever accepted it no longer decides about it"
+NO_LONGER = marked("whoever accepted it no longer decides about it")
+NOT_BY_ITSELF = marked("the group no longer lets people in and out by themselves")
 """Why what was accepted is not written after all."""
 
-_ITSELF = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
+ITSELF = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
+"""Ways in which nobody of the directory acts."""
+
 Around = Callable[[Group, Lookup], Circle]
 """Who has to do with a group: `moderation.circle.circle`, with the site's administrators filled in."""
 
@@ -118,11 +122,11 @@ def person_of(request: Request, directory: Lookup) -> Person | None:
 
 
 def decider_of(request: Request, who: Who, own_domains: frozenset[str], directory: People) -> Person | None:
-    """Return whose right it is to have an accepted request written; None where it is whoever asked, or the service.
+    """Return whose right it is that a request is decided or written; None where it is an outsider's, or the service's.
 
-    :param who: who has decided, by UUID, else by name as the ledger has it. :raises WriteRefused: for somebody gone.
+    :param who: who decides, by UUID, else by name as the ledger has it. :raises WriteRefused: for somebody gone.
     """
-    if who.way in _ITSELF:
+    if who.way in ITSELF:
         return None
     if who.uuid:
         found = directory.by_digest(digest(who.uuid))
@@ -132,4 +136,4 @@ def decider_of(request: Request, who: Who, own_domains: frozenset[str], director
     person = found if isinstance(found, Person) and who.uuid in ("", found.uuid) else None
     if person is None and (request.person_uuid or who.name != request.address):
         raise WriteRefused(NO_LONGER)
-    return None if person is None or person.uuid == request.person_uuid else person
+    return person

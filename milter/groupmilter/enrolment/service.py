@@ -3,7 +3,7 @@
 Asking, deciding and withdrawing are compare and set in the ledger, each with its audit row; the first decision stands.
 What is accepted is written to the directory at once where somebody waits for it, else by the desk, which also tries
 again while the directory can't be written. Raises `LedgerUnavailable` where nothing can be recorded, and
-`DirectoryUnknown` where the mirror can't tell: nothing has happened then.
+`DirectoryUnknown` where mirror or directory can't tell: nothing has happened then.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from groupmilter.policy.settings import Settings
 Write = Callable[[Request, Who], None]
 """Writes an accepted request to the directory. Raises `WriteRefused` for good, `DirectoryUnknown` for now."""
 
+Require = Callable[[Request, Who], None]
+"""Asks the directory itself whether somebody decides about a request. Raises `Forbidden` of the membership's rights."""
+
 _HOUR = 3600
 _LONGEST_REASON = 1_000
 _PAGE = 500
@@ -65,7 +68,7 @@ class Requests:
 
     :param write: how the outcome comes into the directory. ``notices``: who is told of what, by letter.
     :param clock: seconds since 1970, UTC. ``dice``: 56 random bits.
-    :param around: who has to do with a group.
+    :param around: who has to do with a group. ``require``: who decides, as the directory has it at that moment.
     """
 
     ledger: Ledger
@@ -76,6 +79,7 @@ class Requests:
     clock: Callable[[], float]
     dice: Callable[[], int]
     around: Around
+    require: Require
 
     # asking
 
@@ -194,10 +198,12 @@ class Requests:
         return group is not None and deciders(group, self.around, directory).holds(person, directory)
 
     def decide(self, request: Request, accept: bool, who: Who, comment: str = "") -> Turned:
-        """Accept or reject; whether somebody may is the caller's question (`may`).
+        """Accept or reject; the directory is asked first whether somebody may, for the mirror (`may`) may be late.
 
         :param comment: for who asked. What is accepted by mail is written to the directory by the desk.
+        :raises Forbidden: where he no longer owns or administers the group. Nothing has happened then.
         """
+        self.require(request, who)
         turn = Turn.ACCEPT if accept else Turn.REJECT
         turned = self._turn(request, turn, who, comment[:_LONGEST_REASON])
         if turned.happened and accept and who.way is not Way.MAIL:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from groupmilter.language.catalogue import Catalogue
+from groupmilter.language.spoken import said
 
 # Day before month, as in most places where English is read beside French.
 LOCALES = {"en": "en_GB", "fr": "fr"}
@@ -33,7 +35,7 @@ class Speech:
 
     def say(self, sentence: str, **values: object) -> str:
         """Return a sentence, the values in their places."""
-        return self.catalogue(self.language, sentence).format(**values)
+        return said(partial(self.catalogue, self.language), sentence, values)
 
     def counted(self, one: str, many: str, number: int) -> str:
         """Return the form of a sentence for a number, which stands in the place ``{number}``."""

@@ -195,6 +195,17 @@ class Rights:
         own = concern.instead or self._list(group, "moderators")
         return (*own, *self._list(group, "owners"), *(one.holder for one in above))
 
+    def require_say(self, group: Entry) -> None:
+        """Raise `Forbidden` unless the person administers or owns a group now: it is theirs to say who is in it.
+
+        :param group: its DN, and its UUID; nothing else of it is looked at.
+        """
+        with self.connect() as session:
+            ascent = self._ascent(session)
+            now = self._group(session, group)
+            if not self._administers(ascent, now.dn, self._addresses(now)) and not self._owns(ascent, now):
+                raise Forbidden(Reason.NOT_OWNER)
+
     def completed(self, wishes: Sequence[Wish]) -> Sequence[Wish]:
         """See `Authority`."""
         named = any(isinstance(wish, Several) and wish.field == "owners" and wish.add for wish in wishes)

@@ -38,7 +38,7 @@ def make(groups: Groups, group: Stored, name: str, address: str) -> str:
     """
     name, address = " ".join(name.split())[:_LONGEST], address.strip()
     if not makeable(groups):
-        raise WriteRefused("contacts can't be made here: directory.write.contacts says where they go")
+        raise WriteRefused(marked("contacts can't be made here: directory.write.contacts says where they go"))
     _require_free(groups, name, address)
     groups.authority.require(group.entry, (Values("member_addresses", (address,)),))
     for called in (name, f"{name} ({address})"):
@@ -48,7 +48,7 @@ def make(groups: Groups, group: Stored, name: str, address: str) -> str:
             after = json.dumps({"name": name, "address": address}, ensure_ascii=False)
             groups.note("contact-create", group, before="", after=after, detail=dn)
             return dn
-    raise WriteRefused(f"there are entries of this name already: {dn}")
+    raise WriteRefused(marked("there are entries of this name already: {dn}"), dn=dn)
 
 
 def _require_free(groups: Groups, name: str, address: str) -> None:

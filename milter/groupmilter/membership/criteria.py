@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from groupmilter.directory.dynamic import MemberUrl, UrlError, parse_url
 from groupmilter.directory.filter import literal
+from groupmilter.language.catalogue import marked
 
 _SCOPES = ("sub", "one")
 _ITEM = re.compile(r"\(([A-Za-z][A-Za-z0-9;-]*)=((?:[^()*\\]|\\[0-9A-Fa-f]{2})*)(\*?)\)")
@@ -72,11 +73,11 @@ def url(base: str, criteria: Iterable[Criterion], *, below: bool = True) -> str:
     terms = []
     for each in criteria:
         if not _ATTRIBUTE.fullmatch(each.attribute) or not each.value:
-            raise UrlError("an attribute and a value are wanted")
+            raise UrlError(marked("an attribute and a value are wanted"))
         star = "*" if each.value.endswith("*") else ""
         terms.append(f"({each.attribute}={literal(each.plain)}{star})")
     if not terms:
-        raise UrlError("at least one criterion is wanted")
+        raise UrlError(marked("at least one criterion is wanted"))
     text = terms[0] if len(terms) == 1 else f"(&{''.join(terms)})"
     made = f"ldap:///{quote(base, safe=_KEPT)}??{_SCOPES[0 if below else 1]}?{quote(text, safe=_KEPT)}"
     parse_url(made)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from groupmilter.language.spoken import Spoken
+
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
@@ -41,5 +43,5 @@ class Drafts:
     unmapped: tuple[Unmapped, ...] = ()
 
 
-class BadFile(Exception):
+class BadFile(Spoken):
     """A file can't be read as what it is said to be; the message says why."""

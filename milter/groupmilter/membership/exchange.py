@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from groupmilter.language.catalogue import marked
 from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
 from groupmilter.membership.table import rows
 
@@ -86,7 +87,9 @@ def groups(text: str) -> Drafts:
     columns = dict.fromkeys(name for row in read for name in row)
     known = {name.lower(): name for name in (*_ADDRESS, *_SINGLES, *_LISTS, *_OTHERS, *_REPORTS)}
     if not any(name.lower() in {each.lower() for each in _ADDRESS} for name in columns):
-        raise BadFile(f"no column {_ADDRESS[0]}: is this an export of Get-DistributionGroup?")
+        raise BadFile(
+            marked("no column {name}: is this an export of Get-DistributionGroup?"), name=_ADDRESS[0]
+        )
     straight = [{known.get(name.lower(), name): cell.strip() for name, cell in row.items()} for row in read]
     drafts = tuple(_draft(number, row) for number, row in enumerate(straight, 2))
     foreign = [name for name in columns if name.lower() not in known]

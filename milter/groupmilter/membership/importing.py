@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from groupmilter.directory.change import Difference, Values
+from groupmilter.language.catalogue import marked
 from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
 from groupmilter.membership.service import Groups, Prepared, Stored
 from groupmilter.membership.table import parted, rows
@@ -56,7 +57,7 @@ def own_table(text: str) -> Drafts:
                 singles[f"{name}.{language}" if language else name] = cell
         address = row.get("address", "").strip()
         if not address:
-            raise BadFile(f"row {number} has no address")
+            raise BadFile(marked("row {number} has no address"), number=number)
         drafts.append(Draft(address, singles=singles, lists=lists))
     return Drafts(tuple(drafts), tuple(foreign.values()))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from email.utils import parseaddr
 
+from groupmilter.language.catalogue import marked
 from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
 
 _ROLES = {"member": "members", "owner": "owners", "moderator": "moderators"}
@@ -25,7 +26,7 @@ def roster(text: str, group: str, role: str = "member") -> Drafts:
     :param group: address of the group. ``role``: of the addresses, where the file doesn't say it.
     """
     if role not in _ROLES:
-        raise BadFile(f"{role!r} is none of {', '.join(_ROLES)}")
+        raise BadFile(marked("“{role}” is none of {roles}"), role=role, roles=", ".join(_ROLES))
     lists: dict[str, dict[str, None]] = {}
     unmapped: list[Unmapped] = []
     if text.lstrip()[:1] in {"{", "["}:
@@ -51,11 +52,14 @@ def _lines(text: str, group: str, found: dict[str, None], unmapped: list[Unmappe
 def _entries(text: str, group: str, lists: dict[str, dict[str, None]], unmapped: list[Unmapped]) -> None:
     try:
         content = json.loads(text)
+    except json.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        raise BadFile(marked("no JSON from line {line}, character {column} on"), **place) from error
     except (ValueError, RecursionError) as error:
-        raise BadFile(f"no JSON: {error}") from error
+        raise BadFile(marked("this JSON is deeper, or has larger numbers, than any roster")) from error
     entries = content.get("entries", []) if isinstance(content, dict) else content
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadFile("no roster: a list of entries with email and role is expected")
+        raise BadFile(marked("no roster: a list of entries with email and role is expected"))
     for number, entry in enumerate(entries, 1):
         address, role = str(entry.get("email") or ""), str(entry.get("role") or "member")
         if "@" not in address:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from groupmilter.language.catalogue import marked
 from groupmilter.membership import mailman
 from groupmilter.membership.draft import BadFile
 from groupmilter.membership.pasted import parted
@@ -78,5 +79,5 @@ def _cells(content: Iterable[Mapping[str, str]], group: str) -> Iterator[str]:
             continue
         found = next((cells[name] for name in (*_ADDRESS, *_NAME) if cells.get(name)), "")
         if not found:
-            raise BadFile(f"row {number} names nobody")
+            raise BadFile(marked("row {number} names nobody"), number=number)
         yield found

@@ -28,6 +28,7 @@ from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.deciders import STAYS, UNDECIDED, UNOWNED, given_up, nobody_decides
 from groupmilter.membership.journal import Note, journal_texts, summary
+from groupmilter.membership.refusals import FASTER, NO_PLACE, OTHERWISE, SEVERAL, THERE, UNMADE
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish
 from groupmilter.membership.wishes import Intent, Rules, Wishes, is_name
@@ -102,7 +103,8 @@ class Groups:
         """Return the group with an address, as the server has it now but for its members; None for no group."""
         found = [each for each in self.book.having([address])[address] if each.group]
         if len(found) > 1:
-            raise WriteRefused(f"{address} is the address of several: {', '.join(each.dn for each in found)}")
+            names = ", ".join(each.dn for each in found)
+            raise WriteRefused(SEVERAL, address=address, names=names)
         if not found:
             return None
         return read(self.book, found[0].dn, found[0].address)
@@ -178,7 +180,7 @@ class Groups:
         """
         parent = parent or self.rules.parent
         if not normalise(parent):
-            raise WriteRefused("where new groups go isn't known: directory.write.groups says it, or --under")
+            raise WriteRefused(NO_PLACE)
         classes = self._classes()
         name = cn.strip() or address.strip().rpartition("@")[0]
         dn = f"cn={rdn_value(name)},{parent}"
@@ -201,7 +203,7 @@ class Groups:
         known = profile.filter().lower()
         ours = [name for name in (structural, CLASS) if f"(objectclass={name.lower()})" in known]
         if CLASS not in ours and not (profile.beside and ours):
-            raise WriteRefused(f"the profile {profile.name} doesn't know how a new group is made")
+            raise WriteRefused(UNMADE, profile=profile.name)
         return tuple(name.encode() for name in dict.fromkeys((structural, *ours)))
 
     def expect(self, prepared: Prepared) -> None:
@@ -279,7 +281,7 @@ class Groups:
         first = next(_steps(prepared.changes, new=True), ())
         plan = planned(self.writer.profile, entry, first, self.writer.placeholder)
         if isinstance(plan, Meanwhile):
-            raise WriteRefused(f"{plan.field} isn't what it was taken for")
+            raise WriteRefused(OTHERWISE, field=plan.field)
         content = {name: list(raws) for name, raws in entry.attributes.items()}
         for each in plan.modifications:
             if each.operation is Operation.ADD:
@@ -289,7 +291,7 @@ class Groups:
             content[empty] = [self.writer.placeholder.encode()]
         self.authority.require_new(entry, prepared.changes)
         if not self.writer.create(entry.dn, content):
-            raise WriteRefused(f"there is an entry {entry.dn} already; --cn gives the new one another name")
+            raise WriteRefused(THERE, dn=entry.dn)
         before, after = journal_texts(plan.differences)
         made = self._born(prepared.group)
         self.note("group-create", made, before=before, after=after, detail=entry.dn)
@@ -317,9 +319,7 @@ class Groups:
                 self.writer.delete(entry.dn)
                 detail = f"{address} came to {others[0].dn} at the same moment"
                 self.note("group-delete", made, before="", after="", detail=detail)
-                raise WriteRefused(
-                    f"{others[0]} has got the address {address} at the same moment; nothing was made"
-                )
+                raise WriteRefused(FASTER, address=address)
 
     def value(self, group: Stored, name: str, language: str = "") -> object:
         """Return what a field of a group is: a tuple for one of several values."""

@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from groupmilter.language.catalogue import marked
 from groupmilter.membership.draft import BadFile
 
 _FORMULA = frozenset(
@@ -51,7 +52,9 @@ def _decoded(octets: bytes, name: str) -> str:
     try:
         return octets.decode(name)
     except UnicodeDecodeError as error:
-        raise BadFile(f"neither UTF-8 nor {name}: {error.reason} at octet {error.start}") from error
+        raise BadFile(
+            marked("neither UTF-8 nor {name}: see octet {place}"), name=name, place=error.start
+        ) from error
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -64,10 +67,13 @@ def rows(text: str) -> list[dict[str, str]]:
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     before = csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        read = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        read = list(reader)
     except csv.Error as error:
-        raise BadFile(f"no CSV: {error}") from error
+        raise BadFile(
+            marked("no CSV: look at the quotation marks of line {line}"), line=reader.line_num
+        ) from error
     finally:
         csv.field_size_limit(before)
     return list(_by_column(read))
@@ -77,10 +83,15 @@ def _by_column(read: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
     names = [unguarded(cell).strip() for cell in read[0]] if read else []
     doubled = {name for name in names if name and names.count(name) > 1}
     if not any(names) or doubled:
-        raise BadFile(f"column {doubled.pop()!r} is there twice" if doubled else "no columns")
+        if doubled:
+            raise BadFile(marked("column “{name}” is there twice"), name=doubled.pop())
+        raise BadFile(marked("no columns"))
     for number, cells in enumerate(read[1:], 2):
         if len(cells) > len(names):
-            raise BadFile(f"row {number} has {len(cells)} cells under {len(names)} columns")
+            raise BadFile(
+                marked("row {number} has {cells} cells under {columns} columns"),
+                number=number, cells=len(cells), columns=len(names),
+            )  # fmt: skip
         if any(cells):
             yield dict(zip(names, map(unguarded, cells), strict=False))
 

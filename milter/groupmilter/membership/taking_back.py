@@ -16,6 +16,7 @@ from groupmilter.directory.change import FieldContent, WriteRefused
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.spelling import SEVERAL
+from groupmilter.language.spoken import OTHERS
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import Groups, Prepared, Stored
 from groupmilter.membership.undoing import NotUndone, Piece, Still, fields_of, pieces, wishes
@@ -68,7 +69,7 @@ class Undo:
     pieces: tuple[Piece, ...] = ()
     problems: tuple[BadWish, ...] = ()
     forbidden: Forbidden | None = None
-    why: str = ""
+    why: WriteRefused | None = None
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ class TakingBack:
         except Forbidden as error:
             return Undo(deed, Standing.FOREIGN, undo.pieces, undo.problems, error)
         except WriteRefused as error:
-            return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, why=str(error))
+            return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, why=error)
         return undo
 
     def _one(self, deed: Deed, overlay: _Overlay) -> tuple[Undo, Prepared | None]:
@@ -135,7 +136,7 @@ class TakingBack:
         except Forbidden as error:
             return Undo(deed, Standing.FOREIGN, forbidden=error), None
         except WriteRefused as error:
-            return Undo(deed, Standing.REFUSED, why=str(error)), None
+            return Undo(deed, Standing.REFUSED, why=error), None
 
     def _edited(self, deed: Deed, overlay: _Overlay) -> tuple[Undo, Prepared | None]:
         group = self._group(deed)
@@ -193,7 +194,7 @@ class TakingBack:
         kept = tuple(_wanted(held, {problem.written for problem in problems}))
         prepared, left = self.groups.prepare_new(deed.group, kept, rdn, parent)
         if left:
-            raise WriteRefused("; ".join(map(str, left)))
+            raise WriteRefused(OTHERS, words="; ".join(map(str, left)))
         return prepared
 
 

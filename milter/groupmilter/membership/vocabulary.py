@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from groupmilter.config.fields import size_in_octets
 from groupmilter.directory.profile_fields import GROUP, Form, Scalar
 from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
 
 ADDRESSES_OF = {
     "members": "member_addresses",
@@ -47,19 +48,24 @@ _SIZED = re.compile(r"([0-9]+)\s*([kmg])(i?)[bo]", re.IGNORECASE)
 _HOURS = re.compile(r"([0-9]{1,6})\s*(h|d)?")
 
 
-class BadWish(Exception):
+class BadWish(Spoken):
     """What somebody wrote for a field can't be read, or not be had.
 
     :param sentence: why, as the catalogue has it; ``values`` stand in its places: texts, numbers, entries of the
-        directory (`address_book.Known`), which are named only to whom they may be.
+        directory (`address_book.Known`), which are named only to whom they may be, and inner reasons (`Spoken`).
     """
 
-    def __init__(self, field: str, written: str, sentence: str, **values: object) -> None:
+    def __init__(self, field: str, written: str, sentence: str, /, **values: object) -> None:
+        super().__init__(sentence, **values)
         self.field = field
         self.written = written
-        self.sentence = sentence
-        self.values = values
-        super().__init__(f"{field}: {written!r}: {self.wanted}" if written else f"{field}: {self.wanted}")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.field}: {self.written!r}: {self.wanted}"
+            if self.written
+            else f"{self.field}: {self.wanted}"
+        )
 
     @property
     def wanted(self) -> str:

@@ -24,6 +24,7 @@ from groupmilter.language.speech import (
     spoken_short_length,
     spoken_size,
 )
+from groupmilter.language.spoken import Spoken
 
 NAMES = {"fr": "Français", "en": "English"}
 _DEFAULT = "en"
@@ -74,10 +75,17 @@ class Words:
     zone: tzinfo | None = None
 
     def t(self, sentence: str, **values: object) -> Markup:
-        """Return a sentence in this language, escaped, and the values in their places, escaped too."""
+        """Return a sentence in this language, escaped, and the values in their places, escaped too.
+
+        :param values: a reason among them (`Spoken`) is said in this language as well.
+        """
+        inner = {
+            name: self.t(value.sentence, **value.values) if isinstance(value, Spoken) else value
+            for name, value in values.items()
+        }
         translated = escape(self.translate(self.language, sentence))
         # Escaped above; ``format`` escapes each value that isn't markup of our own.
-        return translated.format(**values)
+        return translated.format(**inner)
 
     def number(self, number: int) -> str:
         """Return a number as it is written in this language."""

@@ -19,6 +19,7 @@ from groupmilter.enrolment.tokens import Fault, Opened, Tokens
 from groupmilter.enrolment.wording import refusal
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import TOKEN_LENGTH
+from groupmilter.membership.authority import Forbidden
 from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.moderation.request import Request as Wish
 from groupmilter.moderation.request import Stage
@@ -94,6 +95,8 @@ class Requesting:
             turned = self._requests.decide(wish, accept, who, form.comment)
         except DirectoryUnknown:
             return self._fault(request, Fault.UNKNOWN)
+        except Forbidden:
+            return self._fault(request, Fault.FOREIGN)
         return self._stands(request, opened, turned.request, happened=turned.happened, wanted=form.decision)
 
     def _form(

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from groupmilter.directory.change import Meanwhile, WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
+from groupmilter.language.spoken import OTHERS
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.service import Groups, NoSuchGroup
 from groupmilter.membership.vocabulary import BadWish
@@ -62,7 +63,7 @@ def writing(visit: Visit) -> Iterator[Groups]:
     except NoSuchGroup:
         raise Gone from None
     except BadWish as problem:
-        raise WriteRefused(str(problem)) from problem
+        raise WriteRefused(OTHERS, words=problem_words(visit, problem).striptags()) from problem
 
 
 def saved(visit: Visit, sight: Sight, wanted: Callable[[Groups], Wanted]) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
@@ -20,6 +21,7 @@ from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import Translate
+from groupmilter.language.spoken import said
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.roles import Roles
 from groupmilter.membership.service import Groups
@@ -109,8 +111,7 @@ class Call:
 
     def t(self, sentence: str, **values: object) -> str:
         """Return a sentence in the language of the call."""
-        said = self.translate(self.language, sentence)
-        return said.format(**values) if values else said
+        return said(partial(self.translate, self.language), sentence, values)
 
     def require(self, scope: Scope) -> None:
         """Refuse what the token isn't made for."""

@@ -195,7 +195,7 @@ def _named(body: bytes, group: str) -> tuple[str, ...]:
     try:
         wanted = named(decoded(body), group)
     except BadFile as error:
-        raise Refusal(Code.INVALID, errors=[Wrong("body", _UNREADABLE, {"why": str(error)})]) from error
+        raise Refusal(Code.INVALID, errors=[Wrong("body", _UNREADABLE, {"why": error})]) from error
     if not wanted or len(wanted) > _MOST:
         wrong = Wrong("body", _MANY, {"number": _MOST}) if wanted else Wrong("body", _NOBODY)
         raise Refusal(Code.INVALID, errors=[wrong])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from groupmilter.language.catalogue import Translate, marked
+from groupmilter.language.spoken import said as spoken
 
 MEDIA_TYPE = "application/problem+json"
 RETRY = 30
@@ -172,7 +174,7 @@ def answered(refusal: Refusal, translate: Translate, language: str) -> Response:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code.value,
-        "detail": translate(language, refusal.sentence).format(**refusal.values),
+        "detail": spoken(partial(translate, language), refusal.sentence, refusal.values),
     }
     if refusal.errors:
         body["errors"] = [said(each, translate, language) for each in refusal.errors]
@@ -191,6 +193,6 @@ def answered(refusal: Refusal, translate: Translate, language: str) -> Response:
 
 def said(wrong: Wrong, translate: Translate, language: str) -> dict[str, object]:
     """Return one field at fault as it is answered."""
-    detail = translate(language, wrong.sentence).format(**wrong.values)
+    detail = spoken(partial(translate, language), wrong.sentence, wrong.values)
     told: dict[str, object] = {"field": wrong.name, "detail": detail}
     return told | ({"value": wrong.written} if wrong.written else {})

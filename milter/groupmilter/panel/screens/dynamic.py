@@ -210,12 +210,9 @@ def _require_open(visit: Visit, parsed: MemberUrl, *, administers: bool) -> None
 
 def _why(visit: Visit, error: UrlError) -> Markup:
     """Return why a rule can't be used; what the parser says is for those who write URLs."""
-    text = str(error)
-    return (
-        visit.t(text)
-        if text in (_RESTRICTED, _NO_BASE)
-        else visit.t("This rule can't be used: {why}", why=text)
-    )
+    if error.sentence in (_RESTRICTED, _NO_BASE):
+        return visit.t(error.sentence)
+    return visit.t("This rule can't be used: {why}", why=error)
 
 
 def change(visit: Visit) -> Response:

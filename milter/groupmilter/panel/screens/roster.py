@@ -80,7 +80,7 @@ def bring(visit: Visit) -> Response:
         text = _text(visit)
         wanted = named(text, group.address)
     except BadFile as error:
-        return _wrong(visit, visit.t("This list can't be read: {why}", why=str(error)))
+        return _wrong(visit, visit.t("This list can't be read: {why}", why=error))
     if not wanted or len(wanted) > _MOST:
         nobody, many = visit.t("The list names nobody."), visit.t("At most {n} at a time.", n=_MOST)
         return _wrong(visit, many if wanted else nobody)
