@@ -51,6 +51,8 @@ def one(**cells: str) -> Draft:
         ),
         ("MailTipTranslations", "FR:Bonjour, à tous;EN-GB:Hello", "mail_tip.en-gb", "Hello"),
         ("MailTipTranslations", "FR:Bonjour, à tous;EN-GB:Hello", "mail_tip.fr", "Bonjour, à tous"),
+        ("Notes", "Les comptes, et rien d'autre", "description", "Les comptes, et rien d'autre"),
+        ("Description", "{Comptes}", "description", "Comptes"),
         ("ReportToManagerEnabled", "True", "bounces_to", "owner"),
         ("ReportToOriginatorEnabled", "True", "bounces_to", "sender"),
         ("ReportToOriginatorEnabled", "False", "bounces_to", "nobody"),
@@ -89,6 +91,29 @@ def test_addresses() -> None:
         "EmailAddresses X400:C=FR",
         "EmailAddresses sip:x@x.example",
     ]
+
+
+@pytest.mark.parametrize("between", [" ", ";", ", ", "\n"])
+def test_addresses_of_other_systems_are_named_whole(between: str) -> None:
+    old = "X500:/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=0f-Compta"
+    older = "X400:C=FR;A= ;P=MaSociete;O=Exchange;S=Compta;"
+    cell = between.join((old, f"SMTP:{ADDRESS}", older, "smtp:info@x.example"))
+    draft = one(EmailAddresses=f"{{{cell}}}")
+    assert draft.lists["aliases"] == ("info@x.example",)
+    assert [each.what for each in draft.unmapped] == [
+        f"EmailAddresses {old}",
+        f"EmailAddresses {older.rstrip(';')}",
+    ]
+
+
+def test_two_descriptions_are_not_one() -> None:
+    draft = one(Description="{Accounts}", Notes="All that counts")
+    assert draft.singles["description"] == "Accounts"
+    assert [each.what for each in draft.unmapped] == ["Notes All that counts"]
+    assert one(Description="", Notes="Accounts").singles["description"] == "Accounts"
+    assert one(Description="", Notes="").singles["description"] == ""
+    assert "description" not in one().singles
+    assert one(Description="System.String[]").unmapped[0].what == "Description"
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_a_group_keeps_an_owner(home: House, owners: object) -> None:
     assert home.office.values("direction", "owner") == before
 
 
+def test_domains_are_named_as_people_write_them(home: House) -> None:
+    wanted = {"aliases": {"add": ["x@xn--mnchen-3ya.example", "y@xn--pple-43d.com"]}}
+    with calling(home, ADMINISTRATOR) as api:
+        remarks = api.patch(CONTACT, json=wanted, params={"dry_run": "true"}).json()["remarks"]
+    assert [each.rpartition(": ")[2] for each in remarks] == [
+        "münchen.example is none of own_domains",
+        "xn--pple-43d.com is none of own_domains",
+    ]
+
+
 def test_another_version_than_was_looked_at_is_shown_and_not_overwritten(home: House) -> None:
     with calling(home, ADMINISTRATOR) as api:
         seen = api.get(CONTACT).headers["etag"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 
 import httpx
 import pytest
 from tests.membership.offices import BASE
+from tests.panel.calling import at_fault, calling, problem
 from tests.panel.clubs import dissolved, founded, name_of, person
 from tests.panel.house import House, csrf
 
@@ -83,17 +85,51 @@ def test_owners_ask_for_the_usual_attributes_and_administrators_for_any(home: Ho
         ("", "begin with ldap:///"),
         ("ldap://elsewhere.example/dc=x??sub?(cn=x)", "it names a host"),
         (f"ldap:///{BASE}??sub?(cn=", "its filter is malformed"),
-        (f"ldap:///ou=nowhere,{BASE}??sub?(cn=x)", "There is no such place in the directory."),
+        (f"ldap:///ou=nowhere,{BASE}??sub?(cn=x)", f"at “ou=nowhere,{BASE}” there is no place"),
+        ("ldap:///??sub?(cn=x)", "at “” there is no place of this directory"),
+        ("ldap:///dc=example??sub?(cn=x)", "at “dc=example” there is no place"),
+        ("ldap:///cn=config??sub?(cn=x)", "at “cn=config” there is no place"),
     ],
 )
 def test_what_is_no_rule_is_told_and_kept(home: House, club: str, url: str, words: str) -> None:
-    with home.person("zoe") as zoe:
+    with home.person("zoe") as zoe, calling(home, "zoe") as api:
+        added = changed(zoe, club, **{"url.add": url or "x"})
+        assert added.status_code == 422
+        assert words in added.text.replace("&#39;", "'")
+        sent = api.patch(club.removesuffix("/members/dynamic"), json={"member_urls": {"add": [url or "x"]}})
+        assert words in at_fault(problem(sent, 422, "invalid"))["member_urls"]
+        assert home.office.values(name_of(home, club), "memberURL") == []
         page = zoe.get(club, params={"preview": "url", "url": url})
         assert page.status_code == 422
         assert words in page.text.replace("&#39;", "'")
         assert f'id="url" name="url" value="{url}"' in page.text
         empty = looked_at(zoe, club, attribute1="sn", value1="")
         assert (empty.status_code, "at least one criterion is wanted" in empty.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "elle ne commence pas par ldap:///"),
+        (
+            f"ldap:///{BASE}??sub?(cn=",
+            "son filtre est mal formé\u00a0: «\u00a0)\u00a0» attendu au caractère 5",
+        ),
+        (f"ldap:///{BASE}??all?(cn=x)", "«\u00a0all\u00a0» n’est pas une portée"),
+        ("ldap:///<b>??sub?(cn=x)", "«\u00a0&lt;b&gt;\u00a0» n’est pas un nom distinctif (DN)"),
+        ("ldap:///dc=example??sub?(cn=x)", "il n’y a aucun endroit de cet annuaire"),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_french_in_a_french_page(
+    home: House, club: str, url: str, words: str
+) -> None:
+    with home.person("zoe", "fr") as zoe, calling(home, "zoe", language="fr") as api:
+        assert words in zoe.get(club, params={"preview": "url", "url": url}).text
+        assert words in changed(zoe, club, **{"url.add": url or "x"}).text
+        sent = api.patch(club.removesuffix("/members/dynamic"), json={"member_urls": {"add": [url or "x"]}})
+        assert unescape(words) in at_fault(problem(sent, 422, "invalid"))["member_urls"]
+        nothing = looked_at(zoe, club, attribute1="sn", value1="").text
+        assert "Cette règle est inutilisable\u00a0: il faut au moins un critère" in nothing
 
 
 def test_somebody_is_excluded_and_let_in_again(home: House, club: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groupmilter.mail.shown import prose, shown
+from groupmilter.mail.address import canonical_domain
+from groupmilter.mail.shown import prose, shown, spelt_out
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,38 @@ def test_a_huge_text_takes_no_time() -> None:
     for text in ("\u0301" * 5_000_000, " \n" * 3_000_000, "\u202e" * 5_000_000):
         assert len(shown(text)) <= 200
     assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("plain", "safe"),
+    [
+        ("münchen.example", True),
+        ("straße.de", True),
+        ("x.café.example", True),
+        ("例え.jp", True),
+        ("한국.kr", True),
+        ("правда.рф", True),
+        ("дом.com", False),
+        ("ελλάδα.gr", False),
+        ("аpple.com", False),
+        ("аррӏе.com", False),
+        ("googıe.com", False),
+        ("ɑpple.com", False),
+        ("ẹxample.com", False),
+        ("日本aa.jp", False),
+        ("עברית.example", False),
+    ],
+)
+def test_a_domain_is_written_as_people_do_where_nobody_takes_it_for_another(plain: str, safe: bool) -> None:
+    encoded = canonical_domain(plain)
+    assert encoded is not None
+    assert encoded != plain
+    around = "Zoë <a@{}>, b@X.{} xn--."
+    assert spelt_out(around.format(encoded, encoded)) == (
+        around.format(plain, plain).replace("X.", "x.") if safe else around.format(encoded, encoded)
+    )
+
+
+def test_what_is_no_encoded_domain_stays() -> None:
+    for text in ("", "plain.example", "a.xn--a-ecp.ru", "xn--", "uid=x,dc=xn--", "my-xn--mnchen-3ya_x"):
+        assert spelt_out(text) == text

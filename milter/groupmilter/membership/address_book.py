@@ -13,11 +13,12 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from groupmilter.directory.dn import normalise
+from groupmilter.directory.dn import normalise, within
 from groupmilter.directory.dynamic import MemberUrl
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.filter import literal
 from groupmilter.directory.ldap_messages import Attributes
+from groupmilter.directory.ldap_settings import NO_SUCH_OBJECT, Refused
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.profile_source import Source
 from groupmilter.directory.reader import uuid_asserted
@@ -30,6 +31,8 @@ _AT_ONCE = 50
 _MANY = 1000
 """So many addresses are found faster by reading everybody's once than by asking for them."""
 
+_NOWHERE = frozenset({10, NO_SUCH_OBJECT, 34})
+"""Result codes for a DN below which this server finds nothing: a referral, no such object, no name at all."""
 _NAMED = ((True, ("name",)), (False, ("name", "logins")))
 _ADDRESSED = ((True, ("address", "aliases")), (False, ("addresses", "target")))
 
@@ -165,11 +168,21 @@ class AddressBook:
                 found[name][entry.dn] = entry
         return {name: tuple(entries.values()) for name, entries in found.items()}
 
-    def matching(self, url: MemberUrl, most: int) -> tuple[Known, ...]:
-        """Return the persons and groups that a member URL finds now, at most so many.
+    def searchable(self, dn: str) -> bool:
+        """Tell whether members may be searched for at a DN: within this directory's base, where something stands."""
+        below, base = normalise(dn), normalise(self._base)
+        if below is None or base is None or not within(below, base):
+            return False
+        try:
+            next(self._open().search(dn, "base", "(objectClass=*)", ("objectClass",)), None)
+        except Refused as error:
+            if error.code in _NOWHERE:
+                return False
+            raise
+        return True
 
-        :raises Refused: for a base that isn't there.
-        """
+    def matching(self, url: MemberUrl, most: int) -> tuple[Known, ...]:
+        """Return the persons and groups that a member URL finds now, at most so many; its base is `searchable`."""
         wanted = f"(&{self._profile.filter()}{url.text})"
         found = list(islice(self._search(wanted, url.base, url.scope), most))
         if len(found) == most:

@@ -48,7 +48,9 @@ _LISTS = {
     "BypassModerationFromSendersOrMembers": "bypass",
     "GrantSendOnBehalfTo": "on_behalf",
 }
-_OTHERS = ("EmailAddresses", "MaxReceiveSize", "MailTip", "MailTipTranslations", "Name")
+_DESCRIPTION = ("Description", "Notes")
+"""Where what a group is for is written: of recent versions, and of Get-Group."""
+_OTHERS = (*_DESCRIPTION, "EmailAddresses", "MaxReceiveSize", "MailTip", "MailTipTranslations", "Name")
 _REPORTS = ("ReportToManagerEnabled", "ReportToOriginatorEnabled")
 # Exchange's own book-keeping: what it says has no meaning outside of that server.
 _OWN = (
@@ -64,6 +66,7 @@ _OWN = (
 )  # fmt: skip
 _LOST_LIST = re.compile(r"(?:System|Microsoft)\.[\w.]+(?:\[\]|`\d.*|Collection\w*|List)?")
 _OCTETS = re.compile(r"\(([\d.,\s\u00a0\u202f]+)")
+_ONE_ADDRESS = re.compile(r"[;,|\s]+(?=[A-Za-z0-9-]+:|[^\s;,|=/]+@)")
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -130,6 +133,7 @@ def _draft(number: int, row: Mapping[str, str]) -> Draft:
         if name in row:
             _list(found, name, target, row[name])
     _addresses(found, row)
+    _description(found, row)
     _size(found, row.get("MaxReceiveSize", ""))
     _tips(found, row)
     _reports(found, row)
@@ -161,12 +165,30 @@ def _addresses(found: _Reading, row: Mapping[str, str]) -> None:
             "EmailAddresses", "the file has the list's type in place of the list; export it with -join ';'"
         )
         return
-    for value in re.split(r"[;,|\n ]+", cell.strip("{}")):
+    # What isn't SMTP has blanks and semicolons of its own: X500:/o=Org/ou=Exchange Administrative Group/cn=…
+    for value in map(_trimmed, _ONE_ADDRESS.split(cell.strip("{}"))):
         kind, colon, address = value.partition(":")
         if colon and kind.lower() != "smtp":
             found.lose(f"EmailAddresses {value}", "no mail address")
         elif value and (address or value).lower() != found.address.lower():
             found.lists.setdefault("aliases", {})[address or value] = None
+
+
+def _description(found: _Reading, row: Mapping[str, str]) -> None:
+    """Keep what the group is for; a list that holds one text stands in braces."""
+    for name in filter(row.__contains__, _DESCRIPTION):
+        text = row[name].strip().removeprefix("{").removesuffix("}")
+        if _LOST_LIST.fullmatch(text):
+            found.lose(name, "the file has the list's type in place of the list; export it with -join ';'")
+            continue
+        known = found.singles.get("description", "")
+        if text and known and text != known:
+            found.lose(f"{name} {text}", "a group has one description; the other column has another")
+        found.singles["description"] = known or text
+
+
+def _trimmed(value: str) -> str:
+    return value.strip(" ;,|\r\n\t")
 
 
 def _size(found: _Reading, cell: str) -> None:

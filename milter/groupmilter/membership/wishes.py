@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from groupmilter.directory.change import Change, Setting, Values
 from groupmilter.directory.dn import normalise
-from groupmilter.directory.dynamic import UrlError, parse_url
+from groupmilter.directory.dynamic import MemberUrl, UrlError, parse_url
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.modification import current, is_placeholder
 from groupmilter.directory.profile import Profile
@@ -33,6 +33,8 @@ from groupmilter.membership.vocabulary import (
     scalar,
     written,
 )
+
+NO_PLACE = marked("at “{base}” there is no place of this directory where members are searched for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,9 @@ class Wishes:
     def _as_it_stands(
         self, there: frozenset[tuple[str, str]], name: str, text: str
     ) -> tuple[str, str] | None:
-        """Return where an address stands in a list already, though somebody of the directory has it; else None."""
+        """Return where something stands in a list already: an address that somebody of the directory has, or a rule."""
+        if GROUP[name].form is Form.URLS:
+            return (name, text) if (name, key_of(self.profile.mapped(name), text)) in there else None
         second = ADDRESSES_OF.get(name)
         if second is None or (second, key_of(self.profile.mapped(second), text)) not in there:
             return None
@@ -203,6 +207,8 @@ class Wishes:
         form = GROUP[name].form
         if name == "aliases":
             return name, self.free(name, text, dn, remarks)
+        if form is Form.URLS:
+            return name, self._rule(name, text)
         if form is not Form.NAMES:
             return name, _checked(name, form, text)
         if (known := self._somebody(name, text)) is not None:
@@ -217,6 +223,20 @@ class Wishes:
         if domain_of(self.book.key(text)) in self.rules.own_domains:
             raise BadWish(name, text, marked("nobody has this address, though its domain is ours"))
         return second, text
+
+    def _rule(self, name: str, text: str) -> str:
+        try:
+            self.rule(text)
+        except UrlError as error:
+            raise BadWish(name, text, marked("no LDAP URL that is used: {why}"), why=error) from error
+        return text.strip()
+
+    def rule(self, text: str) -> MemberUrl:
+        """Return a member URL that finds members here; `UrlError` for one that can't, wherever it comes from."""
+        parsed = parse_url(text)
+        if not self.book.searchable(parsed.base):
+            raise UrlError(NO_PLACE, base=parsed.base)
+        return parsed
 
     def _somebody(self, name: str, text: str) -> str | None:
         """Return the DN that an address or a DN leads to; None for an address of nobody."""
@@ -280,9 +300,4 @@ def _checked(name: str, form: Form, text: str) -> str:
         raise BadWish(name, text, marked("an address, @domain or @.domain is wanted"))
     if form is Form.ADDRESSES and strict(text) is None:
         raise BadWish(name, text, marked("no mail address that every mail server takes as it is"))
-    if form is Form.URLS:
-        try:
-            parse_url(text.strip())
-        except UrlError as error:
-            raise BadWish(name, text, marked("no LDAP URL that is used: {why}"), why=error) from error
     return text.strip()

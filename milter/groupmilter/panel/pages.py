@@ -22,6 +22,7 @@ from starlette.responses import HTMLResponse
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import LANGUAGES, Translate
 from groupmilter.mail.shown import shown as one_line
+from groupmilter.mail.shown import spelt_out
 from groupmilter.moderation.wording import PROOFS, sound, way_in_words
 from groupmilter.panel.deeds import WORDS
 from groupmilter.panel.language import NAMES, Words, chosen
@@ -113,5 +114,8 @@ def _way_in_words(t: Callable[[str], Markup], way: str) -> Markup:
 
 
 def shown(text: str) -> str:
-    """Return text that somebody else wrote as it may stand in a page: one line, cut, no invisible characters."""
-    return one_line(text, _LONGEST_SHOWN + 1)
+    """Return text that somebody else wrote as it may stand in a page: one line, cut, no invisible characters.
+
+    Domains stand in it as people write them.
+    """
+    return spelt_out(one_line(text, _LONGEST_SHOWN + 1))

@@ -17,6 +17,7 @@ from groupmilter.directory.change import Meanwhile, WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.language.spoken import OTHERS
+from groupmilter.mail.shown import spelt_out
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.service import Groups, NoSuchGroup
 from groupmilter.membership.vocabulary import BadWish
@@ -143,6 +144,8 @@ def problem_words(visit: Visit, problem: BadWish) -> Markup:
 
 def _shown(value: object) -> object:
     if not isinstance(value, Known):
-        return value
+        return spelt_out(value) if isinstance(value, str) else value
     name = value.name or value.address
-    return Markup("<bdi>{}</bdi>").format(name if name == value.address else f"{name} <{value.address}>")
+    return Markup("<bdi>{}</bdi>").format(
+        spelt_out(name if name == value.address else f"{name} <{value.address}>")
+    )

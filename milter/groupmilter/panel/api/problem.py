@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from groupmilter.language.catalogue import Translate, marked
 from groupmilter.language.spoken import said as spoken
+from groupmilter.mail.shown import spelt_out
 
 MEDIA_TYPE = "application/problem+json"
 RETRY = 30
@@ -193,6 +194,9 @@ def answered(refusal: Refusal, translate: Translate, language: str) -> Response:
 
 def said(wrong: Wrong, translate: Translate, language: str) -> dict[str, object]:
     """Return one field at fault as it is answered."""
-    detail = spoken(partial(translate, language), wrong.sentence, wrong.values)
+    values = {
+        name: spelt_out(value) if isinstance(value, str) else value for name, value in wrong.values.items()
+    }
+    detail = spoken(partial(translate, language), wrong.sentence, values)
     told: dict[str, object] = {"field": wrong.name, "detail": detail}
     return told | ({"value": wrong.written} if wrong.written else {})

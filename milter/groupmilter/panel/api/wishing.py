@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from groupmilter.directory.change import Difference, Meanwhile
 from groupmilter.language.catalogue import marked
+from groupmilter.mail.shown import spelt_out
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.service import Groups, Prepared, warned
 from groupmilter.membership.vocabulary import LISTS, BadWish, Remark, Several, Single, Wish, written
@@ -91,9 +92,10 @@ def _wrong(problem: BadWish, call: Call) -> Wrong:
 
 def _values(values: Mapping[str, object], call: Call) -> dict[str, object]:
     """Return a sentence's values; an entry by its address only: its DN is for administrators."""
-    return {
+    known = {
         name: _named(value, call) if isinstance(value, Known) else value for name, value in values.items()
     }
+    return {name: spelt_out(value) if isinstance(value, str) else value for name, value in known.items()}
 
 
 def _named(known: Known, call: Call) -> str:

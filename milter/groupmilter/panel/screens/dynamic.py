@@ -15,7 +15,6 @@ from starlette.responses import Response
 from groupmilter.directory.catalogue import Choice
 from groupmilter.directory.dynamic import MemberUrl, UrlError, parse_url
 from groupmilter.directory.filter import needs_server
-from groupmilter.directory.ldap_settings import Refused
 from groupmilter.groups.group import Group
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.address_book import Known
@@ -70,7 +69,6 @@ NAMES = {
 _RESTRICTED = marked(
     "This rule asks for what only administrators may ask for. Choose from the list of attributes."
 )
-_NO_BASE = marked("There is no such place in the directory.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +186,8 @@ def _preview(visit: Visit, written: str) -> Preview:
     _require_open(visit, parsed, administers=administers)
     seen = seen_by(visit)
     with writing(visit) as groups:
-        try:
-            found = groups.book.matching(parsed, _COUNTED + 1)
-        except Refused as error:
-            raise UrlError(_NO_BASE) from error
+        groups.wishes.rule(written)
+        found = groups.book.matching(parsed, _COUNTED + 1)
     shown = [each for each in found[: 3 * _SHOWN] if each.dn != group.dn and seen(each)]
     return Preview(
         written, rule(written), min(len(found), _COUNTED), tuple(shown[:_SHOWN]), len(found) > _COUNTED
@@ -210,7 +206,7 @@ def _require_open(visit: Visit, parsed: MemberUrl, *, administers: bool) -> None
 
 def _why(visit: Visit, error: UrlError) -> Markup:
     """Return why a rule can't be used; what the parser says is for those who write URLs."""
-    if error.sentence in (_RESTRICTED, _NO_BASE):
+    if error.sentence == _RESTRICTED:
         return visit.t(error.sentence)
     return visit.t("This rule can't be used: {why}", why=error)
 
