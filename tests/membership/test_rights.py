@@ -6,8 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.membership.acting import acting, add_group, changed, dn_of, panel, person
-from tests.membership.offices import BASE, GROUPS, Office
+from tests.membership.acting import acting, add_group, changed, dn_of, made, panel, person
+from tests.membership.offices import BASE, GROUPS, PEOPLE, Office
 from tests.support.slapd import Slapd
 
 from groupmilter.groups.directory import DirectoryUnknown
@@ -218,3 +218,40 @@ def test_owners_set_rules_by_the_usual_attributes_and_administrators_by_any(offi
     changed(office, "zoe", ruled, Several("member_urls", remove=(prying,)))
     assert office.values("ruled", "memberURL") == [usual]
     office.slapd.delete(f"cn=ruled,{GROUPS}")
+
+
+@pytest.mark.parametrize(
+    ("part", "base", "may"),
+    [
+        (f"base: '{GROUPS}'", GROUPS, True),
+        (f"base: '{GROUPS}'", f"cn=x,OU=Groups, {BASE}", True),
+        (f"base: '{GROUPS}'", PEOPLE, False),
+        (f"base: '{GROUPS}'", BASE, False),
+        ("domains: [masociete.example]", PEOPLE, False),
+        (f"{{base: '{BASE}', domains: [masociete.example]}}", PEOPLE, True),
+    ],
+)
+def test_administrators_of_a_part_have_rules_ask_for_anything_in_that_part_only(
+    office: Office, part: str, base: str, may: bool
+) -> None:
+    """A hoster's customer learns nothing of the persons of another one."""
+    one = part.strip("{}")
+    office.configure()
+    panel(office, f"panel: {{administrators: [{{group: '{dn_of('sian')}', {one}}}]}}\n")
+    ruled = add_group(office, "ruled")
+    prying, usual = f"ldap:///{base}??sub?(description=a*)", f"ldap:///{BASE}??sub?(departmentNumber=x)"
+    office.slapd.add(f"dn: cn=x,{GROUPS}\nobjectClass: organizationalRole\ncn: x\n")
+    try:
+        changed(office, "sian", ruled, Several("member_urls", (usual,)))
+        if may:
+            changed(office, "sian", ruled, Several("member_urls", (prying,)))
+            return
+        with pytest.raises(Forbidden) as caught:
+            changed(office, "sian", ruled, Several("member_urls", (prying,)))
+        assert (caught.value.reason, caught.value.fields) == (Reason.BEYOND, ("member_urls",))
+        assert made(office, "sian", "new@masociete.example", [Several("member_urls", (prying,))]) == (
+            "member_urls",
+        )
+    finally:
+        office.slapd.delete(f"cn=ruled,{GROUPS}")
+        office.slapd.delete(f"cn=x,{GROUPS}")

@@ -16,6 +16,7 @@ class _Reading:
     """The form that is being read."""
 
     action: str
+    method: str = "get"
     fields: Fields = field(default_factory=dict)
 
 
@@ -33,7 +34,7 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         of = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._inside = _Reading(of.get("action", ""))
+            self._inside = _Reading(of.get("action", ""), of.get("method", "get").lower())
             self.forms.append(self._inside)
         elif tag == "input" and self._inside is not None and "name" in of:
             if of.get("type") not in ("checkbox", "radio") or "checked" in of:
@@ -66,6 +67,13 @@ class _Forms(HTMLParser):
     def _put(self, name: str, value: str) -> None:
         if self._inside is not None:
             self._inside.fields.setdefault(name, []).append(value)
+
+
+def forms_of(page: httpx.Response) -> list[tuple[str, str, Fields]]:
+    """The forms of a page: method, action, and what a browser would send."""
+    reading = _Forms()
+    reading.feed(page.text)
+    return [(form.method, form.action, form.fields) for form in reading.forms]
 
 
 def form_of(page: httpx.Response, action: str) -> Fields:

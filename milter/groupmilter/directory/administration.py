@@ -38,6 +38,17 @@ class Administration:
         return not self.domains or (bool(found) and found <= self.domains)
 
 
+def open_to(held: Iterable[Administration], below: str) -> bool:
+    """Tell whether somebody may have rules ask for anything that stands in the entries below a normalised DN.
+
+    So who administers everything, or all that is below a base. Domains part groups from each other, and not persons.
+
+    :param held: what he administers.
+    """
+    bases = (normalise(one.base) for one in held if one.whole or one.base)
+    return any(base is not None and within(below, base) for base in bases)
+
+
 def covering(
     administrations: Iterable[Administration], dn: str, addresses: Iterable[str]
 ) -> tuple[Administration, ...]:

@@ -2,8 +2,9 @@
 
 Administrators may do everything within what they administer. Owners change their groups, save the addresses, the
 policy, and rules for dynamic members that ask for more than the profile's attributes: whom such a rule finds tells what
-stands in an entry. They make and remove none. Everybody joins and leaves where the group says *open*. What nobody may
-is `Forbidden`; where the directory can't be asked, `DirectoryUnknown`, and nothing is written then either.
+stands in an entry. Administrators of a part set such rules for entries of that part. Owners make and remove no groups.
+Everybody joins and leaves where the group says *open*. What nobody may is `Forbidden`; where the directory can't be
+asked, `DirectoryUnknown`, and nothing is written then either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from groupmilter.directory.administration import Administration, covering
+from groupmilter.directory.administration import Administration, covering, open_to
 from groupmilter.directory.change import Change, Setting, Values
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.dynamic import UrlError, parse_url
@@ -39,6 +40,7 @@ ADMINISTRATORS_ONLY = frozenset({"address", "aliases", "policy"})
 OWN_FIELDS = frozenset(LONG)
 POLICY = marked("only administrators choose a policy")
 RULE = marked("only administrators set rules that ask for such attributes")
+PART = marked("rules ask for such attributes only below what you administer")
 STILL_NAMED = marked(
     "other groups or the configuration still name an entry that would stand in the same place"
 )
@@ -56,6 +58,7 @@ class Reason(StrEnum):
     MAY_NOT_CREATE = "may-not-create"
     CLOSED = "closed"
     NO_DECIDER = "no-decider"
+    BEYOND = "beyond"
 
 
 _SENTENCES = {
@@ -66,6 +69,7 @@ _SENTENCES = {
     Reason.ADMINISTRATORS: marked("Only administrators may change this: {fields}."),
     Reason.ELSEWHERE: marked("This group would lie outside of what you administer."),
     Reason.MAY_NOT_CREATE: marked("You may not create groups."),
+    Reason.BEYOND: marked("A rule asks for what stands in entries outside of what you administer: {fields}."),
     Reason.CLOSED: marked("Joining and leaving this group is for its owners to decide."),
     Reason.NO_DECIDER: marked("You are not, or no longer, among those who decide about this group's mail."),
 }
@@ -155,7 +159,10 @@ class Rights:
             ascent = self._ascent(session)
             now = self._group(session, group)
             reserved = [each.field for each in changes if self._reserved(now, each)]
-            if self._administers(ascent, now.dn, self._addresses(now)):
+            if held := self._held(ascent, now.dn, self._addresses(now)):
+                for each in changes:
+                    if self._asking_beyond(now, each, held):
+                        raise Forbidden(Reason.BEYOND, (each.field,))
                 after = (*self._addresses(now), *self._wanted(changes))
                 if reserved and not self._administers(ascent, now.dn, after):
                     raise Forbidden(Reason.ELSEWHERE, reserved)
@@ -220,8 +227,9 @@ class Rights:
                 return missing
             if self._still_named(session, group.dn):
                 missing.append(BadWish("address", "", STILL_NAMED))
-            if self._administers(ascent, group.dn, wanted):
-                return missing
+            if held := self._held(ascent, group.dn, wanted):
+                beyond = (url for each in changes for url in self._asking_beyond(group, each, held))
+                return [*missing, *(BadWish("member_urls", url, PART) for url in beyond)]
             above = any(ascent.reaches((one.holder,)) for one in self.administrations)
             if above and not wanted:
                 # The address can't be read, which is told already: nobody knows yet where the group would lie.
@@ -270,6 +278,11 @@ class Rights:
         now = read_entry(session, dn, (*short_attributes(self.profile), "objectClass"))
         # Another entry in the same place is another group.
         return None if now is None or (uuid and now.uuid != uuid) else now
+
+    def _held(self, ascent: Ascent, dn: str, addresses: Sequence[str]) -> tuple[Administration, ...]:
+        """Return by what the person administers a group."""
+        found = covering(self.administrations, dn, addresses)
+        return tuple(one for one in found if ascent.reaches((one.holder,)))
 
     def _administers(self, ascent: Ascent, dn: str, addresses: Sequence[str]) -> bool:
         return ascent.reaches(one.holder for one in covering(self.administrations, dn, addresses))
@@ -321,6 +334,11 @@ class Rights:
         there = current(self.profile, group, "member_urls")
         new = (url for url in change.add if not isinstance(there, tuple) or url not in there)
         return tuple(filter(self._asks_more, new))
+
+    def _asking_beyond(self, group: Entry, change: Change, held: Sequence[Administration]) -> tuple[str, ...]:
+        """Return those of them that look beyond what the person administers."""
+        asking = self._asking_more(group, change)
+        return tuple(url for url in asking if not open_to(held, parse_url(url).below))
 
     def _asks_more(self, url: str) -> bool:
         try:

@@ -18,7 +18,7 @@ from groupmilter.directory.modification import current, is_placeholder
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.profile_fields import GROUP, Form, Scalar
 from groupmilter.directory.sparse import LONG
-from groupmilter.directory.spelling import held, key_of
+from groupmilter.directory.spelling import held, home, key_of
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import domain_of, pattern, strict
 from groupmilter.membership.address_book import AddressBook, Known
@@ -34,6 +34,7 @@ from groupmilter.membership.vocabulary import (
     written,
 )
 
+_ASCII_ONLY = frozenset({"mail", "mailalternateaddress", "maillocaladdress", "mgrprfc822mailmember"})
 NO_PLACE = marked("at “{base}” there is no place of this directory where members are searched for")
 
 
@@ -141,7 +142,17 @@ class Wishes:
         if domain not in self.rules.own_domains:
             values = {"address": address, "domain": domain}
             remarks.append(Remark(marked("{address}: {domain} is none of own_domains"), values))
-        return address
+        return self._spelt(name, address)
+
+    def _spelt(self, name: str, address: str) -> str:
+        """Return an address as its attribute holds it; many take ASCII only (RFC 4524 section 2.16)."""
+        place = home(self.profile.mapped(name))
+        if address.isascii() or place is None or place.attribute.lower() not in _ASCII_ONLY:
+            return address
+        plain = strict(address) or address
+        if not plain.isascii():
+            raise BadWish(name, address, marked("this directory takes no such characters before the @"))
+        return plain
 
     def _several(self, entry: Entry, wish: Several, found: Intent) -> None:
         name, _ = field_of(wish.field)

@@ -150,7 +150,8 @@ class Frame:
             return visit.page("undecided.html", {"why": visit.t(error.sentence)}, 403)
         except WriteRefused as error:
             self.report("directory refuses", str(error))
-            return visit.page("refused.html", {"why": visit.t(error.sentence, **error.values)}, 502)
+            content = {"why": visit.t(error.sentence, **error.values), "fields": _kept(visit)}
+            return visit.page("refused.html", {**content, "files": bool(visit.form.files)}, 502)
 
 
 def _ours(visit: Visit, visitor: Visitor) -> bool:
