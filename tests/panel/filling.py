@@ -18,6 +18,7 @@ class _Reading:
     action: str
     method: str = "get"
     fields: Fields = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
 
 
 class _Forms(HTMLParser):
@@ -39,9 +40,13 @@ class _Forms(HTMLParser):
         elif tag == "input" and self._inside is not None and "name" in of:
             if of.get("type") not in ("checkbox", "radio") or "checked" in of:
                 self._put(of["name"], of.get("value", "on"))
+            if of.get("type", "text") in ("text", "email", "search", "url"):
+                self._inside.texts.add(of["name"])
         elif tag == "textarea":
             self._area = []
             self._put(of["name"], "")
+            if self._inside is not None:
+                self._inside.texts.add(of["name"])
             self._select = of["name"]
         elif tag == "select":
             self._select, self._first = of["name"], True
@@ -69,11 +74,11 @@ class _Forms(HTMLParser):
             self._inside.fields.setdefault(name, []).append(value)
 
 
-def forms_of(page: httpx.Response) -> list[tuple[str, str, Fields]]:
-    """The forms of a page: method, action, and what a browser would send."""
+def forms_of(page: httpx.Response) -> list[tuple[str, str, Fields, set[str]]]:
+    """The forms of a page: method, action, what a browser would send, and the names of the fields for texts."""
     reading = _Forms()
     reading.feed(page.text)
-    return [(form.method, form.action, form.fields) for form in reading.forms]
+    return [(form.method, form.action, form.fields, form.texts) for form in reading.forms]
 
 
 def form_of(page: httpx.Response, action: str) -> Fields:

@@ -38,7 +38,7 @@ _MOST_FAILING = 50
 class Mirror:
     """How the mirror is.
 
-    :param age: seconds since it equalled the directory; None where it never did, or can't be read (``why``).
+    :param age: seconds since it equalled the directory; None where it never did, or can't be read.
     :param share: of the time for which it is trusted, in per cent.
     """
 
@@ -46,7 +46,6 @@ class Mirror:
     age: float | None
     share: float
     usable: bool
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,8 @@ def _mirror(visit: Visit) -> Mirror:
     watch = visit.parts.watch
     try:
         held = watch.inventory()
-    except DirectoryUnknown as error:
-        return Mirror(None, None, 100.0, usable=False, why=str(error))
+    except DirectoryUnknown:
+        return Mirror(None, None, 100.0, usable=False)
     age = None if held.synced_at is None else max(0.0, visit.parts.now() - held.synced_at)
     usable = age is not None and age <= watch.max_age
     return Mirror(held, age, share(age if age is not None else watch.max_age, watch.max_age), usable)
