@@ -234,3 +234,14 @@ def test_it_ends_in_good_order_when_interrupted_while_it_starts(temporary: Path)
         process.kill()
         process.wait()
     assert left_behind(temporary) == []
+
+
+def test_help_says_what_it_does_before_anything_is_installed(tmp_path: Path) -> None:
+    there = tmp_path / "cache"
+    environment = {**os.environ, "GROUPMILTER_DEMO_CACHE": str(there)}
+    asked_for = [str(ROOT / "deploy" / "demo" / "run"), "--help"]
+    shown = subprocess.run(
+        asked_for, env=environment, capture_output=True, text=True, check=True, timeout=DEADLINE
+    )
+    assert all(option in shown.stdout for option in ("--once", "--forget"))
+    assert not there.exists()
