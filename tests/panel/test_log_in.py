@@ -13,7 +13,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.membership.offices import PEOPLE
-from tests.panel.calling import calling
+from tests.panel.calling import calling, person
 from tests.panel.house import ADMINISTRATORS, House, csrf, house, logged_in
 
 from groupmilter.moderation.item import Way
@@ -29,6 +29,19 @@ cn: lock
 olcAttributeTypes: ( 2.16.840.1.113730.3.1.610 NAME 'nsAccountLock' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 """
 """What 389 Directory Server locks accounts by."""
+POLICY = """\
+dn: cn=module{0},cn=config
+changetype: modify
+add: olcModuleLoad
+olcModuleLoad: ppolicy
+
+dn: olcOverlay=ppolicy,olcDatabase={1}mdb,cn=config
+changetype: add
+objectClass: olcOverlayConfig
+objectClass: olcPPolicyConfig
+olcOverlay: ppolicy
+"""
+"""The overlay that notes when a password was set (slapo-ppolicy(5))."""
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +160,32 @@ def test_a_session_ends_at_once_when_its_person_is_locked_and_when_he_is_gone(ho
         home.until(lambda: not is_in(gone))
         slapd.replace(f"uid=temp-locked,{PEOPLE}", nsAccountLock=[])
         home.until(lambda: logged_in(locked, "temp-locked", "temp-locked-secret").status_code == 303)
+
+
+def test_a_changed_password_ends_the_sessions_before_it_and_leaves_tokens(home: House) -> None:
+    """Who knew the old password is out; programs, which never knew it, go on, and their person is told."""
+    slapd = home.office.slapd
+    slapd.configure_live(POLICY)
+    # A search that runs already doesn't get what its attributes came to mean.
+    slapd.stop()
+    slapd.start()
+    with home.person("anais", "fr") as thief, calling(home, "anais") as program:
+        assert "plus ancien que votre mot de passe" not in thief.get("/account/tokens").text
+        # Passwords are timed by the second, and session and token are of this one.
+        began = int(time.time())
+        home.until(lambda: int(time.time()) > began)
+        slapd.replace(f"uid=anais,{PEOPLE}", userPassword="another-secret")
+        with home.anybody("fr") as her:
+            assert logged_in(her, "anais", "another-secret").status_code == 303
+            home.until(lambda: person(home, "anais").password_changed)
+            home.until(lambda: not is_in(thief))
+            assert is_in(her), "also once the mirror knows"
+            assert program.get("/me").status_code == 200
+            page = her.get("/account/tokens").text
+            assert "plus ancien que votre mot de passe" in page
+            assert "Votre mot de passe a changé pour la dernière fois le" in page
+    rows = [row for row in home.parts.ledger.audit(action="session-end") if row.detail == "password"]
+    assert [row.actor for row in rows] == [f"uid=anais,{PEOPLE}"]
 
 
 def _known(home: House, uid: str) -> bool:

@@ -17,7 +17,7 @@ from groupmilter.moderation.ledger import Ledger
 from groupmilter.panel.session import Session, Sessions, same
 
 NOW = 1_795_540_000
-IDLE, LONGEST = 3600, 43_200
+IDLE, LONGEST, DAY = 3600, 43_200, 86_400
 CLIENT = "192.0.2.7"
 JEAN = Who("jean@masociete.example", Way.PANEL, origin=CLIENT)
 
@@ -136,6 +136,29 @@ def test_who_is_locked_or_gone_is_a_visitor_no_more(house: House, change: dict[s
     assert house.sessions.visitor(token, NOW) is None
     house.alter(jean)
     assert house.sessions.visitor(token, NOW) is None, "and stays so"
+
+
+def test_sessions_of_the_password_before_end_and_those_of_the_new_one_stay(house: House) -> None:
+    jean = house.person()
+    house.alter(jean, password_changed=NOW - DAY)
+    before = house.sessions.open(house.paper.people[jean.node], CLIENT, NOW)
+    assert house.sessions.visitor(before, NOW) is not None
+    # By the directory's clock, which is behind ours, and the mirror hears of it later.
+    after = house.sessions.open(replace(jean, password_changed=NOW - 90), CLIENT, NOW)
+    assert house.sessions.visitor(after, NOW) is not None
+    house.alter(jean, password_changed=NOW - 90)
+    assert house.sessions.visitor(before, NOW) is None
+    assert house.sessions.visitor(after, NOW) is not None
+    assert house.told == [("session-end", jean.dn, "password")]
+
+
+def test_where_no_time_was_known_at_the_log_in_only_a_later_change_ends_a_session(house: House) -> None:
+    jean = house.person()
+    token = house.sessions.open(jean, CLIENT, NOW)
+    house.alter(jean, password_changed=NOW - DAY)
+    assert house.sessions.visitor(token, NOW) is not None
+    house.alter(jean, password_changed=NOW + 1)
+    assert house.sessions.visitor(token, NOW) is None
 
 
 def test_whose_entry_moves_stays(house: House) -> None:

@@ -17,6 +17,7 @@ from groupmilter.directory.ldap_messages import BOUND, Message, element, element
 from groupmilter.directory.ldap_settings import Incomplete, LdapSettings, ReadFailed, Refused, Unreachable
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.reader import LdapSession, Reader
+from groupmilter.directory.timestamp import moment
 from groupmilter.directory.writer_messages import enveloped
 from groupmilter.groups.login import login_name
 from groupmilter.mail.address import canonical
@@ -50,11 +51,13 @@ class Attempt:
     """One look at a log-in name and a password.
 
     :param uuid, dn: of the one person who has the name, whatever the password; empty for nobody's.
+    :param password_changed: when his password was set; seconds since 1970, 0 for unknown.
     """
 
     outcome: Outcome
     uuid: str = ""
     dn: str = ""
+    password_changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class Binding:
             # Asked all the same, so that the answer to an unknown name takes a bind, too.
             self._bound(f"cn=groupmilter-nobody,{self.settings.base}", password)
             return Attempt(Outcome.WRONG)
-        return Attempt(self._bound(found.dn, password), found.uuid, found.dn)
+        changed = moment(str(found.fields["password_changed"]))
+        return Attempt(self._bound(found.dn, password), found.uuid, found.dn, changed)
 
     def _found(self, session: LdapSession, login: str) -> Record | None:
         """Return the one person with a log-in name, or with an address that is one, who isn't locked."""

@@ -34,6 +34,7 @@ from groupmilter.directory.mirror_schema import (
 )
 from groupmilter.directory.profile import Problem, Record
 from groupmilter.directory.profile_fields import GROUP, Form
+from groupmilter.directory.timestamp import moment
 from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
 from groupmilter.groups.login import login_name
 from groupmilter.groups.person import Node, Person
@@ -152,7 +153,8 @@ def _person_row(record: Record, own: frozenset[str], realms: frozenset[str]) -> 
     if addresses and not goes_to:
         problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))
     logins = tuple({login_name(login, realms): None for login in record.texts("logins")})
-    body = _json([record.fields["name"], record.fields["language"], addresses, logins])
+    changed = moment(str(record.fields["password_changed"]))
+    body = _json([record.fields["name"], record.fields["language"], addresses, logins, changed])
     flags = DISABLED if record.fields["disabled"] is True else 0
     return Row(
         group=False,
@@ -286,7 +288,7 @@ def listed(body: str, *, group: bool) -> tuple[list[str], list[str]]:
 
 def person(node: int, flags: int, address: str, uuid: str, dn: str, body: str) -> Person:
     """Return the person of a row."""
-    name, language, addresses, logins = json.loads(body)
+    name, language, addresses, logins, changed = json.loads(body)
     return Person(
         Node(node),
         uuid,
@@ -297,6 +299,7 @@ def person(node: int, flags: int, address: str, uuid: str, dn: str, body: str) -
         tuple(logins),
         language,
         bool(flags & DISABLED),
+        changed,
     )
 
 

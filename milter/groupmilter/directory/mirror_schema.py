@@ -17,7 +17,7 @@ from groupmilter.directory.profile_fields import NAME_FIELDS
 
 # "gmmi" in ASCII: file(1) and `PRAGMA application_id` tell a mirror from any other database.
 APPLICATION = 0x676D6D69
-SCHEMA = 4
+SCHEMA = 5
 
 # Kinds of links. Up to SEARCHED they make members; the rest are rights.
 MEMBER, REVERSE, DYNAMIC, SEARCHED = 1, 2, 3, 4

@@ -70,6 +70,7 @@ PERSON: Mapping[str, Field] = {
     "logins": Field(Form.TEXTS),
     "language": _TEXT,
     "disabled": _NO_ELSE_YES,
+    "password_changed": _TEXT,
     "member_of": _NAMES,
 }
 

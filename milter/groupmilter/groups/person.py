@@ -22,6 +22,7 @@ class Person:
     :param logins: names under which the person authenticates.
     :param language: a preferredLanguage such as ``fr``, or empty.
     :param disabled: a locked account: no rights, no mail.
+    :param password_changed: when his password was set, by the directory's clock; seconds since 1970, 0 for unknown.
     """
 
     node: Node
@@ -33,3 +34,4 @@ class Person:
     logins: tuple[str, ...] = ()
     language: str = ""
     disabled: bool = False
+    password_changed: int = 0

@@ -128,6 +128,7 @@ AUDIT = Table(
     Index("audit_item", "item"),
     Index("audit_at", "at"),
     Index("audit_group", "group_uuid"),
+    Index("audit_address", "group"),
 )
 
 LETTER = Table(
@@ -278,6 +279,7 @@ SESSION = Table(
     _number("opened"),
     _number("seen"),
     _number("until"),
+    _number("password"),
     Index("session_person", "person"),
     Index("session_until", "until"),
 )

@@ -22,6 +22,7 @@ class SessionRow:
     :param digest: of the token, hexadecimal. ``person, dn``: UUID and name of the entry.
     :param csrf: what forms of this session must hold. ``client``: IP address at the log-in.
     :param opened, seen, until: begin, last use (to the minute), end at the latest; seconds since 1970, UTC.
+    :param password: when its password had been set, by the directory's clock; 0 for unknown.
     """
 
     digest: str
@@ -32,6 +33,7 @@ class SessionRow:
     opened: int
     seen: int
     until: int
+    password: int = 0
 
 
 class SessionBook:

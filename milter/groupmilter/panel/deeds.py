@@ -96,6 +96,7 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "time": marked("unused for too long, or open for as long as may be"),
         "replaced": marked("another log-in in the same browser"),
         "gone": marked("the account is locked or gone"),
+        "password": marked("the password was changed"),
     },
 }
 

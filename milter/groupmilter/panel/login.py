@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -151,7 +151,10 @@ class DirectoryDoorman:
             return Refusal(Reason(attempt.outcome.value))
         with self.lookups.snapshot() as directory:
             found = person_of(attempt.uuid, attempt.dn, directory)
-        return Refusal(Reason.UNSEEN) if found is None or found.disabled else found
+        if found is None or found.disabled:
+            return Refusal(Reason.UNSEEN)
+        # The mirror may not have the new password's time yet, and would end the session once it has.
+        return replace(found, password_changed=max(found.password_changed, attempt.password_changed))
 
 
 def onward(wanted: str) -> str:

@@ -1,8 +1,9 @@
 """Sessions: who is logged in, by a cookie that holds a random token of which only the digest is stored.
 
 A session ends when it isn't used, when its time is over, at the log-out, at the log-out everywhere, and when its person
-is gone from the directory or locked; each end has a row in the audit. Raises `LedgerUnavailable`, or `DirectoryUnknown`
-where nobody can tell whether the person is still there; the session stays then.
+is gone from the directory or locked, or has another password (where the directory tells when that was set); each end
+has a row in the audit. Raises `LedgerUnavailable`, or `DirectoryUnknown` where nobody can tell whether the person is
+still there; the session stays then.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Over(StrEnum):
     TIME = "time"
     REPLACED = "replaced"
     GONE = "gone"
+    PASSWORD = "password"  # noqa: S105 - a word of the audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ class Sessions:
         token = secrets.token_urlsafe(_OCTETS)
         csrf = secrets.token_urlsafe(_OCTETS)
         times = (now, now, now + self.longest)
-        self.book.add(SessionRow(_digest(token), person.uuid, person.dn, csrf, client, *times))
+        self.book.add(
+            SessionRow(_digest(token), person.uuid, person.dn, csrf, client, *times, person.password_changed)
+        )
         return token
 
     def visitor(self, token: str, now: int) -> Session | None:
@@ -130,7 +134,10 @@ class Sessions:
         """Return the person of a session, or why it is over."""
         with self.lookups.snapshot() as directory:
             person = person_of(row.person, row.dn, directory)
-        return Over.GONE if person is None or person.disabled else person
+        if person is None or person.disabled:
+            return Over.GONE
+        # Where nothing was known at the log-in, a password that was set before it is the one that was given.
+        return Over.PASSWORD if person.password_changed > (row.password or row.opened) else person
 
 
 def person_of(uuid: str, dn: str, directory: Lookup) -> Person | None:
