@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.membership.offices import CONTACT, JEAN, PEOPLE, ZOE, Office
 
+from groupmilter.cli.audit_shape import undone_shape
 from groupmilter.cli.completing import change_numbers
 from groupmilter.cli.exits import Exit
+from groupmilter.directory.change import WriteRefused
+from groupmilter.membership.refusals import THERE
+from groupmilter.membership.taking_back import Deed, Standing, Undo
 
 EQUIPE = "equipe@masociete.example"
 
@@ -53,6 +59,14 @@ def test_a_change_is_shown_then_undone_then_nothing_is_left(office: Office) -> N
     assert again.exit_code == Exit.OK
     assert "nothing left to undo" in again.stdout
     assert "Undone: 0 of 1." in again.stdout
+
+
+def test_what_the_directory_refuses_is_told_to_programs_in_words() -> None:
+    undo = Undo(Deed(7, "group-edit", EQUIPE, "", ""), Standing.REFUSED, why=WriteRefused(THERE, dn="cn=x"))
+    told = json.loads(json.dumps(undone_shape(undo)))
+    assert (told["standing"], told["why"]) == ("refused", str(undo.why))
+    assert "cn=x" in told["why"]
+    assert undone_shape(Undo(undo.deed, Standing.READY))["why"] == ""
 
 
 def test_an_undo_can_be_undone(office: Office) -> None:

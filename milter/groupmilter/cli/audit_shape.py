@@ -40,7 +40,7 @@ def undone_shape(undo: Undo) -> dict[str, object]:
         "group": undo.deed.group,
         "action": undo.deed.action,
         "standing": undo.standing.value,
-        "why": undo.why,
+        "why": str(undo.why or ""),
         "pieces": [_piece(each) for each in undo.pieces],
         "problems": [
             {"field": each.field, "written": each.written, "text": each.wanted} for each in undo.problems
@@ -111,7 +111,7 @@ def _draw_why(console: Console, undo: Undo) -> None:
     """Print why nothing went back, unless what stays says it."""
     if undo.standing is Standing.NOTHING and any(map(_stays, undo.pieces)):
         return
-    why = undo.why or (str(undo.forbidden) if undo.forbidden is not None else "")
+    why = str(undo.why or undo.forbidden or "")
     console.print(
         plain(f"  {_SAID[undo.standing]}{f': {why}' if why else ''}"), style="yellow", soft_wrap=True
     )

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from groupmilter.panel.form import Form, is_number
+from groupmilter.panel.form import Form, cleaned, is_number
 from groupmilter.panel.guard import WITH_OUR_SCRIPT
 from groupmilter.panel.language import Words
 from groupmilter.panel.pages import Pages
@@ -58,9 +58,9 @@ class Visit:
         return HTMX in self.request.headers
 
     def asked(self, name: str, default: str = "") -> str:
-        """Return a parameter of the address: of its path, else of its query; stripped."""
+        """Return a parameter of the address: of its path, else of its query; as clean as what is typed into a form."""
         found = self.request.path_params.get(name) or self.request.query_params.get(name, default)
-        return str(found).strip()
+        return cleaned(str(found))
 
     def number(self, name: str, default: int, *, least: int = 1, most: int = 1_000_000_000) -> int:
         """Return a number of the query, kept within bounds; the default for what is none."""

@@ -126,7 +126,7 @@ def _asked(visit: Visit, roles: Roles, directory: Lookup) -> _Asked:
     wrong = {} if group is not None or not typed else {"group": visit.t(_NO_GROUP)}
     if sender and strict(sender) is None:
         wrong["sender"] = visit.t(_NO_ADDRESS)
-    size = visit.asked("size")[:20]
+    size = visit.asked("size")[:100]
     if size and _octets(size) is None:
         wrong["size"] = visit.t(_NO_SIZE)
     proof = visit.asked("proof") if free and sender else "login"
