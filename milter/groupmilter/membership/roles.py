@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 from groupmilter.directory.administration import Administration, covering
+from groupmilter.directory.catalogue import Viewer
+from groupmilter.directory.dn import normalise
 from groupmilter.groups.directory import Directory
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Person
@@ -80,6 +82,20 @@ class Roles:
             Role.MEMBER: group.node in self.nodes,
         }
         return frozenset(role for role, holds in found.items() if holds)
+
+    def knows_of(self, group: Group) -> bool:
+        """Tell whether he may know that there is a group."""
+        return not group.hidden or bool(self.to(group))
+
+    def viewer(self, person: Person) -> Viewer:
+        """Return him, whose roles these are, as lists take him."""
+        parts = [one for one in self.administrations if not one.whole]
+        return Viewer(
+            person.node,
+            self.administers_everything,
+            frozenset(domain for one in parts if not one.base for domain in one.domains),
+            frozenset(base for one in parts if not one.domains and (base := normalise(one.base))),
+        )
 
     def may_change(self, group: Group) -> bool:
         """Tell whether he may change the group at all."""

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from groupmilter.directory.catalogue import Catalogue, Viewer
-from groupmilter.directory.dn import normalise
+from groupmilter.directory.catalogue import Catalogue
 from groupmilter.directory.snapshot import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.groups.ticket import digest
@@ -36,14 +35,9 @@ class Look:
         found = self.directory.by_digest(digest(uuid))
         if not isinstance(found, Group) or found.uuid != uuid:
             raise Gone
-        if not self.knows(found):
+        if not self.roles.knows_of(found):
             raise Gone
         return found
-
-    def knows(self, group: Group) -> bool:
-        """Tell whether the visitor may know that there is a group."""
-        # Who administers a domain below a name only has no lists of hidden groups there, but has the groups.
-        return self.lists.may_see(group.node) or bool(self.roles.to(group))
 
     def changes(self, group: Group) -> bool:
         """Tell whether he may change the group, as far as the mirror knows."""
@@ -72,14 +66,4 @@ def looked(visit: Visit, gather: Callable[[Look], Found]) -> Found:
     """Return what is gathered from one look at the directory on behalf of the visitor."""
     with visit.parts.lookups.snapshot() as directory:
         roles = visit.parts.roles(visit.me.person, directory)
-        return gather(Look(directory, Catalogue(directory, _viewer(visit, roles)), roles))
-
-
-def _viewer(visit: Visit, roles: Roles) -> Viewer:
-    parts = [one for one in roles.administrations if not one.whole]
-    return Viewer(
-        visit.me.person.node,
-        roles.administers_everything,
-        frozenset(domain for one in parts if not one.base for domain in one.domains),
-        frozenset(base for one in parts if not one.domains and (base := normalise(one.base))),
-    )
+        return gather(Look(directory, Catalogue(directory, roles.viewer(visit.me.person)), roles))

@@ -110,7 +110,7 @@ def knows(visit: Visit, known: Known) -> bool:
         # What the mirror doesn't have yet may be hidden.
         if not isinstance(found, Group):
             return False
-        return not found.hidden or bool(visit.parts.roles(visit.me.person, directory).to(found))
+        return visit.parts.roles(visit.me.person, directory).knows_of(found)
 
 
 def _sight(visit: Visit, look: Look) -> Sight:
@@ -139,7 +139,7 @@ def _listed(look: Look, group: Group, name: str) -> Iterator[Named]:
 def _named(look: Look, group: Group, found: Group | Person) -> Named:
     if isinstance(found, Person):
         return Named(found.dn, found.name, found.address)
-    if not look.knows(found) and not look.changes(group):
+    if not look.roles.knows_of(found) and not look.changes(group):
         return Named("", group=True, veiled=True)
     shown = bool(found.address) and look.lists.may_see(found.node)
     return Named(found.dn, found.name, found.address, group=True, uuid=found.uuid if shown else "")

@@ -15,8 +15,7 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
-from groupmilter.directory.catalogue import Catalogue, Viewer
-from groupmilter.directory.dn import normalise
+from groupmilter.directory.catalogue import Catalogue
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
@@ -78,11 +77,11 @@ class Call:
 
     def _sees(self, dn: str, directory: Lookup) -> bool:
         roles, entry = self.roles(directory), directory.by_dn(dn)
-        return roles.administers_everything or (isinstance(entry, Group) and sees(entry, roles))
+        return roles.administers_everything or (isinstance(entry, Group) and roles.knows_of(entry))
 
     def _named(self, dn: str, directory: Lookup) -> str:
         entry = directory.by_dn(dn)
-        if isinstance(entry, Group) and not sees(entry, self.roles(directory)):
+        if isinstance(entry, Group) and not self.roles(directory).knows_of(entry):
             return ""
         return entry.address if entry is not None else ""
 
@@ -93,17 +92,7 @@ class Call:
 
     def lists(self, directory: Snapshot) -> Catalogue:
         """Return the lists of a look, as the person may see them."""
-        roles = self.roles(directory)
-        scoped = [one for one in roles.administrations if not one.whole]
-        return Catalogue(
-            directory,
-            Viewer(
-                self.person.node,
-                roles.administers_everything,
-                frozenset(domain for one in scoped if not one.base for domain in one.domains),
-                frozenset(normalise(one.base) or one.base for one in scoped if one.base and not one.domains),
-            ),
-        )
+        return Catalogue(directory, self.roles(directory).viewer(self.person))
 
     def roles(self, directory: Lookup) -> Roles:
         """Return what the person is to groups, as the mirror has it."""
@@ -117,11 +106,6 @@ class Call:
         """Refuse what the token isn't made for."""
         if scope not in self.holder.scopes:
             raise Refusal(Code.NOT_IN_SCOPE, scope=scope.value)
-
-
-def sees(group: Group, roles: Roles) -> bool:
-    """Tell whether somebody may know that there is a group."""
-    return not group.hidden or bool(roles.to(group))
 
 
 def _call(request: Request, scope: Scope) -> Call:

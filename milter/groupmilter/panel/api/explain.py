@@ -19,7 +19,7 @@ from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical, domain_of, strict
 from groupmilter.membership.roles import Roles
 from groupmilter.panel.api.answers import problems
-from groupmilter.panel.api.call import Call, Reading, sees
+from groupmilter.panel.api.call import Call, Reading
 from groupmilter.panel.api.desk_shapes import Question, Verdict
 from groupmilter.panel.api.finding import Found, group_in
 from groupmilter.panel.api.groups import GroupPath
@@ -89,7 +89,7 @@ def _proofs(asked: Question, sender: str) -> Proofs:
 
 def _step(step: Step, roles: Roles, directory: Snapshot) -> dict[str, object]:
     group = directory.find(step.group)
-    shown = isinstance(group, Group) and sees(group, roles)
+    shown = isinstance(group, Group) and roles.knows_of(group)
     own = isinstance(group, Group) and roles.may_change(group)
     return {
         "group": step.group if shown else "",

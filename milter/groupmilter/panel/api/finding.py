@@ -17,7 +17,7 @@ from groupmilter.membership.address_book import Known
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups, Stored
 from groupmilter.moderation.circle import Lookup
-from groupmilter.panel.api.call import Call, sees
+from groupmilter.panel.api.call import Call
 from groupmilter.panel.api.problem import Code, Refusal
 
 OWN = frozenset({Role.ADMINISTRATOR, Role.OWNER})
@@ -44,7 +44,7 @@ def group_in(call: Call, directory: Lookup, written: str) -> Found:
     else:
         entry = directory.by_digest(digest(written))
     roles = call.roles(directory)
-    if not isinstance(entry, Group) or not sees(entry, roles):
+    if not isinstance(entry, Group) or not roles.knows_of(entry):
         raise Refusal(Code.NOT_FOUND)
     if "@" not in written and entry.uuid != written:
         raise Refusal(Code.NOT_FOUND)
@@ -87,7 +87,7 @@ def _roles(call: Call, service: Groups, entry: Entry, known: Known) -> frozenset
     def gathered(directory: Lookup) -> frozenset[Role] | None:
         there, his = directory.by_dn(entry.dn), call.roles(directory)
         if isinstance(there, Group):
-            return his.to(there) if sees(there, his) else None
+            return his.to(there) if his.knows_of(there) else None
         nodes = frozenset(found.node for name in names if (found := directory.by_dn(name)) is not None)
         made = Group(node=Node(-1), uuid=entry.uuid, dn=entry.dn, address=known.address,
                      aliases=known.addresses[1:], owners=nodes)  # fmt: skip

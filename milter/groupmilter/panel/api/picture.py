@@ -17,7 +17,7 @@ from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups, Stored
 from groupmilter.membership.vocabulary import ADDRESSES_OF, LISTS, SINGLES
 from groupmilter.moderation.circle import Lookup
-from groupmilter.panel.api.call import Call, sees
+from groupmilter.panel.api.call import Call
 
 PUBLIC = frozenset({
     "address", "aliases", "name", "description", "enabled", "owners", "join_policy", "leave_policy", "join_outsiders",
@@ -65,7 +65,7 @@ def _people(call: Call, directory: Lookup, service: Groups, names: Iterable[str]
     for name in names:
         entry = directory.by_dn(name)
         if is_placeholder(name.encode(), placeholder) or (
-            isinstance(entry, Group) and not sees(entry, roles)
+            isinstance(entry, Group) and not roles.knows_of(entry)
         ):
             continue
         yield entry.address if entry is not None and entry.address else name

@@ -54,7 +54,7 @@ def _asked(visit: Visit, look: Look) -> dict[str, object]:
 def _known(look: Look, value: str) -> Candidate:
     """Return what a value that was sent is called; of a hidden group no more than was sent."""
     found = look.directory.by_dn(value) if "=" in value else None
-    if isinstance(found, Group) and not look.knows(found):
+    if isinstance(found, Group) and not look.roles.knows_of(found):
         return Candidate(value, "", value, group=True)
     return candidate(look, value)
 
