@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.membership.offices import PEOPLE
+from tests.membership.offices import BASE, PEOPLE
 from tests.panel.filling import filled, form_of
 from tests.panel.house import ADMINISTRATORS, House, house
 
@@ -59,3 +59,27 @@ def test_who_administers_a_domain_sees_its_hidden_groups(home: House) -> None:
         assert "Cellule de crise" in sian.get("/groups?flag=hidden").text
         page = sian.get(f"/groups/{home.group('cellule-de-crise').uuid}")
         assert "Delete this group" in page.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "words", "unseen"),
+    [
+        ("(description=Contact*)", 422, "dans ce que vous administrez", "Cette règle trouve"),
+        ("(departmentNumber=technique)", 200, "Zoë Cœurdacier", "par son nom"),
+        ("(sn=Partner)", 200, "Vous ne pouvez voir aucun d’eux par son nom.", "Paul Partner"),
+    ],
+)
+def test_who_administers_a_domain_looks_into_nobody_elses_entries(
+    home: House, wanted: str, status: int, words: str, unseen: str
+) -> None:
+    """Domains part groups, not branches of the directory: a hoster's customers all have entries below the same base."""
+    path = f"/groups/{home.group('contact').uuid}/members/dynamic"
+    with home.person("sian", "fr") as sian:
+        page = sian.get(path, params={"preview": "url", "url": f"ldap:///{BASE}??sub?{wanted}"})
+        assert page.status_code == status
+        assert words in page.text
+        assert unseen not in page.text
+        if status == 422:
+            set_so = {**form_of(sian.get("/groups"), "/logout"), "url.add": [f"ldap:///{BASE}??sub?{wanted}"]}
+            assert sian.post(path, data=set_so).status_code == 403
+    assert home.office.values("contact", "memberURL") == []

@@ -73,10 +73,14 @@ class Roles:
         """Whether he administers everything."""
         return any(one.whole for one in self.administrations)
 
+    def holding(self, group: Group) -> tuple[Administration, ...]:
+        """Return by what he administers a group."""
+        return covering(self.administrations, group.dn, group.addresses)
+
     def to(self, group: Group) -> frozenset[Role]:
         """Return what he is to a group: none of it, for everybody else."""
         found = {
-            Role.ADMINISTRATOR: bool(covering(self.administrations, group.dn, group.addresses)),
+            Role.ADMINISTRATOR: bool(self.holding(group)),
             Role.OWNER: not self.nodes.isdisjoint(group.owners),
             Role.MODERATOR: not self.nodes.isdisjoint(group.deciders),
             Role.MEMBER: group.node in self.nodes,

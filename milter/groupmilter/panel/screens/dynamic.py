@@ -1,7 +1,6 @@
 """Dynamic members: the rules that find them, whom a rule finds before it is set, and who is excluded though one does.
 
-A rule by criteria may ask for what the mirror keeps of everybody; what asks for more is for administrators, since whom
-it finds tells what stands in an entry. Raises as `membership.service` does.
+What a rule may ask for stands in `membership.previewing`. Raises as `membership.service` does.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from groupmilter.directory.catalogue import Choice
-from groupmilter.directory.dynamic import MemberUrl, UrlError, parse_url
-from groupmilter.directory.filter import needs_server
-from groupmilter.groups.group import Group
+from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.address_book import Known
 from groupmilter.membership.criteria import Criterion, Rule, rule, url
 from groupmilter.membership.pasted import meant, parted
+from groupmilter.membership.previewing import Preview, preview, why
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import Several
@@ -31,8 +28,6 @@ from groupmilter.panel.screens.members import around
 from groupmilter.panel.visit import Gone, Visit
 
 _CRITERIA = 3
-_COUNTED = 5_000
-"""A preview counts so far."""
 _SHOWN = 20
 _FIRST = (
     "departmentNumber",
@@ -66,9 +61,6 @@ NAMES = {
     "uid": marked("Log-in name"),
     "objectclass": marked("Object class"),
 }
-_RESTRICTED = marked(
-    "This rule asks for what only administrators may ask for. Choose from the list of attributes."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +74,18 @@ class Shown:
     rule: Rule | None
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """Whom a rule would find.
-
-    :param more: it finds more than are counted.
-    """
-
-    url: str
-    rule: Rule | None
-    count: int
-    first: tuple[Known, ...]
-    more: bool
-
-
 def show(visit: Visit) -> Response:
     """Show the rules, and whom the one that is typed would find."""
     wrong: dict[str, Markup] = {}
-    preview = None
+    found = None
     content = looked(visit, lambda look: _content(visit, look))
     if visit.asked("preview"):
         try:
-            preview = _preview(visit, _wanted(visit))
+            found = _preview(visit, _wanted(visit))
         except UrlError as error:
             wrong["value1" if visit.asked("preview") == "criteria" else "url"] = _why(visit, error)
     return visit.page(
-        "screens/dynamic.html", {**content, "preview": preview, "wrong": wrong}, 422 if wrong else 200
+        "screens/dynamic.html", {**content, "preview": found, "wrong": wrong}, 422 if wrong else 200
     )
 
 
@@ -181,34 +159,18 @@ def _wanted(visit: Visit) -> str:
 
 
 def _preview(visit: Visit, written: str) -> Preview:
-    group, administers = looked(visit, lambda look: _standing(visit, look))
-    parsed = parse_url(written)
-    _require_open(visit, parsed, administers=administers)
-    seen = seen_by(visit)
+    group, roles = looked(visit, lambda look: (look.group(visit.asked("group")), look.roles))
     with writing(visit) as groups:
-        groups.wishes.rule(written)
-        found = groups.book.matching(parsed, _COUNTED + 1)
-    shown = [each for each in found[: 3 * _SHOWN] if each.dn != group.dn and seen(each)]
-    return Preview(
-        written, rule(written), min(len(found), _COUNTED), tuple(shown[:_SHOWN]), len(found) > _COUNTED
-    )
-
-
-def _standing(visit: Visit, look: Look) -> tuple[Group, bool]:
-    group = look.group(visit.asked("group"))
-    return group, Role.ADMINISTRATOR in look.roles.to(group)
-
-
-def _require_open(visit: Visit, parsed: MemberUrl, *, administers: bool) -> None:
-    if not administers and needs_server(parsed.filter, visit.parts.attributes):
-        raise UrlError(_RESTRICTED)
+        return preview(
+            groups, group.dn, written, held=roles.holding(group), owns=Role.OWNER in roles.to(group),
+            visible=seen_by(visit), shown=_SHOWN,
+        )  # fmt: skip
 
 
 def _why(visit: Visit, error: UrlError) -> Markup:
     """Return why a rule can't be used; what the parser says is for those who write URLs."""
-    if error.sentence == _RESTRICTED:
-        return visit.t(error.sentence)
-    return visit.t("This rule can't be used: {why}", why=error)
+    sentence, values = why(error)
+    return visit.t(sentence, **values)
 
 
 def change(visit: Visit) -> Response:
