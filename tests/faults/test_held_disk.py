@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.installation import Installation, installation
 from tests.support.load import Shot, Shots
 from tests.support.moderators import Moderators
 from tests.support.office import OFFICE
-from tests.support.service import Service
+from tests.support.service import Service, ServiceFailed
 
 from groupmilter.directory.ages import MINUTES, Ages
 from groupmilter.moderation.item import State
@@ -197,3 +197,17 @@ def test_the_age_of_the_mirror_is_recorded_on_a_full_disk_too(state: Disk) -> No
         assert there.between(MINUTES, 0, 30 * 86_400) == {60: 1.0, 20 * 86_400: 2.0}
     late.note(120, 3.0)
     assert late.between(MINUTES, 0, 30 * 86_400) == {120: 3.0}
+
+
+def test_the_desk_records_the_age_of_the_mirror(site: Installation, state: Disk) -> None:
+    ages = Ages(state.path / "state.ages")
+
+    def recorded() -> bool:
+        return bool(ages.between(MINUTES, 0, 2**32))
+
+    # Each minute, and at once where there is a mirror: so this waits for a minute at the most, if at all.
+    for _ in range(3):
+        with suppress(ServiceFailed):
+            site.service.wait(recorded, "an age")
+            break
+    assert recorded()

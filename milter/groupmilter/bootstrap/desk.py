@@ -26,6 +26,7 @@ from groupmilter.bootstrap.parts import (
 )
 from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
+from groupmilter.directory.ages import NEVER
 from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.answers import Answers
 from groupmilter.moderation.attempts import Attempts
@@ -99,11 +100,14 @@ class _Moderating:
         """
         recorded, attempts = mirror_ages(self.configuration), Attempts(self.log)
 
-        def note() -> None:
+        def note(*, first: bool = False) -> None:
             now = time.time()
-            recorded.note(now, mirror_age(self.configuration, now))
+            age = mirror_age(self.configuration, now)
+            # At the very first start the mirror is still being loaded: the next minute tells.
+            if not (first and age == NEVER):
+                recorded.note(now, age)
 
-        attempts.step("record the mirror's age", note)
+        attempts.step("record the mirror's age", lambda: note(first=True))
         while not stop.wait(_MINUTE - time.time() % _MINUTE):
             attempts.step("record the mirror's age", note)
 
