@@ -229,13 +229,13 @@ def test_where_two_have_to_approve_the_first_is_told_and_a_link_of_the_second_de
     item = held(home, approvals=2)
     with home.person("jean") as client:
         answer = sent(client, f"/held/{item.name}", decision="approve")
-        assert answer.headers["location"] == f"/held/{item.name}?said=message-counted"
+        assert answer.headers["location"] == f"/held/{item.name}?said=message-counted&number=1"
         page = client.get(answer.headers["location"]).text
-        assert "Your approval is counted; others have to approve, too." in page
+        assert "Your approval is counted. Approvals of others that are still missing: 1." in page
         assert "1 of 2" in page
         assert "1 of 2" in client.get("/held").text
         several = sent(client, "/held", item=item.name, decision="approve", confirmed="yes")
-        assert several.headers["location"] == "/held?said=messages-counted"
+        assert several.headers["location"] == "/held?said=messages-counted&number=1"
         again = by_link(home, client, item, "jean")
         assert "Your approval is counted." in again
         assert "Approvals of others that are missing: 1." in again

@@ -33,6 +33,7 @@ from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.bouncing import Bouncing
 from groupmilter.moderation.circle import Lookups
+from groupmilter.moderation.claiming import Claiming
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.desk import Desk
@@ -166,7 +167,7 @@ class _Wiring:
         worked = Desk(
             box, self.opened, lookups, intake, correspondence, outgoing,
             rebuilding(configuration, self.opened, self.log), bouncing, weekly, settings, time.time, self.log,
-            attempts, enrolling.steps,
+            attempts, (*enrolling.steps, ("end claims", Claiming(self.opened, decided, time.time).tidy)),
         )  # fmt: skip
         made.append(worked)
         return worked

@@ -33,6 +33,7 @@ from groupmilter.language.catalogue import catalogue
 from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
 from groupmilter.moderation.arrival import message_of
+from groupmilter.moderation.claiming import Claiming
 from groupmilter.moderation.item import Item, Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.mailbox import Missing
@@ -91,10 +92,12 @@ def parts(configuration: Configuration, opened: Ledger, log: FilteringBoundLogge
         sessions(configuration, opened, log), doorman(configuration, opened, log), session_cookie(url),
         form_cookie(url), administers, time.time,
     )  # fmt: skip
+    decided = decisions(configuration, opened)
     return Parts(
-        opened, lookups, decisions(configuration, opened), _Changing(configuration, opened), told,
+        opened, lookups, decided, _Changing(configuration, opened), told,
         configuration.settings, door, time.time, requests(configuration, opened),
         configuration.site.directory.base, profile(configuration).filter_attributes, watching(configuration, opened),
+        Claiming(opened, decided, time.time),
     )  # fmt: skip
 
 

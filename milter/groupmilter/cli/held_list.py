@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groupmilter.cli.held_shape import STYLES, agreement, many, proof, proven, shape
+from groupmilter.cli.held_shape import STYLES, agreement, dealing, many, proof, proven, shape
 from groupmilter.cli.options import Call, ConfigOption, GroupOption, JsonOption, chosen
 from groupmilter.cli.terminal import plain, table
 from groupmilter.cli.times import brief, iso
@@ -87,7 +87,7 @@ def _narrow(items: Sequence[Item], now: float, width: int) -> RenderableType:
     group = min(longest, rest // 3)
     rows = fixed({"Name": _NAME, "Group": group, "Message": rest - group, "Waits": _WAITS})
     for item, (local, at, domain) in zip(items, names, strict=True):
-        message = (_sender(item), plain(item.arrival.subject or "(no subject)"), *_standing(item))
+        message = (_sender(item), plain(item.arrival.subject or "(no subject)"), *_standing(item, now))
         rows.add_row(
             item.name,
             _lines(plain(local or "?"), _dim(f"{at}{domain}")),
@@ -114,7 +114,7 @@ def _wide(items: Sequence[Item], now: float, width: int) -> RenderableType:
         since = str(iso(item.recorded))
         rows.add_row(
             item.name, state, group_address, plain(arrival.author or "<>"), proof(item), since,
-            _expiry(item, now), plain(_agreed(item) + arrival.subject),
+            _expiry(item, now), plain(_looked_at(item, now) + arrival.subject),
         )  # fmt: skip
     return rows
 
@@ -142,19 +142,18 @@ def _sender(item: Item) -> Text:
     return Text.assemble(author, ", ", proof(item))
 
 
-def _standing(item: Item) -> tuple[Text, ...]:
-    """Return what has to be said of one that doesn't wait for a decision."""
+def _standing(item: Item, now: float) -> tuple[Text, ...]:
+    """Return what has to be said of one that doesn't wait for a decision, or has been looked at."""
+    said = [(f"{item.state.value}: {item.note}" if item.note else item.state.value, STYLES[item.state.value])]
     if item.state is State.HELD:
-        said = agreement(item)
-        return (_styled(said, "cyan"),) if said else ()
-    said = f"{item.state.value}: {item.note}" if item.note else item.state.value
-    return (_styled(said, STYLES[item.state.value]),)
+        said = [(agreement(item), "cyan")]
+    return tuple(_styled(text, style) for text, style in (*said, (dealing(item, now), "cyan")) if text)
 
 
-def _agreed(item: Item) -> str:
-    """Return how many have approved, for in front of a subject."""
-    said = agreement(item) if item.state is State.HELD else ""
-    return f"({said}) " if said else ""
+def _looked_at(item: Item, now: float) -> str:
+    """Return how many have approved, and who is dealing with it, for in front of a subject."""
+    said = [agreement(item) if item.state is State.HELD else "", dealing(item, now)]
+    return f"({'; '.join(filter(None, said))}) " if any(said) else ""
 
 
 def _expiry(item: Item, now: float) -> str:

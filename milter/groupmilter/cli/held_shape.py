@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from groupmilter.cli.times import iso, local
+from groupmilter.cli.times import brief, iso, local
 
 if TYPE_CHECKING:
     from groupmilter.moderation.item import Item
@@ -65,6 +65,8 @@ def shape(item: Item) -> dict[str, object]:
         "next_attempt": iso(item.next_attempt),
         "note": item.note,
         "file": arrival.file,
+        "claimed_by": item.claim.name if item.claim else "",
+        "claimed": iso(item.claim.at if item.claim else 0),
         "approvals_needed": terms.approvals,
         "approved_by": [
             {"name": one.name, "uuid": one.person, "way": one.way, "at": iso(one.at)}
@@ -138,6 +140,12 @@ def agreement(item: Item) -> str:
         return ""
     names = ", ".join(one.name for one in item.approved_by)
     return f"{len(item.approved_by)} of {item.terms.approvals} approvals" + (f", by {names}" if names else "")
+
+
+def dealing(item: Item, now: float) -> str:
+    """Return who is dealing with an item: ``a@b has been dealing with it for 2 h``."""
+    claim = item.claim
+    return f"{claim.name} has been dealing with it for {brief(now - claim.at)}" if claim else ""
 
 
 def doer(row: AuditRow) -> str:

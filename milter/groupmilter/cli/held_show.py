@@ -17,6 +17,7 @@ from groupmilter.cli.held_shape import (
     STYLES,
     agreement,
     because,
+    dealing,
     decided,
     doer,
     event_shape,
@@ -120,9 +121,8 @@ def _deciders(configuration: Configuration, item: Item) -> list[tuple[str, str]]
     try:
         with looking(configuration) as directory:
             group = directory.by_digest(item.arrival.group)
-            if not isinstance(group, Group):
-                return []
-            around = circle(group, item.terms.moderators, above, directory)
+            known = group if isinstance(group, Group) else None
+            around = circle(known, item.terms.moderators, above, directory)
             rings = (("moderator", around.moderators), ("owner", around.owners))
             for ring, nodes in (*rings, ("administrator", around.administrators)):
                 for person in reachable(nodes, directory):
@@ -228,6 +228,7 @@ def _facts(sight: Sight) -> Iterator[tuple[str, str]]:
     yield "Attachments", ", ".join(_attachments(sight))
     yield "Held because", because(item)
     yield "Approvals", agreement(item)
+    yield "Claim", dealing(item, time.time())
     yield "Note", item.note
     yield "Comment", item.comment
     yield "Expires", local(terms.expires)

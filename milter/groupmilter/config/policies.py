@@ -158,8 +158,9 @@ def _over(settings: Settings, policy: Policy) -> Settings:
     given = {name: value for name in _OVERRIDES if (value := getattr(content, name)) is not None}
     bounds = content.bounds.model_dump(exclude_none=True)
     moderation = content.moderation.model_dump(exclude_none=True)
-    if "reminder" in moderation:
-        moderation["reminder_hours"] = moderation.pop("reminder")
+    for name in ("reminder", "claim"):
+        if name in moderation:
+            moderation[f"{name}_hours"] = moderation.pop(name)
     bounces = content.bounces.model_dump(exclude_none=True)
     if "retry" in bounces:
         bounces["retry"] *= 3600

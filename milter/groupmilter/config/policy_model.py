@@ -194,6 +194,7 @@ class ModerationEntry(_Section):
     quota: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     expiry: Annotated[Expiry, Field(strict=False)] | None = None
     reminder: HoursOrNever | None = None
+    claim: Hours | None = None
     letters_per_hour: Annotated[int, Field(ge=1, le=10_000)] | None = None
     links: bool | None = None
     tell_held: bool | None = None

@@ -69,14 +69,21 @@ class Circle:
 
 
 def circle(
-    group: Group, named: Iterable[str], administrators: Iterable[Administration], directory: Lookup
+    group: Group | None, named: Iterable[str], administrators: Iterable[Administration], directory: Lookup
 ) -> Circle:
-    """Return the circle of a group.
+    """Return the circle of a group; of one that is gone or unknown, those who administer everything.
 
     :param named: addresses of persons or groups that a site rule has moderate instead; none: the group's own.
     :param administrators: all of them; those are meant to whom the group belongs.
     """
+    if group is None:
+        whole = (one for one in administrators if one.whole)
+        return Circle(frozenset(), frozenset(), _holders(whole, directory))
     others = frozenset(found.node for address in named if (found := directory.find(address)) is not None)
     concerned = covering(administrators, group.dn, group.addresses)
-    above = frozenset(top.node for one in concerned if (top := directory.by_dn(one.holder)) is not None)
-    return Circle(others or group.moderators, group.owners, above)
+    return Circle(others or group.moderators, group.owners, _holders(concerned, directory))
+
+
+def _holders(administrators: Iterable[Administration], directory: Lookup) -> Nodes:
+    found = (directory.by_dn(one.holder) for one in administrators)
+    return frozenset(top.node for top in found if top is not None)

@@ -95,8 +95,7 @@ class Correspondence:
         """
         now = self._now()
         with self.lookups.snapshot() as directory:
-            around = self.decisions.circle(item, directory)
-            rings = around.rings if around is not None else ()
+            rings = self.decisions.circle(item, directory).rings
             people = [(number, reachable(ring, directory)) for number, ring in enumerate(rings)]
         agreed, asked = persons(item.approved_by), set[str]()
         for number, ring in people[beyond:]:

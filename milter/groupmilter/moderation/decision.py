@@ -93,15 +93,11 @@ class Decisions:
 
     def may(self, person: Person, item: Item, directory: Lookup) -> bool:
         """Tell whether a person may decide about an item now."""
-        around = self.circle(item, directory)
-        return around is not None and around.holds(person, directory)
+        return self.circle(item, directory).holds(person, directory)
 
-    def circle(self, item: Item, directory: Lookup) -> Circle | None:
-        """Return who has to do with an item; None where its group is gone."""
-        group = directory.by_digest(item.arrival.group)
-        if not isinstance(group, Group):
-            return None
-        return circle(group, item.terms.moderators, self.administrators, directory)
+    def circle(self, item: Item, directory: Lookup) -> Circle:
+        """Return who has to do with an item."""
+        return circle(group_of(item, directory), item.terms.moderators, self.administrators, directory)
 
     def decide(self, item: Item, event: Event, who: Who, comment: str = "") -> Changed:
         """Approve or reject; the first decision stands, and the result tells whose it is.
@@ -150,7 +146,7 @@ class Decisions:
     def _deciders(self, items: Iterable[Item]) -> dict[int, frozenset[str]]:
         with self.lookups.snapshot() as directory:
             around = {item.id: self.circle(item, directory) for item in items}
-            return {number: one.deciders(directory) if one else frozenset() for number, one in around.items()}
+            return {number: one.deciders(directory) for number, one in around.items()}
 
     def _counted(self, item: Item, deciders: frozenset[str], who: Who, now: int, comment: str) -> Changed:
         """Count an approval; the last one that is needed decides. Part of one transaction."""
@@ -161,6 +157,7 @@ class Decisions:
         if not left or after(found.state, Event.APPROVE) is None:
             return self.ledger.change(item.id, Event.APPROVE, who, now, comment=comment)
         if new:
+            found, _ = self.ledger.claims.end(item.id, approval.person)
             detail = f"{len(found.approved_by)}/{needed}"
             self.ledger.note("agree", who, now, item_id=item.id, detail=detail)
         return Changed(found, new, left)
@@ -174,11 +171,7 @@ class Decisions:
         try:
             with self.lookups.snapshot() as directory:
                 around = self.circle(asked.item, directory)
-                return (
-                    self.write is not None
-                    and around is not None
-                    and around.owned_by(asked.moderator, directory)
-                )
+                return self.write is not None and around.owned_by(asked.moderator, directory)
         except DirectoryUnknown:
             return False
 
@@ -205,6 +198,17 @@ class Decisions:
         now = int(self.clock())
         self.ledger.note("allow-sender" if allow else "block-sender", who, now, item_id=item.id, detail=shown)
         return None
+
+
+def group_of(item: Item, directory: Lookup) -> Group | None:
+    """Return the group of an item, None where it is gone or unknown."""
+    found = directory.by_digest(item.arrival.group)
+    return found if isinstance(found, Group) else None
+
+
+def goes(item: Item, directory: Lookup) -> bool:
+    """Tell whether an item could go anywhere if it were approved: to its group, or as a report to its sender."""
+    return item.arrival.kind is Kind.REFUSE or group_of(item, directory) is not None
 
 
 def _concern(group: Group | Person | None, named: Iterable[str], directory: Lookup) -> Concern:

@@ -46,7 +46,7 @@ def details(item: Item, voice: Voice, releases: bool) -> tuple[Row, ...]:
     ]
     if item.terms.expires:
         rows.append(Row(voice.say("Expires"), said=_expiry(item.terms.expires, voice, releases)))
-    return (*rows, *agreement(item, voice), reference(item, voice))
+    return (*rows, *agreement(item, voice), *dealing(item, voice), reference(item, voice))
 
 
 def agreement(item: Item, voice: Voice) -> tuple[Row, ...]:
@@ -56,6 +56,13 @@ def agreement(item: Item, voice: Voice) -> tuple[Row, ...]:
         return ()
     said = voice.say("{number} of {needed}", number=len(item.approved_by), needed=needed)
     return (Row(voice.say("Approvals"), names, said),)
+
+
+def dealing(item: Item, voice: Voice) -> tuple[Row, ...]:
+    """Return who says that he is dealing with a message, and since when."""
+    if item.claim is None:
+        return ()
+    return (Row(voice.say("Being dealt with"), shown(item.claim.name), when(item.claim.at, voice)),)
 
 
 def still_missing(missing: int, voice: Voice) -> tuple[Said, ...]:

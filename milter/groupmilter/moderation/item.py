@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groupmilter.groups.ticket import Kind, Ticket, digest
+from groupmilter.moderation.claim import Claim
 from groupmilter.moderation.quorum import Approvals
 
 
@@ -136,7 +137,7 @@ class Item:
     :param attempts, next_attempt: of the release (or report) under way.
     :param finished: when it was released, rejected, expired or reported.
     :param note: what last happened to it, for people: an SMTP reply, why it was shunted.
-    :param approved_by: who has approved, where that takes several.
+    :param approved_by: who has approved, where that takes several. ``claim``: who is dealing with it.
     """
 
     id: int
@@ -155,6 +156,7 @@ class Item:
     finished: int = 0
     note: str = ""
     approved_by: Approvals = ()
+    claim: Claim | None = None
 
     @property
     def digest(self) -> int:

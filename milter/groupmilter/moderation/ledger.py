@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, inser
 from groupmilter.moderation.access_token_book import AccessTokenBook
 from groupmilter.moderation.approval_book import ApprovalBook
 from groupmilter.moderation.bounce_book import BounceBook
+from groupmilter.moderation.claim_book import ClaimBook
 from groupmilter.moderation.database import Database, LedgerUnavailable, open_database
 from groupmilter.moderation.item import (
     DESK,
@@ -35,6 +36,7 @@ from groupmilter.moderation.overview import Overview
 from groupmilter.moderation.release_book import ReleaseBook
 from groupmilter.moderation.request_book import RequestBook
 from groupmilter.moderation.rows import (
+    UNCLAIMED,
     AuditRow,
     Batch,
     Changed,
@@ -75,11 +77,11 @@ LONGEST_PAUSE = 1800
 class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
 
-    ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces``
-    what failed at members, ``side`` what the directory can't hold, ``sightings`` what came before, ``access_tokens``
-    what programs log in with, ``sessions`` who is logged in to the panel, ``requests`` who asks to be in a group or
-    out of it, ``approvals`` who agrees where that takes several, ``search`` finds items, ``overview`` counts them,
-    ``journal`` reads audit rows.
+    ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces`` what failed
+    at members, ``side`` what the directory can't hold, ``sightings`` what came before, ``access_tokens`` what programs
+    log in with, ``sessions`` who is logged in to the panel, ``requests`` who asks to be in a group or out of it,
+    ``approvals`` who agrees where that takes several, ``claims`` who deals with what, ``search`` finds items,
+    ``overview`` counts them, ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
@@ -96,6 +98,7 @@ class Ledger:
         self.sessions = SessionBook(database)
         self.requests = RequestBook(database)
         self.approvals = ApprovalBook(database)
+        self.claims = ClaimBook(database)
 
     @classmethod
     def open(cls, url: str, *, timeout: float = 5.0) -> Ledger:
@@ -375,7 +378,7 @@ _ASKED = (ITEM.c.state == State.HELD.value, ITEM.c.noticed > 0)
 
 
 def _changes(event: Event, target: State, who: Who, now: int, comment: str, note: str) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": target.value, "next_attempt": 0, "attempts": 0}
+    values: dict[str, Any] = {"state": target.value, "next_attempt": 0, "attempts": 0, **UNCLAIMED}
     if note:
         values["note"] = note
     if event in DECISIONS:

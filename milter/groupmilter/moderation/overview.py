@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
 
 from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.database import Database
@@ -30,11 +30,15 @@ class Wanted:
     """Which items are looked at.
 
     :param scopes: only those; None: all. ``group``: canonical address, or empty for all.
+    :param aside: whether what was put aside is among them, whatever it is and to whomever it was addressed.
+    :param claimed_by: UUID of who deals with them; empty: with which nobody deals; None: all.
     """
 
     states: frozenset[State]
     scopes: tuple[Scope, ...] | None = None
     group: str = ""
+    claimed_by: str | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +204,12 @@ _DECIDED = {State.REJECTED.value: "rejected", State.EXPIRED.value: "expired"}
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [ITEM.c.state.in_([state.value for state in wanted.states]), _HELD]
-    if wanted.scopes is not None:
-        found.append(tuple_(*_PAIR).in_(wanted.scopes))
+    among = _HELD if wanted.scopes is None else and_(_HELD, tuple_(*_PAIR).in_(wanted.scopes))
+    if wanted.aside:
+        among = or_(among, ITEM.c.state == State.SHUNTED.value)
+    found: list[ColumnElement[bool]] = [ITEM.c.state.in_([state.value for state in wanted.states]), among]
     if wanted.group:
         found.append(ITEM.c.group_address == wanted.group)
+    if wanted.claimed_by is not None:
+        found.append(ITEM.c.claimer == wanted.claimed_by)
     return found

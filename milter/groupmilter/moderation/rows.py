@@ -13,14 +13,17 @@ from sqlalchemy import RowMapping
 from groupmilter.groups.directory import Member
 from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import Kind
+from groupmilter.moderation.claim import Claim
 from groupmilter.moderation.item import Arrival, Item, State, Terms, Who
 from groupmilter.moderation.quorum import Approval, Approvals
 
 _ARRIVAL = [field.name for field in fields(Arrival)]
 _TERMS = [field.name for field in fields(Terms)]
-_ITEM = [
-    field.name for field in fields(Item) if field.name not in {"arrival", "terms", "state", "approved_by"}
-]
+_APART = {"arrival", "terms", "state", "approved_by", "claim"}
+_ITEM = [field.name for field in fields(Item) if field.name not in _APART]
+
+UNCLAIMED = {"claimed": 0, "claimed_by": "", "claimer": ""}
+"""The columns of an item with which nobody deals."""
 
 
 class Outcome(StrEnum):
@@ -146,6 +149,7 @@ def item_of(row: RowMapping) -> Item:
     terms["moderators"] = tuple(json.loads(terms["moderators"] or "[]"))
     rest = {name: row[name] for name in _ITEM}
     rest["approved_by"] = tuple(Approval(*one) for one in json.loads(row["approved_by"] or "[]"))
+    rest["claim"] = Claim(row["claimer"], row["claimed_by"], row["claimed"]) if row["claimed"] else None
     return Item(state=State(row["state"]), arrival=Arrival(**arrival), terms=Terms(**terms), **rest)
 
 
@@ -156,6 +160,11 @@ def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
     columns |= {name: getattr(terms, name) for name in _TERMS}
     columns["moderators"] = json.dumps(terms.moderators)
     return columns
+
+
+def claim_columns(claim: Claim) -> dict[str, int | str]:
+    """Return the columns of an item with which somebody deals."""
+    return {"claimed": claim.at, "claimed_by": claim.name, "claimer": claim.person}
 
 
 def approvals_text(approvals: Approvals) -> str:

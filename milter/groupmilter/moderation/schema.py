@@ -99,6 +99,9 @@ ITEM = Table(
     Column("purged", Boolean, nullable=False),
     Column("approvals", BigInteger, nullable=False, server_default="1"),
     _text("approved_by"),
+    _number("claimed"),
+    _text("claimed_by"),
+    _text("claimer"),
     Index("item_state", "state", "next_attempt"),
     Index("item_waiting", "state", "group"),
     Index("item_expires", "state", "expires"),
@@ -108,6 +111,7 @@ ITEM = Table(
     Index("item_message", "message_id"),
     Index("item_queue", "queue_id"),
     Index("item_finished", "purged", "finished"),
+    Index("item_claimed", "claimed"),
 )
 
 AUDIT = Table(

@@ -12,6 +12,7 @@ from groupmilter.enrolment.service import Requests
 from groupmilter.groups.person import Person
 from groupmilter.membership.roles import Lookup, Roles
 from groupmilter.membership.service import Groups
+from groupmilter.moderation.claiming import Claiming
 from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
@@ -48,7 +49,7 @@ class Parts:
     :param now: the wall clock, seconds.
     :param requests: joining and leaving. ``branch``: DN below which everybody stands.
     :param attributes: in lower case, what rules for dynamic members may ask for without asking the server.
-    :param watch: what there is to look at besides.
+    :param watch: what there is to look at besides. ``claiming``: who deals with which held message.
     """
 
     ledger: Ledger
@@ -63,3 +64,4 @@ class Parts:
     branch: str
     attributes: frozenset[str]
     watch: Watching
+    claiming: Claiming

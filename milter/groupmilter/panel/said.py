@@ -31,8 +31,21 @@ SAID = {
     "no-message-chosen": marked("Choose at least one message first."),
     "no-change-chosen": marked("Choose at least one change of a group first."),
     "message-approved": marked("Approved: the message goes to the group now."),
-    "message-counted": marked("Your approval is counted; others have to approve, too."),
-    "messages-counted": marked("Your approvals are counted; some messages need those of others, too."),
+    "message-counted": marked(
+        "Your approval is counted. Approvals of others that are still missing: {number}."
+    ),
+    "messages-counted": marked(
+        "Your approvals are counted. Messages that still need those of others: {number}."
+    ),
+    "claimed": marked("The others see now that you are dealing with it."),
+    "claimed-before": marked(
+        "Somebody else was faster, and is dealing with it; you may decide all the same."
+    ),
+    "claimed-partly": marked("The others see it. Of some, somebody else was faster: the list says who."),
+    "given-back": marked("Given back: the others see that you aren't dealing with it."),
+    "goes-nowhere": marked(
+        "These messages can only be rejected: there is no group any more to which they could go."
+    ),
     "message-rejected": marked("Rejected: the message goes to nobody."),
     "messages-approved": marked("Approved: the messages go to their groups now."),
     "messages-rejected": marked("Rejected: the messages go to nobody."),

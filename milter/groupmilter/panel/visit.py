@@ -23,6 +23,7 @@ from groupmilter.panel.said import SAID
 from groupmilter.panel.visitor import Visitor
 
 HTMX = "hx-request"
+_SAYING = frozenset({"said", "number"})
 
 
 class Gone(Exception):
@@ -70,7 +71,9 @@ class Visit:
     def here(self, **changes: object) -> str:
         """Return this page's path with some parameters of its query changed; None or "" takes one away."""
         query = {**self.request.query_params, **changes}
-        kept = {name: value for name, value in query.items() if value not in (None, "") and name != "said"}
+        kept = {
+            name: value for name, value in query.items() if value not in (None, "") and name not in _SAYING
+        }
         return f"{self.request.url.path}?{urlencode(kept)}" if kept else self.request.url.path
 
     def t(self, sentence: str, **values: object) -> Markup:
@@ -84,10 +87,11 @@ class Visit:
         whole = {"wrong": {}, **around, **(content or {})}
         return self.pages.page(template, self.words, whole, status, WITH_OUR_SCRIPT)
 
-    def to(self, path: str, said: str = "") -> Response:
+    def to(self, path: str, said: str = "", number: int = 0) -> Response:
         """Send the browser on to a page of ours after something was done (303).
 
-        :param path: begins with ``/``. ``said``: key of `said.SAID`, the sentence shown there.
+        :param path: begins with ``/``. ``said``: key of `said.SAID`, the sentence shown there. ``number``: in it.
         """
-        query = ("&" if "?" in path else "?") + urlencode({"said": said}) if said else ""
-        return RedirectResponse(path + query, 303)
+        query = {"said": said} | ({"number": str(number)} if number else {})
+        end = ("&" if "?" in path else "?") + urlencode(query) if said else ""
+        return RedirectResponse(path + end, 303)

@@ -92,6 +92,7 @@ class Moderation:
     :param keep_days: how long decided items stay in their folders; what the ledger says of them stays for ever.
     :param group_quota, quota: messages that may wait for one group, and in all; beyond it 452 4.2.2.
     :param reminder_hours: how long before its expiry moderators are reminded of an item; 0 for never.
+    :param claim_hours: how long somebody is said to deal with an item, unless he gives it back.
     :param letters_per_hour: letters to one moderator; beyond it one summary for the rest.
     :param links: whether requests contain links that decide without a log-in.
     :param tell_held: whether a proven sender learns that his message waits.
@@ -103,6 +104,7 @@ class Moderation:
     quota: int = 20_000
     expiry: Expiry = Expiry.REJECT
     reminder_hours: int = 24
+    claim_hours: int = 4
     letters_per_hour: int = 20
     links: bool = True
     tell_held: bool = False

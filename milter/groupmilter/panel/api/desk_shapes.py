@@ -37,6 +37,9 @@ class HeldFilter(Window):
 
     state: Literal["waiting", "decided"] = "waiting"
     group: Line = Field("", description="Address of one group; empty for all.")
+    claim: Literal["any", "mine", "unclaimed"] = Field(
+        "any", description="`mine`: with which you are dealing. `unclaimed`: with which nobody is."
+    )
 
 
 class Held(BaseModel):
@@ -58,6 +61,9 @@ class Held(BaseModel):
     decided_by: str
     way: str
     reason: str
+    note: str = Field(description="Of a message that was put aside: why, in English, for administrators.")
+    claimed_by: str = Field(description="Who is dealing with it; empty for nobody.")
+    claimed: str | None = Field(description="Since when.")
     approvals_needed: int = Field(description="How many different persons have to approve.")
     approved_by: list[str] = Field(description="Who has approved, where that takes several.")
     approvals_missing: int = Field(description="How many approvals it still waits for.")

@@ -5,12 +5,12 @@ What somebody may not decide about isn't there for him. See `app` for what the e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from groupmilter.moderation.item import Event, Item, State
-from groupmilter.moderation.overview import Wanted
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.api.access import Scope
@@ -23,6 +23,7 @@ from groupmilter.panel.api.paging import LINK, part
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.shapes import Page
 from groupmilter.panel.guard import AS_A_FILE
+from groupmilter.panel.holding import permitted, visible
 from groupmilter.panel.remembering import not_remembered
 
 router = APIRouter(tags=["held"])
@@ -44,13 +45,9 @@ def listed(
     """Return the messages about which you may decide, the one that waits longest first; or what was decided."""
     states = WAITING if wanted.state == "waiting" else DECIDED
     overview = call.parts.ledger.overview
-    known = overview.scopes(states)
-    mine = call.look(
-        lambda directory: tuple(
-            scope for scope, item in known if call.parts.decisions.may(call.person, item, directory)
-        )
-    )
-    chosen = Wanted(states, mine, wanted.group)
+    claimed_by = {"mine": call.person.uuid, "unclaimed": ""}.get(wanted.claim)
+    mine = visible(call.parts, call.person, states)
+    chosen = replace(mine, group=wanted.group, claimed_by=claimed_by)
     rows = overview.page(chosen, first=wanted.offset, limit=wanted.limit, oldest=wanted.state == "waiting")
     return part(request, response, wanted, overview.count(chosen), map(shape, rows))
 
@@ -106,6 +103,36 @@ def decide(call: Deciding, name: NamePath, wanted: HeldDecision) -> dict[str, ob
     return _decided(changed.item, remembered=why is None, why=None if why is None else call.t(why))
 
 
+@router.post(
+    "/held/{name}/claim",
+    operation_id="claimHeld",
+    response_model=Held,
+    responses=problems(Code.NOT_FOUND, Code.FORBIDDEN, Code.DECIDED, Code.CLAIMED),
+)
+def claim(call: Deciding, name: NamePath) -> dict[str, object]:
+    """Tell the others that you are dealing with a message; nobody is kept from deciding by it.
+
+    Where somebody else is dealing with it, 409 tells who; where it is decided, what.
+    """
+    (changed,) = call.parts.claiming.claim((_item(call, name),), call.who)
+    item = changed.item
+    if item.claim is not None and item.claim.person == call.person.uuid:
+        return shape(item)
+    raise Refusal(Code.DECIDED if item.claim is None else Code.CLAIMED, current=shape(item))
+
+
+@router.delete(
+    "/held/{name}/claim",
+    operation_id="giveBackHeld",
+    response_model=Held,
+    responses=problems(Code.NOT_FOUND),
+)
+def give_back(call: Deciding, name: NamePath) -> dict[str, object]:
+    """Give back a message with which you are dealing; with others' nothing happens."""
+    (changed,) = call.parts.claiming.give_back((_item(call, name),), call.who)
+    return shape(changed.item)
+
+
 def _decided(item: Item, *, remembered: bool = False, why: str | None = None) -> dict[str, object]:
     return shape(item) | {"remembered": remembered, "not_remembered": why}
 
@@ -115,7 +142,7 @@ def _item(call: Call, name: str) -> Item:
     item = call.parts.ledger.by_name(name)
     if item is None:
         raise Refusal(Code.NOT_FOUND)
-    if not call.look(lambda directory: call.parts.decisions.may(call.person, item, directory)):
+    if not permitted(call.parts, call.person, item):
         raise Refusal(Code.NOT_FOUND)
     return item
 
@@ -140,6 +167,9 @@ def shape(item: Item) -> dict[str, object]:
         "decided_by": item.decided_by,
         "way": item.way,
         "reason": item.comment,
+        "note": item.note if item.state is State.SHUNTED else "",
+        "claimed_by": item.claim.name if item.claim else "",
+        "claimed": moment(item.claim.at if item.claim else 0),
         "approvals_needed": terms.approvals,
         "approved_by": [one.name for one in item.approved_by],
         "approvals_missing": max(0, terms.approvals - len(item.approved_by)) if item.state in WAITING else 0,

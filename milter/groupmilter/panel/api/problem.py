@@ -36,6 +36,7 @@ class Code(StrEnum):
     METHOD = "method"
     CHANGED = "changed"
     DECIDED = "decided"
+    CLAIMED = "claimed"
     REFUSED = "refused"
     TOO_LARGE = "too-large"
     MEDIA = "media"
@@ -56,6 +57,7 @@ _SENTENCES = {
     Code.METHOD: marked("That can't be done here."),
     Code.CHANGED: marked("Somebody else has changed this meanwhile; nothing was overwritten."),
     Code.DECIDED: marked("This was decided already; the first decision stands."),
+    Code.CLAIMED: marked("Somebody else is dealing with this already; you may decide all the same."),
     Code.REFUSED: marked("The directory doesn't take this."),
     Code.TOO_LARGE: marked("The request is too large."),
     Code.MEDIA: marked("The content isn't of a type that is taken here."),
@@ -75,6 +77,7 @@ STATUS = {
     Code.NOT_FOUND: 404,
     Code.METHOD: 405,
     Code.DECIDED: 409,
+    Code.CLAIMED: 409,
     Code.REFUSED: 409,
     Code.CHANGED: 412,
     Code.TOO_LARGE: 413,

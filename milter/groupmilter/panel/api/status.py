@@ -11,7 +11,6 @@ from groupmilter.directory.findings import Finding
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.membership.roles import Role
-from groupmilter.moderation.overview import Wanted
 from groupmilter.moderation.tracing import traced
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.api.answers import problems
@@ -23,6 +22,7 @@ from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.paging import LINK, part
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.shapes import Page
+from groupmilter.panel.holding import visible
 
 router = APIRouter(tags=["status"])
 
@@ -33,12 +33,6 @@ def get(call: Reading) -> dict[str, object]:
     _require_administrator(call)
     counts = call.look(lambda directory: call.lists(directory).counts())
     found = Counter(each.kind.value for each in _findings(call))
-    known = call.parts.ledger.overview.scopes(WAITING)
-    mine = call.look(
-        lambda directory: tuple(
-            scope for scope, item in known if call.parts.decisions.may(call.person, item, directory)
-        )
-    )
     now = call.parts.now()
     return {
         "groups": counts.groups,
@@ -47,7 +41,7 @@ def get(call: Reading) -> dict[str, object]:
         "synced": moment(int(counts.synced_at)),
         "age": max(0, int(now - counts.synced_at)),
         "findings": dict(sorted(found.items())),
-        "waiting": call.parts.ledger.overview.count(Wanted(WAITING, mine)),
+        "waiting": call.parts.ledger.overview.count(visible(call.parts, call.person, WAITING)),
     }
 
 

@@ -15,6 +15,7 @@ from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.reach import reachable
 from groupmilter.language.catalogue import marked
+from groupmilter.moderation.decision import goes, group_of
 from groupmilter.moderation.facts import why_held
 from groupmilter.moderation.item import Event, Item
 from groupmilter.moderation.preview import Preview, preview
@@ -24,6 +25,8 @@ from groupmilter.moderation.safe_html import document
 from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.guard import AS_A_FILE, IN_A_FRAME, WITH_A_FRAME
+from groupmilter.panel.holding import permitted
+from groupmilter.panel.put_aside import GOES_NOWHERE, aside
 from groupmilter.panel.remembering import not_remembered
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.screens.held import EVENTS, LONGEST_REASON, REASONS, STATES, TOO_LONG, reason_of
@@ -36,12 +39,13 @@ _NEITHER = marked("Choose whether to approve or to reject.")
 class _Around:
     """Who has to do with a message.
 
-    :param owner: whether the visitor may have the sender remembered.
+    :param owner: whether the visitor may have the sender remembered. ``goes``: whether it can go anywhere.
     """
 
     deciders: Sequence[tuple[Person, str]]
     owner: bool
     group: Group | None
+    goes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,15 @@ def decide(visit: Visit) -> Response:
     item, event = _item(visit), EVENTS.get(visit.form["decision"])
     reason = reason_of(visit)
     wrong = {} if event is not None else {"decision": visit.t(_NEITHER)}
+    if event is Event.APPROVE and not _around(visit, item).goes:
+        wrong["decision"] = visit.t(GOES_NOWHERE)
     if len(reason) > LONGEST_REASON:
         wrong["reason"] = visit.t(TOO_LONG)
     if event is None or wrong:
         return _page(visit, item, wrong, status=422)
     changed = visit.parts.decisions.decide(item, event, visit.me.who, reason if event is Event.REJECT else "")
     if changed.missing:
-        return visit.to(f"/held/{item.name}", "message-counted")
+        return visit.to(f"/held/{item.name}", "message-counted", changed.missing)
     if not changed.happened:
         return _page(visit, changed.item, late=True, status=409)
     wish = "allow" if event is Event.APPROVE else "block"
@@ -92,6 +98,24 @@ def decide(visit: Visit) -> Response:
     if note:
         return _page(visit, changed.item, note=note)
     return visit.to(f"/held/{item.name}", "sender-allowed" if event is Event.APPROVE else "sender-blocked")
+
+
+def claim(visit: Visit) -> Response:
+    """Tell the others that one is dealing with it."""
+    item = _item(visit)
+    (changed,) = visit.parts.claiming.claim((item,), visit.me.who)
+    held = changed.item.claim
+    if held is None:
+        return _page(visit, changed.item, late=True, status=409)
+    own = held.person == visit.me.person.uuid
+    return visit.to(f"/held/{item.name}", "claimed" if own else "claimed-before")
+
+
+def give_back(visit: Visit) -> Response:
+    """Tell the others that one isn't dealing with it any more."""
+    item = _item(visit)
+    visit.parts.claiming.give_back((item,), visit.me.who)
+    return visit.to(f"/held/{item.name}", "given-back")
 
 
 def frame(visit: Visit) -> Response:
@@ -117,9 +141,8 @@ def _item(visit: Visit) -> Item:
     item = visit.parts.ledger.by_name(visit.asked("name"))
     if item is None:
         raise Gone
-    with visit.parts.lookups.snapshot() as directory:
-        if not visit.parts.decisions.may(visit.me.person, item, directory):
-            raise Gone
+    if not permitted(visit.parts, visit.me.person, item):
+        raise Gone
     return item
 
 
@@ -145,6 +168,7 @@ def _page(
         "note": note,
     }
     content |= {"proof": proof(item.arrival), "states": STATES, "reasons": REASONS, "now": visit.parts.now()}
+    content |= {"aside": aside(item, goes=sight.around.goes), "hours": visit.parts.claiming.hours}
     content |= {"why": why_held(item.terms.why), "sender": author(item) or item.arrival.author}
     response = visit.page("screens/held_message.html", content, status)
     response.headers.update(WITH_A_FRAME)
@@ -161,8 +185,6 @@ def _around(visit: Visit, item: Item) -> _Around:
     found: dict[str, tuple[Person, str]] = {}
     with visit.parts.lookups.snapshot() as directory:
         circle = decisions.circle(item, directory)
-        if circle is None:
-            return _Around((), owner=False, group=None)
         rings = (
             ("moderator", circle.moderators),
             ("owner", circle.owners),
@@ -171,15 +193,15 @@ def _around(visit: Visit, item: Item) -> _Around:
         for ring, nodes in rings:
             for person in reachable(nodes, directory):
                 found.setdefault(person.uuid, (person, ring))
-        group = directory.by_digest(item.arrival.group)
-        owner = circle.owned_by(visit.me.person, directory)
-    known = group if isinstance(group, Group) else None
-    return _Around(tuple(found.values()), owner and decisions.write is not None, known)
+        owner = circle.owned_by(visit.me.person, directory) and decisions.write is not None
+        return _Around(tuple(found.values()), owner, group_of(item, directory), goes(item, directory))
 
 
 ROUTES = (
     get("/held/{name}", show),
     post("/held/{name}", decide),
+    post("/held/{name}/claim", claim),
+    post("/held/{name}/give-back", give_back),
     get("/held/{name}/html", frame),
     get("/held/{name}/original", original),
 )

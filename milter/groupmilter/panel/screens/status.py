@@ -19,15 +19,14 @@ from groupmilter.mail.address import canonical
 from groupmilter.membership.roles import Role, Roles
 from groupmilter.moderation.bounce_book import Standing, Suspension
 from groupmilter.moderation.circle import Lookup
-from groupmilter.moderation.overview import Wanted
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.ageing import Drawn, drawn, history
 from groupmilter.panel.charts import Chart, Point, columns, share
 from groupmilter.panel.daily import DAY, Daily, daily, offset_of
 from groupmilter.panel.finding_words import KINDS, facts
+from groupmilter.panel.holding import visible
 from groupmilter.panel.paging import pager
 from groupmilter.panel.routes import Admits, get, post
-from groupmilter.panel.screens.held import scopes
 from groupmilter.panel.visit import Gone, Visit
 
 _FAILING_DAYS = 30
@@ -66,7 +65,7 @@ def show(visit: Visit) -> Response:
         found = _findings(mirror, mine)
         suspended, failing = _failing(visit, mine)
     whole = roles.administers_everything
-    queue = visit.parts.ledger.overview.queue(Wanted(WAITING, None if whole else scopes(visit, WAITING)))
+    queue = visit.parts.ledger.overview.queue(visible(visit.parts, visit.me.person, WAITING))
     counts = Counter(one.kind for one in found)
     content: dict[str, object] = {
         "mirror": mirror, "sources": visit.parts.watch.sources, "max_age": visit.parts.watch.max_age,
