@@ -11,14 +11,17 @@ from threading import Timer
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Column, create_engine
+from sqlalchemy import Column, create_engine, text
 from tests.moderation.contenders import at_once, opening
 from tests.moderation.ledgers import recorded, url
 
+from groupmilter.moderation.item import DESK
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.moderation.migrations import apply
 from groupmilter.moderation.schema import METADATA
@@ -103,6 +106,24 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="letter"):
         Ledger.open(url(tmp_path))
     assert names(file) == {"letter"}
+
+
+def test_a_ledger_of_before_keeps_its_rows_and_goes_on(tmp_path: Path) -> None:
+    """As after an update, and as a backup of an earlier version is when it is restored."""
+    engine = create_engine(url(tmp_path))
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(SCRIPTS))
+        command.upgrade(config, "0008")
+        connection.execute(
+            text("INSERT INTO audit (at, action, \"group\") VALUES (1, 'group-edit', 'a@own.example')")
+        )
+    engine.dispose()
+    ledger = Ledger.open(url(tmp_path))
+    ledger.note("group-edit", DESK, 2, group="a@own.example", group_uuid="u")
+    rows = [(row.at, row.group, row.group_uuid) for row in ledger.audit()]
+    ledger.close()
+    assert rows == [(1, "a@own.example", ""), (2, "a@own.example", "u")]
 
 
 def test_who_comes_while_another_writes_into_the_new_file_waits(tmp_path: Path) -> None:
