@@ -37,7 +37,8 @@ def test_the_desk_of_a_dead_supervisor_keeps_the_next_one_waiting(site: Installa
     service, shots = site.service, Shots(site)
     shot = shots.send()
     service.wait(lambda: bool(shots.items(shot)), "recorded")
-    service.stage(point=point, effect="8")
+    go_on = service.folder / "go-on"
+    service.stage(point=point, effect=str(go_on))
     Moderators(site).by_command(shots.items(shot)[0].id, "approve")
     service.wait(lambda: service.fired, "the desk waits in the release")
     old = service.pid
@@ -46,6 +47,7 @@ def test_the_desk_of_a_dead_supervisor_keeps_the_next_one_waiting(site: Installa
     with pytest.raises(ServiceFailed, match="somebody listens there already"):
         service.start()
     assert of_session(old), "the old desk was still at work"
+    go_on.touch()
     until(lambda: not of_session(old))
     service.stage()
     service.start()

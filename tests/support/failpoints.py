@@ -35,6 +35,7 @@ from groupmilter.moderation.submission import Envelope
 
 Effect = Callable[[], None]
 Call = Callable[..., Any]
+_PATIENCE = 300.0
 
 
 class Moment(StrEnum):
@@ -188,12 +189,20 @@ def kill() -> None:
 
 
 def effect(word: str) -> Effect:
-    """The effect of a word: ``kill``, the name of an errno such as ``ENOSPC``, or a number of seconds to sleep."""
+    """The effect of a word: ``kill``, an errno's name such as ``ENOSPC``, seconds to sleep, or a file to wait for."""
     if word == "kill":
         return kill
     if word.isupper():
         return functools.partial(_raise, getattr(errno, word))
+    if word.startswith("/"):
+        return functools.partial(_wait_for, Path(word))
     return functools.partial(time.sleep, float(word))
+
+
+def _wait_for(file: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 @contextmanager
