@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.e2e.enrolling import CAVE, CHOIR, CLUB, NEWS, READER, Clubs, clubs, fetched, link, text, way
-from tests.support.installation import recipients
+from tests.support.installation import OUTSIDER, recipients
 from tests.support.office import ADMINISTRATOR, ALICE, BOB, JEAN, PIERRE, identity, message
 from tests.support.signing import Signer
 
@@ -55,6 +55,7 @@ def test_an_outsider_whose_domain_signs_is_proven(site: Clubs) -> None:
 def test_anybody_else_only_gets_a_letter_that_asks_to_confirm(site: Clubs) -> None:
     assert site.write(at(NEWS, "join"), READER).accepted
     letter = site.letter(READER, "confirm")
+    assert [row.origin for row in site.ledger.audit(action="confirmation-sent")][-1:] == [OUTSIDER]
     assert site.stands(READER, NEWS, Stage.UNCONFIRMED)
     assert letter["Reply-To"] == way(letter, "confirm")
     assert READER not in site.members("lettre", "dgMemberAddress")

@@ -87,7 +87,7 @@ class Site:
         return arrived()[0]
 
     def copies(self, identity: str) -> list[SunkMessage]:
-        return [m for m in self.installation.delivered(identity) if m.sender]
+        return [m for m in self.installation.delivered(identity) if not m.told]
 
 
 def parsed(message: SunkMessage) -> EmailMessage:

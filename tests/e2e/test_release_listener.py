@@ -70,7 +70,7 @@ def until(site: Installation, question: Callable[[], object], what: str) -> None
 
 def copies(site: Installation, mark: str) -> list[SunkMessage]:
     """What members got; letters to moderators, which quote it, have a null return path."""
-    return [message for message in site.delivered(mark) if message.sender]
+    return [message for message in site.delivered(mark) if not message.told]
 
 
 def wait_for_both(site: Installation, mark: str) -> None:

@@ -95,7 +95,7 @@ def copies(site: SendmailInstallation, mark: str, wanted: list[str]) -> list[Sun
     """The copies of a mail, as soon as exactly these have one each and nothing is queued."""
 
     def now() -> list[SunkMessage]:
-        return [copy for copy in site.delivered(mark) if copy.sender]
+        return [copy for copy in site.delivered(mark) if not copy.told]
 
     until(site, lambda: len(recipients(now())) >= len(wanted), f"copies for {wanted}")
     site.settle()

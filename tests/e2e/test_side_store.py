@@ -87,7 +87,7 @@ class Plain:
 
     def copies(self, mark: str) -> list[SunkMessage]:
         """The copies of a message; letters about it, which quote it, have the null return path."""
-        return [copy for copy in self.installation.delivered(mark) if copy.sender]
+        return [copy for copy in self.installation.delivered(mark) if not copy.told]
 
     def held(self, mark: str) -> Item:
         """The item of a message, as soon as it is held."""

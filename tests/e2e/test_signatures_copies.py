@@ -72,7 +72,7 @@ def send(site: Moderated, to: list[str], message: bytes, sender: str = CLIENT, l
 
 def sunk(site: Moderated, mark: str, address: str) -> list[SunkMessage]:
     """What somebody got about a message, and not of it: such mail has the null return path."""
-    found = [m for m in site.installation.sink.to(address) if not m.sender]
+    found = [m for m in site.installation.sink.to(address) if m.told]
     return [m for m in found if mark.encode() in m.content]
 
 

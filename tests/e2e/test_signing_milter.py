@@ -164,9 +164,7 @@ def test_behind_ours_there_it_signs_the_letters_and_once_more_what_comes_back(si
         item = site.moderated.held(mark)
         jean = Moderators(site.installation)
         site.moderated.until(lambda: jean.letter(mark) is not None, "a letter")
-        (letter,) = [
-            m for m in site.installation.sink.to(JEAN) if not m.sender and mark.encode() in m.content
-        ]
+        (letter,) = [m for m in site.installation.sink.to(JEAN) if m.told and mark.encode() in m.content]
         assert site.signers.verifier.results(letter.content) == [PASS]
         site.moderated.decide(item)
         site.moderated.ended(item)

@@ -84,7 +84,7 @@ class Site:
 
     def copies(self, mark: str) -> list[SunkMessage]:
         """What arrived of the message itself: letters about it have no return path."""
-        return [m for m in self.whole.delivered(mark) if m.sender]
+        return [m for m in self.whole.delivered(mark) if not m.told]
 
     def reports(self, mark: str) -> list[SunkMessage]:
         return self.whole.reports(mark)

@@ -177,6 +177,21 @@ def test_somebody_gets_only_so_many_letters_that_ask_to_confirm(club: Club) -> N
     assert club.told() == [("confirm", STRANGER)] * 4
 
 
+def test_whoever_forges_many_addresses_leaves_room_for_others(club: Club) -> None:
+    def wish(address: str, client: str) -> None:
+        applicant = club.service.applicant(address, proven=False)
+        club.service.ask(NEWS, applicant, Wanted.JOIN, "", Who(address, Way.MAIL), client)
+
+    for number in range(25):
+        wish(f"victim{number}@host{number}.example", "203.0.113.9")
+    assert len(club.told()) == 20
+    wish(STRANGER, "198.51.100.7")
+    assert club.told()[20:] == [("confirm", STRANGER)]
+    withheld = club.office.journal("confirmation-withheld")
+    assert len(withheld) == 5
+    assert {(row.origin, row.detail.rpartition(" ")[2]) for row in withheld} == {("203.0.113.9", "(client)")}
+
+
 def test_what_nobody_confirms_is_forgotten(club: Club) -> None:
     asked = club.ask(STRANGER, NEWS, way=Way.MAIL, proven=False)
     assert asked.request is not None

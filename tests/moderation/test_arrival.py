@@ -11,7 +11,7 @@ from tests.moderation.ledgers import KEYS, NOW, ticket
 
 from groupmilter.groups.ticket import Keys, Kind, digest
 from groupmilter.mail.content import content_digest
-from groupmilter.moderation.arrival import automatic, message_of, read_arrival
+from groupmilter.moderation.arrival import automatic, client_of, message_of, read_arrival
 from groupmilter.moderation.item import Arrival
 from groupmilter.policy.facts import Strength
 
@@ -218,3 +218,25 @@ def test_reading_fields_never_raises(fields: list[tuple[bytes, bytes]]) -> None:
     found = read(octets)
     automatic(octets)
     assert "\n" not in found.author + found.subject + found.message_id + found.queue_id
+
+
+@pytest.mark.parametrize(
+    ("received", "client"),
+    [
+        (
+            "from mx.x.example (mail.x.example [203.0.113.9])\n\t(using TLSv1.3)\n\tby mx.own.example",
+            "203.0.113.9",
+        ),
+        ("from [198.51.100.1] (unknown [203.0.113.9])\n\tby mx.own.example", "203.0.113.9"),
+        ("from x(unknown[198.51.100.1]) (unknown [203.0.113.9]) by mx", "203.0.113.9"),
+        ("from x.example (unknown [IPv6:2001:db8::1]) by mx", "2001:db8::1"),
+        ("from x.example ([203.0.113.9]) by mx (8.17)", "203.0.113.9"),
+        ("from x.example (who@rdns.example [203.0.113.9] (may be forged)) by mx (8.17)", "203.0.113.9"),
+        ("by mx.own.example (Postfix, from userid 0)\n\tid 1; [203.0.113.9]", ""),
+        ("from x.example by mx", ""),
+    ],
+)
+def test_who_brought_a_message_stands_in_our_own_servers_field(received: str, client: str) -> None:
+    others = "Received: from a (b [192.0.2.1]) by c\n"
+    assert client_of(file(f"Received: {received}\n{others}\nbody\n".encode())) == client
+    assert client_of(file(b"Subject: x\n\nReceived: from a (b [192.0.2.1]) by c\n")) == ""

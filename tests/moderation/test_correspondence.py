@@ -47,7 +47,8 @@ def test_a_moderator_is_asked_and_it_is_on_record(post: Post) -> None:
     (letter,) = post.letters(ANNA)
     assert letter["Subject"] == "To approve / À approuver: hello (sales)"
     (envelope, _) = post.mta.taken[0]
-    assert (envelope.sender, envelope.recipients, envelope.smtputf8) == ("", ((ANNA, "NOTIFY=NEVER"),), False)
+    assert (envelope.recipients, envelope.smtputf8) == (((ANNA, "NOTIFY=FAILURE"),), False)
+    assert re.fullmatch(rf"bounce\+[a-z2-7]{{48}}@{SERVICE}", envelope.sender)
     assert post.item(item).noticed == post.hold.now
     (row,) = post.hold.ledger.audit(action="request-sent")
     assert (row.item, row.detail) == (item.name, ANNA)

@@ -13,6 +13,7 @@ from tests.panel.watching import PLAIN, held, link
 
 from groupmilter import bootstrap
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
+from groupmilter.moderation.rows import Letter
 from groupmilter.policy.facts import Strength
 
 HELENE = Who("helene.lefevre@masociete.example", Way.COMMAND)
@@ -248,3 +249,17 @@ def by_link(home: House, client: httpx.Client, item: Item, uid: str) -> str:
     """Approve by the link of somebody's letter; return the page that answers."""
     url, form = link(home, item, person(home, uid))
     return client.post(url, data=form, headers={"origin": home.url}).text
+
+
+def test_a_letter_that_came_back_is_told_with_the_reason(home: House) -> None:
+    item, letters, now = held(home), home.parts.ledger.letters, int(home.parts.now())
+    address = "jean.dupont@masociete.example"
+    letters.plan([Letter(0, item.id, "request", address, "Jean", "fr", "uuid", 0, now, "0")])
+    [planned] = [one for one in letters.due(now, address=address) if one.item_id == item.id]
+    letters.sent([planned.id], now)
+    letters.returned(planned, now, "5.1.1 no such user")
+    with home.person("helene") as client:
+        page = client.get(f"/held/{item.name}").text
+    assert "came back" in page
+    assert "5.1.1 no such user" in page
+    assert "Letter came back" in page

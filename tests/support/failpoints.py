@@ -66,11 +66,11 @@ def _among(value: object) -> Callable[..., bool]:
 
 
 def _letter(envelope: Envelope, _: bytes) -> bool:
-    return not envelope.sender
+    return not envelope.sender or envelope.sender.startswith("bounce+")
 
 
 def _release(envelope: Envelope, _: bytes) -> bool:
-    return bool(envelope.sender)
+    return not _letter(envelope, b"")
 
 
 def _answer(arrival: Any, *_: object) -> bool:  # noqa: ANN401
@@ -148,7 +148,15 @@ REPORT_POINTS: Mapping[str, Point] = {
     "count: filed": Point(_MAILDIR, "move", _AFTER, _among(Folder.REPORTS)),
 }
 
-EVERY = {**POINTS, **REPORT_POINTS}
+RETURN_POINTS: Mapping[str, Point] = {
+    # return: the desk takes in a report about a letter of its own
+    "return: before asking others": Point(f"{_DESK}.correspondence:Correspondence", "returned", _BEFORE),
+    "return: others asked, not noted": Point(_LETTERS, "returned", _BEFORE),
+    "return: noted, not on disk": Point(_LETTERS, "returned", _AFTER),
+    "return: on disk, before filing": Point(_MAILDIR, "move", _BEFORE, _among(Folder.REPORTS)),
+}
+
+EVERY = {**POINTS, **REPORT_POINTS, **RETURN_POINTS}
 
 MAY_DELIVER_TWICE = frozenset(
     {

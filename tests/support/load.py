@@ -213,7 +213,7 @@ class _Oracle:
         self._files = self.site.held()
         self._copies: dict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
         for sunk in self.site.sink.messages:
-            if sunk.sender:
+            if not sunk.told:
                 self._copies[_mark(sunk.content)] += [(to, _queue_id(sunk.content)) for to in sunk.addresses]
 
     def tally(self, shots: Sequence[Shot]) -> Tally:

@@ -86,8 +86,8 @@ class Moderated:
         return self.delivered(mark)
 
     def delivered(self, mark: str) -> list[SunkMessage]:
-        """The copies of a mail so far; letters about it, which quote it, have the null return path."""
-        return [copy for copy in self.installation.delivered(mark) if copy.sender]
+        """The copies of a mail so far; letters about it quote it."""
+        return [copy for copy in self.installation.delivered(mark) if not copy.told]
 
     def until(self, question: Callable[[], bool], what: str) -> None:
         """Wait until something is so."""

@@ -43,7 +43,7 @@ class Moderators:
         """The newest letter that asks about the message with this mark."""
         found = None
         for sunk in self.site.sink.messages:
-            if not sunk.sender and self.address in sunk.addresses and mark.encode() + b"@" in sunk.content:
+            if sunk.told and self.address in sunk.addresses and mark.encode() + b"@" in sunk.content:
                 letter = email.message_from_bytes(sunk.content, policy=email.policy.default)
                 assert isinstance(letter, EmailMessage)
                 found = letter if "approve+" in text(letter) else found

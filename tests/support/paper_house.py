@@ -51,6 +51,7 @@ from groupmilter.moderation.mailbox import Maildir
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.release import Releases
+from groupmilter.moderation.returned import Returned
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta import session
 from groupmilter.mta.counters import Counters
@@ -187,12 +188,13 @@ class House:
         answers = Answers(ledger, self, decided, self.clock, decided.require)
         bouncing = Bouncing(ledger, self, self.settings, self.clock, self.log)
         weekly = Weekly(ledger, self, self.settings, letters, (), lambda _: CONTACT, self.clock)
-        intake = Intake(
-            self.mailbox, ledger, self, KEYS, self.settings, answers, held, bouncing.take, self.clock, self.log
-        )  # fmt: skip
         correspondence = Correspondence(
             ledger, self.mailbox, self, decided, letters, weekly, wire, KEYS, SERVICE, "",
             lambda _: CONTACT, self.settings.moderation.letters_per_hour, self.clock, self.log,
+        )  # fmt: skip
+        returned = Returned(correspondence, KEYS, bouncing.take, self.log).take
+        intake = Intake(
+            self.mailbox, ledger, self, KEYS, self.settings, answers, held, returned, self.clock, self.log
         )  # fmt: skip
         outgoing = self._outgoing(ledger, wire, letters)
         rebuilding = Rebuilding(self.mailbox, ledger, self, KEYS, self.settings, self.clock, self.log)

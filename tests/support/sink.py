@@ -13,6 +13,7 @@ It fails with `TimeoutError` when fewer messages arrive than waited for.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 _DEADLINE = 60.0
+_OUR_LETTER = re.compile(rb"\r\nFrom: (?:[^\r]|\r\n[ \t])*\bmoderation@groups\.")
 _EHLO = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 SIZE 0\r\n"
 
 
@@ -44,6 +46,12 @@ class SunkMessage:
     def addresses(self) -> tuple[str, ...]:
         """The recipients' addresses, in the order in which they came."""
         return tuple(recipient.address for recipient in self.recipients)
+
+    @property
+    def told(self) -> bool:
+        """Whether it is a letter or a report, not somebody's message."""
+        head = self.content.partition(b"\r\n\r\n")[0]
+        return not self.sender or _OUR_LETTER.search(head) is not None
 
 
 @dataclass(kw_only=True)

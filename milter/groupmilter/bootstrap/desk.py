@@ -44,6 +44,7 @@ from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
+from groupmilter.moderation.returned import Returned
 from groupmilter.moderation.submission import Submitter
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta.site import Site
@@ -133,7 +134,7 @@ class _Wiring:
 
     def desk(self) -> Desk:
         configuration, settings = self.configuration, self.configuration.settings
-        decided = decisions(configuration, self.opened)
+        decided, keys = decisions(configuration, self.opened), ticket_keys(configuration.keys)
         lookups, box = decided.lookups, mailbox(configuration)
         letters = self._letters()
         made: list[Desk] = []
@@ -144,17 +145,17 @@ class _Wiring:
         attempts = Attempts(self.log)
         enrolling = at_the_desk(configuration, self.opened, attempts, self.log)
         answers = self._answers(decided, enrolling.take)
-        keys = ticket_keys(configuration.keys)
         bouncing = Bouncing(self.opened, lookups, settings, time.time, self.log)
         weekly = self._weekly(lookups, letters)
-        intake = Intake(
-            box, self.opened, lookups, keys, settings, answers, held, bouncing.take, time.time, self.log
-        )  # fmt: skip
         submitter = Submitter(door(configuration))
         correspondence = Correspondence(
             self.opened, box, lookups, decided, letters, weekly, submitter, keys, settings.service_domain,
             self._panel, lambda group: contact_for(group, settings), settings.moderation.letters_per_hour, time.time,
             self.log, enrolling.letters,
+        )  # fmt: skip
+        returned = Returned(correspondence, keys, bouncing.take, self.log)
+        intake = Intake(
+            box, self.opened, lookups, keys, settings, answers, held, returned.take, time.time, self.log
         )  # fmt: skip
         releases = Releases(
             self.opened, submitter, Dividing(self._site()), keys, settings.service_domain,

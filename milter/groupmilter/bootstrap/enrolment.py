@@ -79,7 +79,8 @@ def at_the_desk(
         ("close requests", upkeep.expire),
         ("remind of requests", upkeep.remind),
     )
-    return AtTheDesk(Mailed(service, time.time).take, correspondence, steps)
+    relays = tuple(one.net for one in configuration.site.trusted_relays)
+    return AtTheDesk(Mailed(service, time.time, relays).take, correspondence, steps)
 
 
 def tokens(configuration: Configuration, service: Requests) -> Tokens:

@@ -297,8 +297,10 @@ def _draw_letters(console: Console, letters: Sequence[Posted]) -> None:
 
     rows = table("Letter", "To", "Sent")
     for letter in letters:
-        waits = f"not yet: {letter.why}" if letter.why else "not yet"
-        sent = Text(local(letter.sent, exact=True)) if letter.sent else Text(str(plain(waits)), "yellow")
+        state = "came back" if letter.returned else "not yet"
+        waits = f"{state}: {letter.why}" if letter.why else state
+        arrived = letter.sent and not letter.returned
+        sent = Text(local(letter.sent, exact=True)) if arrived else Text(str(plain(waits)), "yellow")
         rows.add_row(letter.kind, plain(letter.address), sent)
     if letters:
         _head(console, "Letters")

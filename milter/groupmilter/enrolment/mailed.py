@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from groupmilter.enrolment.service import Requests
+from groupmilter.enrolment.shares import Net, source
 from groupmilter.enrolment.verdict import Applicant
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, digest
 from groupmilter.membership.authority import Forbidden
 from groupmilter.moderation.answers import letter
-from groupmilter.moderation.arrival import automatic
+from groupmilter.moderation.arrival import automatic, client_of
 from groupmilter.moderation.decision import Problem
 from groupmilter.moderation.item import Arrival, Way, Who
 from groupmilter.moderation.quoting import own_text
@@ -34,10 +35,12 @@ class Mailed:
     """What the desk hands over.
 
     :param clock: seconds since 1970, UTC.
+    :param relays: networks of hosts in front of ours.
     """
 
     requests: Requests
     clock: Callable[[], float]
+    relays: tuple[Net, ...] = ()
 
     def take(self, arrival: Arrival, octets: bytes) -> bool:
         """Do what a mail asks for; False where it isn't about joining or leaving."""
@@ -67,7 +70,8 @@ class Mailed:
             return
         uuid = applicant.person.uuid if applicant.person is not None and applicant.proven else ""
         who = Who(applicant.address, Way.MAIL, uuid, arrival.message_id)
-        self.requests.ask(group.address, applicant, wanted, own_text(octets), who)
+        client = source(client_of(octets), self.relays)
+        self.requests.ask(group.address, applicant, wanted, own_text(octets), who, client)
 
     def _applicant(self, person: Group | Person | None, arrival: Arrival) -> Applicant | None:
         """Return who wants it: the person who is proven, else the author, proven or not; None where nobody can tell."""

@@ -7,9 +7,10 @@ those only so many an hour. Raises `LedgerUnavailable` and `DirectoryUnknown`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groupmilter.enrolment.place import Around, Registers, asked, group_of
+from groupmilter.enrolment.shares import IN_ALL, Asking, withheld
 from groupmilter.groups.person import Person
 from groupmilter.moderation.item import DESK, Way
 from groupmilter.moderation.ledger import Ledger
@@ -24,9 +25,7 @@ LATE = "membership-late"
 KINDS = frozenset({CONFIRM, REQUEST, REMINDER, OUTCOME, LATE})
 
 _HOUR = 3600
-_CONFIRMATIONS_IN_ALL = 200
-"""Letters an hour that ask anybody to confirm: whoever forges many addresses makes us write to few of them."""
-
+_SENT = "confirmation-sent"
 _TOLD = frozenset({Stage.DONE, Stage.REJECTED, Stage.EXPIRED, Stage.FAILED})
 
 
@@ -45,13 +44,14 @@ class Notices:
     clock: Callable[[], float]
     around: Around
 
-    def asked(self, request: Request, *, told: bool) -> None:
+    def asked(self, request: Request, *, told: bool, client: str = "") -> None:
         """Tell of a request that is new, or newly confirmed.
 
         :param told: whether who asks learns by letter how it stands; in the panel he sees it.
+        :param client: who has brought the mail that asks (`shares.source`).
         """
         if request.stage is Stage.UNCONFIRMED:
-            self._ask_to_confirm(request)
+            self._ask_to_confirm(request, client)
         elif request.stage is Stage.WAITING:
             self.ask(request)
         if told and request.stage in {Stage.WAITING, Stage.REFUSED}:
@@ -79,18 +79,18 @@ class Notices:
         """Tell somebody that a request was decided before."""
         self.ledger.letters.plan((self._to(LATE, request, person),))
 
-    def _ask_to_confirm(self, request: Request) -> None:
-        since = self._now() - _HOUR
-        letters = self.ledger.letters
-        mine = letters.planned(CONFIRM, since, request.address)
-        if mine >= self.per_hour or letters.planned(CONFIRM, since) >= _CONFIRMATIONS_IN_ALL:
-            detail = f"{request.kind.value} {request.address}: too many letters in an hour"
-            self.ledger.note(
-                "confirmation-withheld", DESK, self._now(), group=request.group_address,
-                group_uuid=request.group_uuid, detail=detail,
-            )  # fmt: skip
-            return
-        self._plan(CONFIRM, request)
+    def _ask_to_confirm(self, request: Request, client: str) -> None:
+        rows = self.ledger.audit(since=self._now() - _HOUR, action=_SENT, limit=IN_ALL)
+        sent = [Asking(row.detail.partition(" ")[2], row.group, row.origin) for row in rows]
+        over = withheld(sent, Asking(request.address, request.group_address, client), self.per_hour)
+        action, detail = _SENT, f"{request.kind.value} {request.address}"
+        if over:
+            action, detail = "confirmation-withheld", f"{detail}: too many letters in an hour ({over})"
+        else:
+            self._plan(CONFIRM, request)
+        who = replace(DESK, origin=client)
+        group, uuid = request.group_address, request.group_uuid
+        self.ledger.note(action, who, self._now(), group=group, group_uuid=uuid, detail=detail)
 
     def _plan(self, kind: str, request: Request) -> None:
         """Plan a letter to who asks."""

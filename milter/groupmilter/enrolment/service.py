@@ -97,10 +97,13 @@ class Requests:
         with self.registers.snapshot() as directory:
             return applicant_of(known, directory, proven=proven)
 
-    def ask(self, group: str, applicant: Applicant, wanted: Wanted, reason: str, who: Who) -> Asked:
+    def ask(
+        self, group: str, applicant: Applicant, wanted: Wanted, reason: str, who: Who, client: str = ""
+    ) -> Asked:
         """Let somebody join or leave a group, as far as its rules allow it.
 
         :param reason: in the applicant's own words, for the owners. ``who``: who asks, and how.
+        :param client: who has brought the mail that asks (`shares.source`).
         """
         found = self.look(group, applicant, wanted)
         if found.group is None or found.answer.verdict is Verdict.UNKNOWN:
@@ -116,7 +119,7 @@ class Requests:
                 self.ledger.requests.forget(turned.request, who, int(self.clock()))
                 turned = self._recorded(draft, found.answer, who)
             if turned.happened or found.answer.verdict is Verdict.CONFIRM:
-                self.notices.asked(turned.request, told=by_mail)
+                self.notices.asked(turned.request, told=by_mail, client=client)
         request = turned.request if by_mail else self.carry_out(turned.request, who)
         return Asked(found.answer, request, turned.happened)
 

@@ -27,6 +27,7 @@ LENGTH = 59
 BOUNCE_LENGTH = 48
 TOKEN_LENGTH = 52
 NONCE_BITS = 32
+LETTER = 1
 RELEASE_LOCAL_PART = "release"
 """The address at the service domain that the desk brings messages back to."""
 
@@ -69,7 +70,8 @@ class Ticket:
         the digest of the held ticket (`digest`) and that of the person who is proven to answer; to join or leave, the
         group's again.
     :param strength: value of `policy.facts.Strength`.
-    :param reason: why it was held or refused (`policy.reasons`); of an answer the `Action`.
+    :param reason: why it was held or refused (`policy.reasons`); of an answer the `Action`; of a bounce `LETTER` where
+        it is about a letter of ours: ``nonce`` is its number, ``group`` the digest of the held ticket (`digest`).
     :param partly: a group inside this one refused the message, not this one itself.
     """
 

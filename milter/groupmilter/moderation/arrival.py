@@ -25,6 +25,8 @@ _MOST_VALUE = 4096
 _MOST_FIELDS = 5
 _ALONE = re.compile(r"<([^<>@\s]+@[^<>@\s]+)>")
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]{6,20})\b")
+# The name that a client gives itself stands first, and may look like anything but has no blank in it.
+_CLIENT = re.compile(r"from \S+ \((?:\S+ )?\[(?:IPv6:)?([0-9A-Fa-f:.]{2,45})\]")
 _QUIET = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
 _TELLING = ("auto-submitted", "precedence", "x-precedence", "content-type")
 _REPORTS = frozenset({"multipart/report", "message/disposition-notification", "message/delivery-status"})
@@ -157,6 +159,15 @@ def _queue_id(header: bytes) -> str:
     found = re.search(rb"^received:((?:[^\n]|\n[ \t])*)", _fields(header), re.I | re.M)
     inside = _QUEUE_ID.search(found[1]) if found else None
     return inside[1].decode() if inside else ""
+
+
+def client_of(octets: bytes) -> str:
+    """Return the IP address that brought a message to our own MTA, by the topmost Received field; empty where it names
+    none.
+    """
+    header = message_of(octets)[:_MOST_HEADER]
+    found = _CLIENT.match(next(iter(_values(header, "received")), "").strip())
+    return found[1] if found else ""
 
 
 def automatic(octets: bytes) -> bool:

@@ -1,14 +1,14 @@
 """Writing to moderators and senders: which letters are due, how many somebody gets an hour, what happens when one
 can't be sent.
 
-A letter that isn't taken is tried again, later and later; when nobody of a ring takes it, the request goes on to the
-next one: owners, then administrators, then the site's contact. The item stays held all the while. Raises
-`LedgerUnavailable` and `DirectoryUnknown`.
+A letter that isn't taken is tried again, later and later; when too few of a ring are left whom it can reach, for it was
+refused for good or has come back, the request goes on to the next one: owners, then administrators, then the site's
+contact. The item stays held all the while. Raises `LedgerUnavailable` and `DirectoryUnknown`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Protocol
@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from groupmilter.groups.person import Person
 from groupmilter.groups.reach import reachable
-from groupmilter.groups.ticket import Action, Keys, Kind, Token, digest, seal_token
+from groupmilter.groups.ticket import LETTER, Action, Keys, Kind, Ticket, Token, digest, seal, seal_token
 from groupmilter.moderation.answers import letter
 from groupmilter.moderation.arrival import automatic, message_of
 from groupmilter.moderation.circle import Lookups
@@ -88,26 +88,55 @@ class Correspondence:
     log: FilteringBoundLogger
     others: Writing | None = None
 
-    def ask(self, item: Item, kind: str = "request", beyond: int = 0) -> None:
-        """Plan the letters about an item to whoever can decide: the nearest ring that can be reached.
+    def ask(self, item: Item, kind: str = "request") -> None:
+        """Plan the letters about an item to whoever can decide: the nearest ring that can be reached."""
+        self._ask(item, kind, 0, frozenset(), frozenset())
 
-        :param beyond: how many rings have failed already; then only who wasn't written to yet counts as reached.
+    def returned(self, bundle: int, about: int, why: str) -> bool:
+        """Note that a piece of mail that asked has come back, and ask others where too few are left; once.
+
+        :param bundle: the number of its first letter. ``about``: the digest of that one's item.
+        :returns: False where there is no such letter, or it has come back before.
+        """
+        letters = self.ledger.letters.arrived(bundle)
+        items = {one.id: self.ledger.item(one.item_id) for one in letters}
+        first = items.get(bundle)
+        if first is None or first.digest != about:
+            return False
+        # Others first, and the letter last by which all are found: where something fails, the report is read again.
+        for one in reversed(letters):
+            self._ask_others(one, items[one.id])
+            self.ledger.letters.returned(one, self._now(), why)
+        return True
+
+    def _ask(self, item: Item, kind: str, first: int, asked: Set[str], passed: Set[str]) -> None:
+        """Plan letters to one ring after the other, until there are as many as have to approve.
+
+        :param first: the number of the ring to begin with. ``asked``: UUIDs of who was asked already; ``passed``: of
+            who isn't to be asked.
         """
         now = self._now()
         with self.lookups.snapshot() as directory:
             rings = self.decisions.circle(item, directory).rings
             people = [(number, reachable(ring, directory)) for number, ring in enumerate(rings)]
-        agreed, asked = persons(item.approved_by), set[str]()
-        for number, ring in people[beyond:]:
-            left = [person for person in ring if person.uuid not in agreed | asked]
-            planned = [letter(kind, item.id, person, now, str(number)) for person in left]
-            new = self.ledger.letters.plan(planned)
-            if new or (planned and not beyond):
-                asked |= {person.uuid for person in left}
-            if asked and len(asked) + len(agreed) >= item.terms.approvals:
+        agreed = persons(item.approved_by)
+        for number, ring in people[first:]:
+            left = [person for person in ring if person.uuid not in agreed | asked | passed]
+            self.ledger.letters.plan(letter(kind, item.id, person, now, str(number)) for person in left)
+            asked = asked | {person.uuid for person in left}
+            if asked and len(asked | agreed) >= item.terms.approvals:
                 return
         if not asked:
             self._ask_contact(item, kind, now)
+
+    def _ask_others(self, lost: Letter, item: Item | None) -> None:
+        """Go on to the next ring where a letter has not reached somebody, and too few are left who can decide."""
+        if item is None or item.state is not State.HELD or lost.detail == _CONTACT:
+            return
+        known = {**self.ledger.letters.asked(item.id), lost.uuid: False}
+        reached = {uuid for uuid, may in known.items() if may and uuid}
+        if len(reached | persons(item.approved_by)) < max(1, item.terms.approvals):
+            self._ask(item, "request", int(lost.detail or 0) + 1, reached, known.keys())
 
     def _ask_contact(self, item: Item, kind: str, now: int) -> None:
         address = self.contact(item.terms.group_address)
@@ -182,7 +211,7 @@ class Correspondence:
             if isinstance(person, Person) and self.decisions.may(person, item, directory):
                 return True
         self.ledger.letters.forget(one.id)
-        if not item.noticed and not self.ledger.letters.hopeful(item.id):
+        if not any(self.ledger.letters.asked(item.id).values()):
             self.ask(item, one.kind)
         return False
 
@@ -260,18 +289,26 @@ class Correspondence:
 
     def _submitted(self, letters: Sequence[Letter], composed: EmailMessage) -> bool:
         """Submit one piece of mail; note where it wasn't taken."""
-        address = letters[0].address
-        envelope = Envelope("", ((address, "NOTIFY=NEVER"),), not address.isascii())
         try:
-            self.submitter.submit(envelope, composed.as_bytes())
+            self.submitter.submit(self._envelope(letters), composed.as_bytes())
         except NotSubmitted as failure:
-            self.log.warning("letter not taken", to=address, why=str(failure))
+            self.log.warning("letter not taken", to=letters[0].address, why=str(failure))
             for one in letters:
                 self._failed(one, failure)
             if not failure.code:
                 raise _Silent from failure
             return False
         return True
+
+    def _envelope(self, letters: Sequence[Letter]) -> Envelope:
+        """Return the envelope of a piece of mail: of what asks we want to hear when it doesn't arrive."""
+        first = min(letters, key=lambda one: one.id)
+        item = self.ledger.item(first.item_id) if first.kind in ASKING else None
+        path, notify = "", "NEVER"
+        if item is not None:
+            ticket = Ticket(Kind.BOUNCE, self._now(), first.id, item.digest, reason=LETTER)
+            path, notify = f"bounce+{seal(ticket, self.keys)}@{self.service_domain}", "FAILURE"
+        return Envelope(path, ((first.address, f"NOTIFY={notify}"),), not first.address.isascii())
 
     def _failed(self, one: Letter, failure: NotSubmitted) -> None:
         queue, now = self.ledger.letters, self._now()
@@ -280,11 +317,8 @@ class Correspondence:
             self.ledger.note("letter-refused", DESK, now, item_id=one.item_id, detail=one.address)
             return
         queue.failed(one, now, str(failure), refused=failure.permanent)
-        if not failure.permanent or one.detail == _CONTACT:
-            return
-        item = self.ledger.item(one.item_id)
-        if item is not None and not item.noticed and not queue.hopeful(item.id):
-            self.ask(item, one.kind, int(one.detail or 0) + 1)
+        if failure.permanent:
+            self._ask_others(one, self.ledger.item(one.item_id))
 
     def _now(self) -> int:
         return int(self.clock())

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import DESK
 from groupmilter.moderation.pacing import Piece
-from groupmilter.moderation.rows import Letter
+from groupmilter.moderation.rows import REFUSED, Letter
 from groupmilter.moderation.schema import AUDIT, ITEM, LETTER
 
 ASKING = frozenset({"request", "reminder"})
@@ -20,7 +32,7 @@ _COLUMNS = [LETTER.c[name] for name in Letter.__slots__]
 _UNSENT = LETTER.c.sent == 0
 _ASKING = LETTER.c.kind.in_(sorted(ASKING))
 _SUMMARY = "summary"
-_REFUSED = "refused: "
+_IN_VAIN = LETTER.c.why.like(f"{REFUSED}%")
 _FIRST, _LONGEST = 30, 4 * 3600
 
 
@@ -108,10 +120,9 @@ class LetterQueue:
                 .where(those, _ASKING)
             )
             rows = [
-                {"at": now, "action": f"{kind}-sent", "actor": DESK.name, "way": DESK.way.value,
-                 "item": name, "group": group, "group_uuid": uuid, "detail": address}
+                _row(f"{kind}-sent", address, now, name, group, uuid)
                 for kind, address, name, group, uuid in connection.execute(asked)
-            ]  # fmt: skip
+            ]
             if rows:
                 connection.execute(insert(AUDIT), rows)
 
@@ -128,7 +139,7 @@ class LetterQueue:
         pause = min(_LONGEST, _FIRST * 2 ** min(letter.attempts, 20))
         values = {
             "next_attempt": now + (_LONGEST if refused else pause),
-            "why": f"{_REFUSED}{why}" if refused else why,
+            "why": f"{REFUSED}{why}" if refused else why,
             "attempts": letter.attempts + 1,
         }
         with self._database.writing() as connection:
@@ -143,12 +154,35 @@ class LetterQueue:
             wanted = select(func.count()).select_from(LETTER).where(*conditions)
             return int(connection.execute(wanted).scalar() or 0)
 
-    def hopeful(self, item_id: int) -> bool:
-        """Tell whether a letter that asks about an item may still reach somebody."""
-        unrefused = LETTER.c.why.not_like(f"{_REFUSED}%")
-        wanted = select(LETTER.c.id).where(LETTER.c.item_id == item_id, _ASKING, _UNSENT, unrefused)
+    def asked(self, item_id: int) -> Mapping[str, bool]:
+        """Return whom letters ask about an item, by UUID (empty: the site's contact): whether they have reached him, or
+        may still.
+        """
+        in_vain = func.max(case((_IN_VAIN, 1), else_=0))
+        wanted = select(LETTER.c.uuid, in_vain).where(LETTER.c.item_id == item_id, _ASKING)
         with self._database.reading() as connection:
-            return connection.execute(wanted.limit(1)).first() is not None
+            rows = connection.execute(wanted.group_by(LETTER.c.uuid)).all()
+        return {str(uuid): not vain for uuid, vain in rows}
+
+    def arrived(self, bundle: int) -> tuple[Letter, ...]:
+        """Return the letters of one piece of mail that asked, unless it has come back.
+
+        :param bundle: the number of the first of them.
+        """
+        conditions = (LETTER.c.bundle == bundle, LETTER.c.sent > 0, _ASKING, ~_IN_VAIN)
+        return self._letters(*conditions, order=(LETTER.c.id,), limit=1000)
+
+    def returned(self, letter: Letter, now: int, why: str) -> None:
+        """Note that a letter was sent and came back: it isn't tried again."""
+        about = select(ITEM.c.name, ITEM.c.group_address, ITEM.c.group_uuid).where(
+            ITEM.c.id == letter.item_id
+        )
+        with self._database.writing() as connection:
+            those = update(LETTER).where(LETTER.c.id == letter.id)
+            connection.execute(those.values(why=f"{REFUSED}{why}"))
+            for named in connection.execute(about).all():
+                row = _row("letter-returned", letter.address, now, *named)
+                connection.execute(insert(AUDIT).values(**row))
 
     def postpone(self, address: str, now: int, until: int, *, asking: bool) -> None:
         """Let whatever is due to somebody wait, all at once."""
@@ -169,6 +203,13 @@ class LetterQueue:
                 return 0
         with self._database.writing() as connection:
             return connection.execute(delete(LETTER).where(*unsent)).rowcount
+
+
+def _row(action: str, address: str, now: int, item: str, group: str, uuid: str) -> dict[str, object]:
+    return {
+        "at": now, "action": action, "actor": DESK.name, "way": DESK.way.value, "item": item, "group": group,
+        "group_uuid": uuid, "detail": address,
+    }  # fmt: skip
 
 
 def _known(letter: Letter) -> Select[tuple[int]]:

@@ -75,6 +75,10 @@ class AuditRow:
     group_uuid: str = ""
 
 
+REFUSED = "refused: "
+"""How the reason begins why a letter has not reached somebody, and won't."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One letter to one address, planned or sent.
@@ -110,6 +114,11 @@ class Posted:
     next_attempt: int
     sent: int
     why: str
+
+    @property
+    def returned(self) -> bool:
+        """Whether the MTA took it, and it came back."""
+        return self.sent > 0 and self.why.startswith(REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

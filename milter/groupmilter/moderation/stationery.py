@@ -62,7 +62,8 @@ class Stationery:
         _put(letter, "Date", format_datetime(local_time(now, self.zone)))
         _put(letter, "Message-ID", self.message_id(identity, to.address))
         _put(letter, "Auto-Submitted", "auto-generated")
-        _put(letter, "X-Auto-Response-Suppress", "All")
+        # Not NDR: Exchange would keep to itself that a request doesn't arrive.
+        _put(letter, "X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply")
         return letter
 
     def message_id(self, identity: str, address: str) -> str:

@@ -41,6 +41,8 @@ ACTIONS: Mapping[str, str] = {
     "reminder-sent": marked("Reminder sent"),
     "left-out": marked("Left out: a nested group refused the message"),
     "letter-refused": marked("Letter refused by the mail server"),
+    "letter-returned": marked("Letter came back"),
+    "confirmation-sent": marked("Address asked to confirm"),
     "suspend": marked("Delivery to an address suspended"),
     "resume": marked("Delivery to an address resumed"),
     "try-again": marked("Delivery to an address tried again"),
