@@ -10,9 +10,8 @@ import pytest
 from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, ZOE, Office
 
 from groupmilter.cli.exits import Exit
-from groupmilter.cli.group_files import _all_applied
 from groupmilter.membership.draft import Draft
-from groupmilter.membership.importing import compared
+from groupmilter.membership.importing import applied, compared
 from groupmilter.membership.table import rows
 
 EXCHANGE = [
@@ -167,9 +166,9 @@ def test_a_directory_that_goes_away_in_the_middle_is_told_and_the_rest_left(offi
         found = list(compared(groups, drafts, exact=False))
         office.slapd.stop()
         try:
-            results = [why for _, why in _all_applied(groups, found)]
+            results = [str(made.refused) for made in applied(groups, found)]
         finally:
             office.slapd.start()
-    assert "refused" in str(results[0])
+    assert "refused" in results[0]
     assert results[1:] == ["not tried: the directory had failed before"] * 2
     assert office.values("late0", "mail") == []

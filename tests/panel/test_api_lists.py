@@ -128,7 +128,9 @@ def test_a_table_of_members_goes_out_and_comes_back(home: House) -> None:
         shown = api.post(f"{path}/import", content=text, headers=csv, params={"dry_run": "true"})
         assert shown.status_code == 200, shown.text
         assert shown.json()["dry_run"]
-        done = api.post(f"{path}/import", content=text, headers=csv, params={"exact": "true"}).json()
+        seen = csv | {"if-match": shown.headers["etag"]}
+        done = api.post(f"{path}/import", content=text, headers=seen, params={"exact": "true"}).json()
+        problem(api.post(f"{path}/import", content=text, headers=seen), 412, "changed")
         assert done["changes"] == shown.json()["changes"]
         assert [each["written"] for each in done["unclear"]] == ["nobody@masociete.example"]
         assert done["unclear"][0]["why"].startswith("Personne")

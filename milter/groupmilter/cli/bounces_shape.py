@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from groupmilter.cli.held_shape import event_shape, many
@@ -15,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from groupmilter.moderation.bounce_book import Failed, Standing, Suspension
+    from groupmilter.moderation.bounce_book import Failed
+    from groupmilter.moderation.bounced import Known
     from groupmilter.moderation.rows import AuditRow
     from groupmilter.policy.settings import Bounces
 
@@ -26,22 +26,6 @@ _BLAMES = {
     "message": "the message was refused, not the address",
     "forgiven": "before delivery was resumed",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one address; ``standing`` None where nothing was counted."""
-
-    address: str
-    standing: Standing | None
-    suspension: Suspension | None
-
-    @property
-    def state(self) -> str:
-        """``suspended``, ``trial`` (it gets mail again, and one failure suspends it), or ``failing``."""
-        if self.suspension is None:
-            return "failing"
-        return "trial" if self.suspension.probing else "suspended"
 
 
 def row_shape(row: Known) -> dict[str, object]:

@@ -7,7 +7,8 @@ tells that there was some. One group that the directory refuses keeps no other w
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from groupmilter.membership.draft import Drafts, Unmapped
-    from groupmilter.membership.importing import Compared
-    from groupmilter.membership.service import Groups, Result
+    from groupmilter.membership.importing import Compared, Made
+    from groupmilter.membership.service import Tick
 
 
 class Kind(StrEnum):
@@ -56,20 +57,15 @@ def export(
     from groupmilter.cli.looking import opened
     from groupmilter.cli.progress import bar
     from groupmilter.directory.inventory import groups as inventory
-    from groupmilter.membership.exporting import columns, row
+    from groupmilter.membership.exporting import columns, rows
     from groupmilter.membership.table import table
 
     call = Call.of(ctx, config, json=json)
     with opened(call.configuration()) as view, view.site.snapshots.snapshot() as directory:
         known = filter(None, (directory.group(one.node) for one in inventory(view.mirror)))
         addresses = [group.address for group in known if fnmatchcase(group.address, matching.casefold())]
-    content: list[dict[str, str]] = []
     with serving(call, dry_run=True) as groups, bar("Reading", len(addresses)) as tick:
-        groups.book.having(addresses)
-        for address in addresses:
-            if (found := groups.find(address)) is not None:
-                content.append(row(groups, groups.whole(found)))
-            tick(1)
+        content = list(rows(groups, addresses, tick))
     if call.terminal.json:
         call.terminal.show({"groups": content}, lambda _: None)
         return
@@ -103,27 +99,25 @@ def import_(
 
     Without [bold]--exact[/] nothing is taken away. Try [bold]--dry-run[/] first.
     """
-    from groupmilter.membership.importing import compared
+    from groupmilter.membership.importing import Made, applied, compared
 
     call = Call.of(ctx, config, json=json)
     drafts = _read(file, kind, group, role)
     with serving(call, dry_run=dry_run) as groups:
         found = list(compared(groups, drafts.drafts, exact=exact, under=under))
-        results = [(one, None) for one in found] if dry_run else list(_all_applied(groups, found))
+        results = [Made(one) for one in found] if dry_run else list(applied(groups, found, _ticking))
     lost = [*drafts.unmapped, *(each for one in found for each in one.unmapped)]
-    refused = [why for _, why in results if isinstance(why, str)]
+    refused = any(made.refused for made in results)
     shape = _shape(results, lost, dry_run=dry_run)
     call.terminal.show(shape, lambda console: _draw(console, results, lost, dry_run=dry_run))
-    raced = any(why is not None and not isinstance(why, str) and why.meanwhile for _, why in results)
+    raced = any(made.result is not None and made.result.meanwhile for made in results)
     code = Exit.DIRECTORY if refused else Exit.CHANGED if raced else Exit.FINDING if lost else Exit.OK
     raise typer.Exit(code)
 
 
 def _read(file: Path, kind: Kind, group: str, role: Role) -> Drafts:
     from groupmilter.membership.draft import BadFile
-    from groupmilter.membership.exchange import groups as exchange
-    from groupmilter.membership.importing import own_table
-    from groupmilter.membership.mailman import roster
+    from groupmilter.membership.files import drafts
     from groupmilter.membership.table import decoded
 
     if (kind is Kind.MAILMAN) != bool(group):
@@ -132,79 +126,48 @@ def _read(file: Path, kind: Kind, group: str, role: Role) -> Drafts:
         )
     octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     try:
-        text = decoded(octets)
-        if kind is Kind.MAILMAN:
-            return roster(text, group, role.value)
-        return exchange(text) if kind is Kind.EXCHANGE else own_table(text)
+        return drafts(decoded(octets), kind.value, group, role.value)
     except BadFile as error:
         raise CommandFailed(Exit.CONFIGURATION, f"{file}: {error}") from error
 
 
-def _all_applied(groups: Groups, found: Sequence[Compared]) -> Iterator[tuple[Compared, Result | str | None]]:
-    """Make all changes; once the directory can't be reached, the rest is left, and says so."""
-    from groupmilter.groups.directory import DirectoryUnknown
-
-    failed = False
-    for one in found:
-        if failed:
-            yield one, "not tried: the directory had failed before"
-            continue
-        try:
-            yield one, _applied(groups, one)
-        except DirectoryUnknown as error:
-            failed = True
-            yield one, str(error)
-
-
-def _applied(groups: Groups, one: Compared) -> Result | str | None:
-    """Make one group's changes; return why not where the directory refuses."""
+def _ticking(one: Compared) -> AbstractContextManager[Tick]:
     from groupmilter.cli.progress import bar
-    from groupmilter.directory.change import WriteRefused
     from groupmilter.membership.service import moved
 
-    if one.prepared is None or not (one.differences or one.prepared.new):
-        return None
-    try:
-        with bar(one.draft.address, moved(one.prepared)) as tick:
-            return groups.apply(one.prepared, tick)
-    except WriteRefused as error:
-        return str(error)
+    return bar(one.draft.address, moved(one.prepared) if one.prepared is not None else 0)
 
 
-def _shape(
-    results: Sequence[tuple[Compared, Result | str | None]], lost: Sequence[Unmapped], *, dry_run: bool
-) -> dict[str, object]:
+def _shape(results: Sequence[Made], lost: Sequence[Unmapped], *, dry_run: bool) -> dict[str, object]:
     from groupmilter.cli.group_shape import changed, unmapped
     from groupmilter.membership.service import Result
 
     shown = []
-    for one, why in results:
+    for made in results:
+        one = made.compared
         if one.prepared is not None:
-            result = why if isinstance(why, Result) else Result(one.differences if dry_run else ())
-            refused = why if isinstance(why, str) else ""
+            result = made.result or Result(one.differences if dry_run else ())
+            refused = str(made.refused) if made.refused else ""
             shown.append(changed(one.prepared, result, dry_run=dry_run) | {"refused": refused})
     return {"dry_run": dry_run, "groups": shown, "unmapped": [unmapped(each) for each in lost]}
 
 
-def _draw(
-    console: Console,
-    results: Sequence[tuple[Compared, Result | str | None]],
-    lost: Sequence[Unmapped],
-    *,
-    dry_run: bool,
-) -> None:
+def _draw(console: Console, results: Sequence[Made], lost: Sequence[Unmapped], *, dry_run: bool) -> None:
     from groupmilter.cli.group_shape import draw, draw_unmapped
     from groupmilter.cli.terminal import plain
     from groupmilter.membership.service import Result, warned
 
     same = 0
-    for one, why in results:
+    for made in results:
+        one = made.compared
         if one.prepared is None:
             continue
-        if isinstance(why, str):
-            console.print(plain(f"{one.draft.address}: refused: {why}"), style="bold red", soft_wrap=True)
+        if made.refused:
+            console.print(
+                plain(f"{one.draft.address}: refused: {made.refused}"), style="bold red", soft_wrap=True
+            )
         elif one.differences or one.prepared.new:
-            result = why if isinstance(why, Result) else Result(one.differences)
+            result = made.result or Result(one.differences)
             draw(console, one.prepared, result, warned(one.prepared), dry_run=dry_run)
         else:
             same += 1

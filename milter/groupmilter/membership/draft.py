@@ -5,19 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from groupmilter.language.spoken import Spoken
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import OTHERS, Spoken
+from groupmilter.membership.vocabulary import Remark
+
+COLUMN = marked("column {name}")
+NO_ADDRESS = marked("no mail address")
+NO_COUNTERPART = marked("no counterpart here")
+WORDS = OTHERS
+"""The sentence of what has no language: a column, a value, a field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
     """Something of a file that has no counterpart here, or can't be read.
 
-    :param group: whose; empty for the file as a whole. ``what``: column, and the value as far as it shows.
+    :param group: whose; empty for the file as a whole. ``place``: column, and the value as far as it shows.
     """
 
     group: str
-    what: str
-    why: str
+    place: Remark
+    reason: Remark
+
+    @property
+    def what(self) -> str:
+        """What it is, in English for administrators."""
+        return str(self.place)
+
+    @property
+    def why(self) -> str:
+        """Why it isn't carried over, in English for administrators."""
+        return str(self.reason)
+
+
+def unmapped(group: str, what: str, why: str, **values: object) -> Unmapped:
+    """Return something that isn't carried over.
+
+    :param what, why: sentences of the catalogue, or `WORDS`. ``values``: of both.
+    """
+    return Unmapped(group, Remark(what, values), Remark(why, values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
+from groupmilter.membership.draft import (
+    COLUMN,
+    NO_ADDRESS,
+    WORDS,
+    BadFile,
+    Draft,
+    Drafts,
+    Unmapped,
+    unmapped,
+)
 from groupmilter.membership.table import rows
 
+_COLUMNS = marked("columns {names}")
+_GROUP = marked("the group")
+_FOREIGN = marked("no counterpart here; groups that have something there: {count}")
+_ITS_OWN = marked("Exchange's own, without meaning here")
+_UNADDRESSED = marked("it has no address")
+_EXPECTED = marked("one of these is expected: {expected}")
+_TYPE_ONLY = marked("the file has the list's type in place of the list; export it with {how}")
+_HOW = "-join ';'"
+_ONE_DESCRIPTION = marked("a group has one description; the other column has another")
+_NO_SIZE = marked("no size")
+_NO_LANGUAGE = marked("no language before it")
+_ONE_SIDE = marked("reports go to one side here: the owners, as to the manager")
 _ADDRESS = ("PrimarySmtpAddress", "WindowsEmailAddress")
 _JOINING = {"open": "open", "closed": "closed", "approvalrequired": "approval"}
 _YES_NO = {"true": "yes", "false": "no"}
@@ -79,9 +100,9 @@ class _Reading:
     lists: dict[str, dict[str, None]] = field(default_factory=dict)
     unmapped: list[Unmapped] = field(default_factory=list)
 
-    def lose(self, what: str, why: str) -> None:
-        """Keep in mind what is not carried over."""
-        self.unmapped.append(Unmapped(self.address, what, why))
+    def lose(self, words: str, why: str, **values: object) -> None:
+        """Keep in mind what is not carried over: column and value, and a sentence why."""
+        self.unmapped.append(unmapped(self.address, WORDS, why, words=words, **values))
 
 
 def groups(text: str) -> Drafts:
@@ -105,13 +126,10 @@ def _foreign(names: list[str], read: list[dict[str, str]]) -> Iterator[Unmapped]
     filled = Counter(name for row in read for name in names if _says_something(row.get(name, "")))
     others = [name for name in filled if name.lower() not in own]
     for name in others:
-        count = filled[name]
-        yield Unmapped(
-            "", f"column {name}", f"no counterpart here; {count} group{'s have' if count != 1 else ' has'} it"
-        )
+        yield unmapped("", COLUMN, _FOREIGN, name=name, count=filled[name])
     kept = [name for name in filled if name.lower() in own]
     if kept:
-        yield Unmapped("", f"columns {', '.join(kept)}", "Exchange's own, without meaning here")
+        yield unmapped("", _COLUMNS, _ITS_OWN, names=", ".join(kept))
 
 
 def _says_something(cell: str) -> bool:
@@ -122,11 +140,11 @@ def _draft(number: int, row: Mapping[str, str]) -> Draft:
     address = next((row[name] for name in _ADDRESS if row.get(name)), "")
     found = _Reading(address or f"row {number}")
     if not address:
-        found.lose("the group", "it has no address")
+        found.unmapped.append(unmapped(found.address, _GROUP, _UNADDRESSED))
     for name, (target, words) in _SINGLES.items():
         cell = row.get(name, "")
         if name in row and words is not None and cell and cell.lower() not in words:
-            found.lose(f"{name} {cell}", f"one of {', '.join(words)} is expected")
+            found.lose(f"{name} {cell}", _EXPECTED, expected=", ".join(words))
         elif name in row and cell:
             found.singles[target] = cell if words is None else words[cell.lower()]
     for name, target in _LISTS.items():
@@ -143,7 +161,7 @@ def _draft(number: int, row: Mapping[str, str]) -> Draft:
 
 def _list(found: _Reading, name: str, target: str, cell: str) -> None:
     if _LOST_LIST.fullmatch(cell):
-        found.lose(name, "the file has the list's type in place of the list; export it with -join ';'")
+        found.lose(name, _TYPE_ONLY, how=_HOW)
         return
     found.lists.setdefault(target, {}).update(dict.fromkeys(_parted(cell)))
 
@@ -161,15 +179,13 @@ def _parted(cell: str) -> list[str]:
 def _addresses(found: _Reading, row: Mapping[str, str]) -> None:
     cell = row.get("EmailAddresses", "")
     if _LOST_LIST.fullmatch(cell):
-        found.lose(
-            "EmailAddresses", "the file has the list's type in place of the list; export it with -join ';'"
-        )
+        found.lose("EmailAddresses", _TYPE_ONLY, how=_HOW)
         return
     # What isn't SMTP has blanks and semicolons of its own: X500:/o=Org/ou=Exchange Administrative Group/cn=…
     for value in map(_trimmed, _ONE_ADDRESS.split(cell.strip("{}"))):
         kind, colon, address = value.partition(":")
         if colon and kind.lower() != "smtp":
-            found.lose(f"EmailAddresses {value}", "no mail address")
+            found.lose(f"EmailAddresses {value}", NO_ADDRESS)
         elif value and (address or value).lower() != found.address.lower():
             found.lists.setdefault("aliases", {})[address or value] = None
 
@@ -179,11 +195,11 @@ def _description(found: _Reading, row: Mapping[str, str]) -> None:
     for name in filter(row.__contains__, _DESCRIPTION):
         text = row[name].strip().removeprefix("{").removesuffix("}")
         if _LOST_LIST.fullmatch(text):
-            found.lose(name, "the file has the list's type in place of the list; export it with -join ';'")
+            found.lose(name, _TYPE_ONLY, how=_HOW)
             continue
         known = found.singles.get("description", "")
         if text and known and text != known:
-            found.lose(f"{name} {text}", "a group has one description; the other column has another")
+            found.lose(f"{name} {text}", _ONE_DESCRIPTION)
         found.singles["description"] = known or text
 
 
@@ -197,7 +213,7 @@ def _size(found: _Reading, cell: str) -> None:
     if digits:
         found.singles["max_size"] = digits
     elif cell and cell.lower() != "unlimited":
-        found.lose(f"MaxReceiveSize {cell}", "no size")
+        found.lose(f"MaxReceiveSize {cell}", _NO_SIZE)
 
 
 def _tips(found: _Reading, row: Mapping[str, str]) -> None:
@@ -209,7 +225,7 @@ def _tips(found: _Reading, row: Mapping[str, str]) -> None:
             if colon and language.lower() != "default":
                 tips[f".{language.strip().lower()}"] = text
             elif value.strip() and not colon:
-                found.lose(f"MailTipTranslations {value.strip()}", "no language before it")
+                found.lose(f"MailTipTranslations {value.strip()}", _NO_LANGUAGE)
     for language, text in tips.items():
         plain = html.unescape(_TAGS.sub("", text)).strip()
         if plain and not _LOST_LIST.fullmatch(plain):
@@ -221,5 +237,5 @@ def _reports(found: _Reading, row: Mapping[str, str]) -> None:
         return
     manager, sender = (row.get(name, "").lower() == "true" for name in _REPORTS)
     if manager and sender:
-        found.lose("ReportToOriginatorEnabled", "reports go to one side here: the owners, as to the manager")
+        found.lose("ReportToOriginatorEnabled", _ONE_SIDE)
     found.singles["bounces_to"] = "owner" if manager else "sender" if sender else "nobody"

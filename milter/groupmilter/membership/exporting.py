@@ -5,12 +5,13 @@ An entry that is gone, or has no address, stands there by its DN. Raises as `ser
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.modification import is_placeholder
 from groupmilter.directory.profile_fields import GROUP, Form
-from groupmilter.membership.service import Groups, Stored
+from groupmilter.membership.service import Groups, NoSuchGroup, Stored, Tick
 from groupmilter.membership.table import joined
 from groupmilter.membership.vocabulary import ADDRESSES_OF, LISTS, SINGLES, written
 
@@ -31,6 +32,18 @@ def row(groups: Groups, group: Stored) -> dict[str, str]:
     for name in LISTS:
         cells[name] = joined(_list(groups, group, name))
     return cells
+
+
+def rows(groups: Groups, addresses: Sequence[str], tick: Tick = lambda _: None) -> Iterator[dict[str, str]]:
+    """Yield the cells of some groups, as the directory has them now; what is gone meanwhile is left out.
+
+    :param tick: is told of each group, so that somebody sees how far it is.
+    """
+    groups.book.having(addresses)
+    for address in addresses:
+        with suppress(NoSuchGroup):
+            yield row(groups, groups.whole(groups.stored(address)))
+        tick(1)
 
 
 def columns(content: list[dict[str, str]]) -> tuple[str, ...]:

@@ -10,8 +10,21 @@ import json
 from email.utils import parseaddr
 
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.draft import BadFile, Draft, Drafts, Unmapped
+from groupmilter.membership.draft import (
+    NO_ADDRESS,
+    NO_COUNTERPART,
+    WORDS,
+    BadFile,
+    Draft,
+    Drafts,
+    Unmapped,
+    unmapped,
+)
 
+_LINE = marked("line {number}: {written}")
+_ENTRY = marked("entry {number}")
+_NO_EMAIL = marked("it has no email")
+_NO_ROLE = marked("no such role here")
 _ROLES = {"member": "members", "owner": "owners", "moderator": "moderators"}
 _USUAL = {
     "delivery_mode": {"regular", ""},
@@ -28,28 +41,28 @@ def roster(text: str, group: str, role: str = "member") -> Drafts:
     if role not in _ROLES:
         raise BadFile(marked("“{role}” is none of {roles}"), role=role, roles=", ".join(_ROLES))
     lists: dict[str, dict[str, None]] = {}
-    unmapped: list[Unmapped] = []
+    lost: list[Unmapped] = []
     if text.lstrip()[:1] in {"{", "["}:
-        _entries(text, group, lists, unmapped)
+        _entries(text, group, lists, lost)
     else:
-        _lines(text, group, lists.setdefault(_ROLES[role], {}), unmapped)
+        _lines(text, group, lists.setdefault(_ROLES[role], {}), lost)
     values = {name: tuple(found) for name, found in lists.items()}
-    return Drafts((Draft(group, lists=values, unmapped=tuple(unmapped)),))
+    return Drafts((Draft(group, lists=values, unmapped=tuple(lost)),))
 
 
-def _lines(text: str, group: str, found: dict[str, None], unmapped: list[Unmapped]) -> None:
+def _lines(text: str, group: str, found: dict[str, None], lost: list[Unmapped]) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         written = line.strip()
         if not written or written.startswith("#"):
             continue
         _, address = parseaddr(written)
         if "@" not in address:
-            unmapped.append(Unmapped(group, f"line {number}: {written[:100]}", "no mail address"))
+            lost.append(unmapped(group, _LINE, NO_ADDRESS, number=number, written=written[:100]))
         else:
             found[address] = None
 
 
-def _entries(text: str, group: str, lists: dict[str, dict[str, None]], unmapped: list[Unmapped]) -> None:
+def _entries(text: str, group: str, lists: dict[str, dict[str, None]], lost: list[Unmapped]) -> None:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
@@ -63,12 +76,13 @@ def _entries(text: str, group: str, lists: dict[str, dict[str, None]], unmapped:
     for number, entry in enumerate(entries, 1):
         address, role = str(entry.get("email") or ""), str(entry.get("role") or "member")
         if "@" not in address:
-            unmapped.append(Unmapped(group, f"entry {number}", "it has no email"))
+            lost.append(unmapped(group, _ENTRY, _NO_EMAIL, number=number))
         elif role not in _ROLES:
-            unmapped.append(Unmapped(group, f"{address}, {role}", "no such role here"))
+            lost.append(unmapped(group, WORDS, _NO_ROLE, words=f"{address}, {role}"))
         else:
             lists.setdefault(_ROLES[role], {})[address] = None
             for name, usual in _USUAL.items():
                 value = str(entry.get(name) or "")
                 if value not in usual:
-                    unmapped.append(Unmapped(group, f"{address}: {name} {value}", "no counterpart here"))
+                    words = f"{address}: {name} {value}"
+                    lost.append(unmapped(group, WORDS, NO_COUNTERPART, words=words))

@@ -29,6 +29,8 @@ from groupmilter.membership.service import NoSuchGroup
 from groupmilter.moderation.entitlement import MayNotDecide
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.api import (
+    bounces,
+    contacts,
     explain,
     groups,
     held,
@@ -37,8 +39,10 @@ from groupmilter.panel.api import (
     lists,
     me,
     members,
+    previewing,
     requests,
     status,
+    tables,
     undoing,
 )
 from groupmilter.panel.api.access import AccessTokens
@@ -55,6 +59,10 @@ _DESCRIPTION = """Everything that the panel's pages do, for programs that act fo
 
 A call bears a token of the person: `Authorization: Bearer gm_…`. It has the person's rights, read from the directory at
 each write, and never more than the token's scopes. Sentences come in the language of `Accept-Language`."""
+_PARTS = (
+    me, lists, groups, members, contacts, previewing, tables, requests, held, explain, journal, undoing, status,
+    history, bounces,
+)  # fmt: skip
 _USUAL = Bounds()
 _STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD, 413: Code.TOO_LARGE, 415: Code.MEDIA}
 Report = Callable[[str, str], object]
@@ -79,7 +87,7 @@ def api(
 def application(translate: Translate, report: Report) -> FastAPI:
     """Return the endpoints and the handlers of what goes wrong."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for each in (me, lists, groups, members, requests, held, explain, journal, undoing, status, history):
+    for each in _PARTS:
         app.include_router(each.router)
 
     def describe(_: Reading) -> Response:

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from groupmilter.moderation.item import State
-from groupmilter.moderation.request import Stage, Wanted
 from groupmilter.panel.api.moments import seconds
 from groupmilter.panel.api.problem import FieldError
 from groupmilter.panel.api.shapes import STRICT, Line, Window
 
 Words = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{10}$")]
 
 
 def _read(written: str) -> str:
@@ -110,6 +111,30 @@ class HeldDecision(BaseModel):
     )
 
 
+class HeldDecisions(BaseModel):
+    """What becomes of several held messages."""
+
+    model_config = STRICT
+
+    names: list[Name] = Field(min_length=1, max_length=200, examples=[["k7q2m9xwpa"]])
+    decision: Literal["approve", "reject"]
+    reason: Words = Field("", description="For the senders of rejected messages.")
+
+
+class HeldOutcome(Held):
+    """A message, and whether the decision about it is yours."""
+
+    happened: bool = Field(
+        description="Whether your decision stands, or counts; else somebody has decided before, or you have counted."
+    )
+
+
+class HeldOutcomes(BaseModel):
+    """What became of several held messages."""
+
+    items: list[HeldOutcome]
+
+
 class HeldDecided(Held):
     """A message, and what became of the wish to remember its sender."""
 
@@ -119,52 +144,10 @@ class HeldDecided(Held):
     )
 
 
-class Wish(BaseModel):
-    """A wish to be in a group, or out of it."""
-
-    model_config = STRICT
-
-    reason: Reason = Field(
-        "", description="For its owners, in your own words.", examples=["I work with them now."]
-    )
-
-
-class RequestFilter(Window):
-    """Which requests."""
-
-    whose: Literal["deciding", "mine"] = Field(
-        "deciding", description="`deciding`: that wait for you. `mine`: your own, whatever became of them."
-    )
-
-
-class Asking(BaseModel):
-    """A request to join or to leave a group."""
-
-    name: str = Field(description="Ten letters and digits.")
-    kind: Wanted
-    stage: Stage
-    group: str = Field(description="Its address when it was asked.")
-    who: str = Field(description="Name of who asks, else his address.")
-    address: str
-    reason: str
-    asked: str | None = Field(description="RFC 3339, UTC.")
-    expires: str | None
-    decided: str | None
-    decided_by: str
-    comment: str
-
-
-class RequestDecision(BaseModel):
-    """What becomes of a request."""
-
-    model_config = STRICT
-
-    decision: Literal["accept", "reject"]
-    comment: Reason = Field("", description="For who asked.")
-
-
-class AuditFilter(Window):
+class AuditQuestion(BaseModel):
     """Which rows of the audit."""
+
+    model_config = ConfigDict(extra="forbid")
 
     group: Line = Field("", description="UUID or address of a group; empty for all.")
     actor: Line = Field("", description="Part of the name of who did it.")
@@ -173,6 +156,10 @@ class AuditFilter(Window):
         None, description="From this time on; RFC 3339.", examples=["2026-11-26T00:00:00Z"]
     )
     until: Moment | None = Field(None, description="Before this time; RFC 3339.")
+
+
+class AuditFilter(AuditQuestion, Window):
+    """Which rows of the audit, and which part of them."""
 
 
 class Undoing(BaseModel):
@@ -218,6 +205,22 @@ class Undos(BaseModel):
     items: list[Undo]
 
 
+class Queue(BaseModel):
+    """What waits for a decision in one group."""
+
+    group: str = Field(description="Its address.")
+    messages: int
+    oldest: str | None = Field(description="Since when the first of them waits; RFC 3339, UTC.")
+
+
+class Letters(BaseModel):
+    """Letters that haven't left yet."""
+
+    waiting: int
+    oldest: str | None = Field(description="When the one that waits longest was planned; RFC 3339, UTC.")
+    failed: int = Field(description="How many were tried in vain.")
+
+
 class Status(BaseModel):
     """How everything is."""
 
@@ -230,6 +233,8 @@ class Status(BaseModel):
         description="How often something is wrong, by kind; see `GET /findings`."
     )
     waiting: int = Field(description="Messages that wait for a decision, of groups that you decide about.")
+    queue: list[Queue] = Field(description="The same by group, the one that waits longest first.")
+    letters: Letters | None = Field(description="Null unless you administer everything.")
 
 
 class AgeStretch(BaseModel):

@@ -14,6 +14,7 @@ from groupmilter.groups.person import Node
 from groupmilter.groups.ticket import digest
 from groupmilter.mail.address import canonical
 from groupmilter.membership.address_book import Known
+from groupmilter.membership.authority import Forbidden, Reason
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups, Stored
 from groupmilter.moderation.circle import Lookup
@@ -63,6 +64,17 @@ def stored(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset
     except Refusal:
         return fresh(call, service, written)
     return service.at(found.group.dn, found.group.uuid), found.roles
+
+
+def editing(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset[Role]]:
+    """Return a group as `stored` does, to whoever may change it: looking up whom he names tells who there is.
+
+    :raises Forbidden: for everybody else.
+    """
+    found, roles = stored(call, service, written)
+    if roles.isdisjoint(OWN):
+        raise Forbidden(Reason.NOT_OWNER)
+    return found, roles
 
 
 def fresh(call: Call, service: Groups, written: str) -> tuple[Stored, frozenset[Role]]:

@@ -11,7 +11,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from groupmilter.directory.dn import normalise
-from groupmilter.language.catalogue import marked
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups, Prepared, Result, Stored
 from groupmilter.panel.api.answers import problems
@@ -20,10 +19,9 @@ from groupmilter.panel.api.finding import stored
 from groupmilter.panel.api.picture import picture, tag
 from groupmilter.panel.api.problem import Code, Refusal, Wrong
 from groupmilter.panel.api.shapes import Group, GroupPatch, NewGroup, Outcome
-from groupmilter.panel.api.wishing import changes, overtaken, possible, remarks, wishes
+from groupmilter.panel.api.wishing import NO_DN, changes, overtaken, possible, remarks, wishes
 
 router = APIRouter(tags=["groups"])
-_NO_DN = marked("A DN is wanted, such as ou=groups,dc=example,dc=org.")
 GroupPath = Annotated[
     str,
     Path(
@@ -77,7 +75,7 @@ def create(call: Writing, wanted: NewGroup, response: Response, dry_run: DryRun 
     """Make a group. Without owners, you own it; without require_authentication, nobody from outside may write to it."""
     with call.groups() as service:
         if wanted.under and not normalise(wanted.under):
-            raise Refusal(Code.INVALID, errors=[Wrong("under", _NO_DN, written=wanted.under)])
+            raise Refusal(Code.INVALID, errors=[Wrong("under", NO_DN, written=wanted.under)])
         asked = list(wishes(wanted))
         prepared = possible(
             call, service, asked, lambda: service.prepare_new(wanted.address, asked, wanted.cn, wanted.under)

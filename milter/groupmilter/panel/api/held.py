@@ -5,22 +5,34 @@ What somebody may not decide about isn't there for him. See `app` for what the e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from groupmilter.directory.snapshot_view import Snapshot
+from groupmilter.language.catalogue import marked
 from groupmilter.moderation.item import Event, Item, State
+from groupmilter.moderation.rows import Changed
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.api.access import Scope
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Deciding, Reading
-from groupmilter.panel.api.desk_shapes import Held, HeldDecided, HeldDecision, HeldFilter, HeldStory
+from groupmilter.panel.api.desk_shapes import (
+    Held,
+    HeldDecided,
+    HeldDecision,
+    HeldDecisions,
+    HeldFilter,
+    HeldOutcomes,
+    HeldStory,
+)
 from groupmilter.panel.api.journal import event
 from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.paging import LINK, part
-from groupmilter.panel.api.problem import Code, Refusal
+from groupmilter.panel.api.problem import Code, Refusal, Wrong
 from groupmilter.panel.api.shapes import Page
 from groupmilter.panel.guard import AS_A_FILE
 from groupmilter.panel.holding import permitted, visible
@@ -29,6 +41,7 @@ from groupmilter.panel.remembering import not_remembered
 router = APIRouter(tags=["held"])
 DECIDED = frozenset({State.APPROVED, State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
 NamePath = Annotated[str, Path(pattern=r"^[a-z0-9]{10}$", description="Its name: ten letters and digits.")]
+_NO_MESSAGE = marked("There is no such message, or it isn't for you.")
 _EVENTS = {"approve": Event.APPROVE, "reject": Event.REJECT}
 _MESSAGE = {"schema": {"type": "string", "format": "binary"}}
 
@@ -131,6 +144,43 @@ def give_back(call: Deciding, name: NamePath) -> dict[str, object]:
     """Give back a message with which you are dealing; with others' nothing happens."""
     (changed,) = call.parts.claiming.give_back((_item(call, name),), call.who)
     return shape(changed.item)
+
+
+@router.post(
+    "/held",
+    operation_id="decideSeveralHeld",
+    response_model=HeldOutcomes,
+    responses=problems(Code.FORBIDDEN, body=True),
+)
+def decide_each(call: Deciding, wanted: HeldDecisions) -> dict[str, object]:
+    """Approve or reject several messages, all or none of them, with the right that you have in the directory now.
+
+    Of each is told whether your decision stands, or what somebody had decided before.
+    """
+    items, chosen = _items(call, wanted.names), _EVENTS[wanted.decision]
+    comment = wanted.reason if chosen is Event.REJECT else ""
+    results = call.parts.decisions.decide_each(items, chosen, call.who, comment)
+    return {"items": [_outcome(each) for each in results]}
+
+
+def _outcome(changed: Changed) -> dict[str, object]:
+    missing = {"approvals_missing": changed.missing} if changed.missing else {}
+    return shape(changed.item) | missing | {"happened": changed.happened}
+
+
+def _items(call: Call, names: Iterable[str]) -> list[Item]:
+    """Return messages about all of which the caller may decide."""
+    wanted = tuple(dict.fromkeys(names))
+    found, decisions = call.parts.ledger.by_names(wanted), call.parts.decisions
+
+    def gathered(directory: Snapshot) -> list[Item]:
+        return [item for item in found.values() if decisions.may(call.person, item, directory)]
+
+    his = {item.name: item for item in call.look(gathered)}
+    wrong = [Wrong("names", _NO_MESSAGE, written=name) for name in wanted if name not in his]
+    if wrong:
+        raise Refusal(Code.INVALID, errors=wrong)
+    return [his[name] for name in wanted]
 
 
 def _decided(item: Item, *, remembered: bool = False, why: str | None = None) -> dict[str, object]:

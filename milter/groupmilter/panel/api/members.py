@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from groupmilter.directory.catalogue import Catalogue, MemberQuery, MemberRow, Window
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.authority import Forbidden, Reason
 from groupmilter.membership.draft import BadFile
 from groupmilter.membership.pasted import Meant, meant
 from groupmilter.membership.pasted import Outcome as Naming
@@ -23,10 +22,11 @@ from groupmilter.membership.table import decoded
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Reading, Writing
-from groupmilter.panel.api.finding import OWN, group_in, stored
 from groupmilter.panel.api.finding import Found as FoundGroup
+from groupmilter.panel.api.finding import editing, group_in, stored
 from groupmilter.panel.api.groups import TAGGED, DryRun, GroupPath, IfMatch, same, written
 from groupmilter.panel.api.paging import LINK, part
+from groupmilter.panel.api.picture import tag
 from groupmilter.panel.api.problem import Code, Refusal, Wrong
 from groupmilter.panel.api.shapes import Imported, Member, MemberChange, MemberFilter, Outcome, Page
 from groupmilter.panel.api.wishing import changes, overtaken, possible, refused, remarks
@@ -159,20 +159,19 @@ Exact = Annotated[
     operation_id="importMembers",
     response_model=Imported,
     openapi_extra=TABLE_BODY,
-    responses=problems(Code.NOT_FOUND, Code.REFUSED, Code.CHANGED, body=True),
+    responses={200: {"headers": TAGGED}, **problems(Code.NOT_FOUND, Code.REFUSED, Code.CHANGED, body=True)},
 )
 def import_(
-    call: Writing, group: GroupPath, body: Table, exact: Exact = False, dry_run: DryRun = False
-) -> dict[str, object]:
+    call: Writing, group: GroupPath, body: Table, response: Response, if_match: IfMatch = "", exact: Exact = False,
+    dry_run: DryRun = False,
+) -> dict[str, object]:  # fmt: skip
     """Add everybody whom a list names: CSV with a column of addresses, a roster of Mailman, or addresses line by line.
 
     What isn't clear is left out and told, and then nobody is taken out of the group.
     """
     with call.groups() as service:
-        found, roles = stored(call, service, group)
-        if roles.isdisjoint(OWN):
-            # Looking up whoever is named is work, and tells who there is.
-            raise Forbidden(Reason.NOT_OWNER)
+        found, roles = editing(call, service, group)
+        same(call, service, found, roles, if_match, {})
         wanted = _named(body, found.address)
         people = meant(service.book, service.rules.own_domains, wanted, visible=call.knows)
         unclear = [each for each in people if not each.settled]
@@ -183,6 +182,7 @@ def import_(
         result = Result(prepared.differences) if dry_run else service.apply(prepared)
         if result.meanwhile is not None:
             raise overtaken(result.meanwhile, {}, {})
+        response.headers["etag"] = tag(service.at(found.entry.dn, found.entry.uuid))
         return {
             "dry_run": dry_run,
             "changes": changes(result.differences),

@@ -10,17 +10,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi import Request as HttpRequest
 
-from groupmilter.enrolment.verdict import Applicant, Verdict
+from groupmilter.enrolment.verdict import Answer, Applicant, Verdict
 from groupmilter.enrolment.wording import refusal
+from groupmilter.groups.group import Group
+from groupmilter.membership.roles import Role
 from groupmilter.moderation.request import Request, Stage, Wanted
 from groupmilter.panel.api.answers import Responses, problems
 from groupmilter.panel.api.call import Call, Deciding, Reading, Writing
-from groupmilter.panel.api.desk_shapes import Asking, RequestDecision, RequestFilter, Wish
 from groupmilter.panel.api.finding import group as group_at
 from groupmilter.panel.api.groups import GroupPath
 from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.paging import LINK, part
 from groupmilter.panel.api.problem import Code, Refusal
+from groupmilter.panel.api.request_shapes import Asking, Offers, RequestDecision, RequestFilter, Wish
 from groupmilter.panel.api.shapes import Page
 
 router = APIRouter(tags=["requests"])
@@ -30,6 +32,39 @@ _ASKED: Responses = {
     202: {"model": Asking, "description": "It waits for an owner, or for the directory."},
     **problems(Code.NOT_FOUND, Code.REFUSED, body=True),
 }
+
+
+@router.get(
+    "/groups/{group}/membership",
+    operation_id="getMembership",
+    response_model=Offers,
+    responses=problems(Code.NOT_FOUND),
+)
+def offers(call: Reading, group: GroupPath) -> dict[str, object]:
+    """Return whether you are in a group, and what joining and leaving would come to; nothing is asked or changed."""
+    found = group_at(call, group)
+    asked = {kind: _offer(call, found.group, kind) for kind in Wanted}
+    return {"member": Role.MEMBER in found.roles, "join": asked[Wanted.JOIN], "leave": asked[Wanted.LEAVE]}
+
+
+def _offer(call: Call, group: Group, kind: Wanted) -> dict[str, object]:
+    service, person = call.parts.requests, call.person
+    answer = service.look(group.address, Applicant(person.address, person), kind).answer
+    if answer.verdict is Verdict.UNKNOWN:
+        raise Refusal(Code.NOT_FOUND)
+    open_ = (each for each in service.of(person) if each.group_uuid == group.uuid and each.kind is kind)
+    waiting = next(open_, None)
+    return {
+        "verdict": answer.verdict.value,
+        "why": _why(call, group, kind, answer) if answer.verdict is Verdict.REFUSED else None,
+        "through": list(answer.through),
+        "waiting": waiting.name if waiting is not None else None,
+    }
+
+
+def _why(call: Call, group: Group, kind: Wanted, answer: Answer) -> str:
+    through = ", ".join(answer.through)
+    return call.t(refusal(kind, answer), group=group.name or group.address, through=through)
 
 
 @router.post("/groups/{group}/join", operation_id="joinGroup", response_model=Asking, responses=_ASKED)

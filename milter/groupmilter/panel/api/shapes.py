@@ -133,6 +133,45 @@ class MemberChange(BaseModel):
     )
 
 
+class PreviewQuestion(BaseModel):
+    """A rule for dynamic members: an LDAP URL, or criteria that all have to hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Line = Field("", description="LDAP URL (RFC 4516).")
+    where: list[Line] = Field(
+        [],
+        description="A criterion: attribute, `=`, value; with `*` at its end, anything may follow.",
+        examples=[["departmentNumber=sales", "title=Head*"]],
+        max_length=10,
+    )
+    base: Line = Field("", description="DN of the branch in which criteria look; else everywhere.")
+    below: bool = Field(default=True, description="Everywhere below it, not only right beneath.")
+    limit: int = Field(20, ge=1, le=200, description="How many to return by name at most.")
+
+
+class Preview(BaseModel):
+    """Whom a rule finds."""
+
+    url: str = Field(description="The rule as `member_urls` takes it.")
+    count: int = Field(description="How many it finds.", ge=0)
+    more: bool = Field(description="Whether it finds more than are counted.")
+    first: list[Somebody] = Field(description="The first of them.")
+
+
+class NewContact(BaseModel):
+    """Somebody from outside who gets an entry of his own, and becomes a member."""
+
+    model_config = STRICT
+
+    name: Annotated[Line, StringConstraints(min_length=1)] = Field(
+        description="As people call him.", examples=["Éva Weiß"]
+    )
+    address: Address = Field(
+        description="Outside of the own domains, and nobody's so far.", examples=["eva@example.net"]
+    )
+
+
 class Unclear(BaseModel):
     """Something of an imported list that is left out."""
 
@@ -285,6 +324,12 @@ class Outcome(BaseModel):
         description="What should be known besides, in the language of Accept-Language."
     )
     group: Group | None = Field(None, description="The group as it is now; null for one that isn't made yet.")
+
+
+class ContactOutcome(Outcome):
+    """What making a contact came to."""
+
+    contact: str = Field(description="DN of the contact's entry.")
 
 
 class Me(BaseModel):

@@ -11,6 +11,7 @@ from groupmilter.directory.findings import Finding
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.group import Group
 from groupmilter.membership.roles import Role
+from groupmilter.moderation.overview import Waiting
 from groupmilter.moderation.tracing import traced
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.api.answers import problems
@@ -33,7 +34,9 @@ def get(call: Reading) -> dict[str, object]:
     _require_administrator(call)
     counts = call.look(lambda directory: call.lists(directory).counts())
     found = Counter(each.kind.value for each in _findings(call))
-    now = call.parts.now()
+    now, overview = call.parts.now(), call.parts.ledger.overview
+    whole = call.look(call.roles).administers_everything
+    queue = overview.queue(visible(call.parts, call.person, WAITING))
     return {
         "groups": counts.groups,
         "people": counts.people,
@@ -41,8 +44,16 @@ def get(call: Reading) -> dict[str, object]:
         "synced": moment(int(counts.synced_at)),
         "age": max(0, int(now - counts.synced_at)),
         "findings": dict(sorted(found.items())),
-        "waiting": call.parts.ledger.overview.count(visible(call.parts, call.person, WAITING)),
+        "waiting": sum(each.count for each in queue),
+        "queue": [
+            {"group": each.group, "messages": each.count, "oldest": moment(each.oldest)} for each in queue
+        ],
+        "letters": _letters(overview.letters()) if whole else None,
     }
+
+
+def _letters(waiting: Waiting) -> dict[str, object]:
+    return {"waiting": waiting.letters, "oldest": moment(waiting.oldest), "failed": waiting.failed}
 
 
 @router.get(

@@ -16,6 +16,7 @@ from groupmilter.panel.api.problem import Code, Refusal, Wrong, said
 from groupmilter.panel.api.shapes import GroupFields, ListChange
 
 _OTHERS = frozenset({"address", "cn", "under"})
+NO_DN = marked("A DN is wanted, such as ou=groups,dc=example,dc=org.")
 NOBODY = marked("nobody of the directory has this address")
 _SOMEBODY = marked("somebody else")
 _MEANWHILE = marked("It is {value} by now.")
@@ -104,11 +105,12 @@ def _named(known: Known, call: Call) -> str:
 
 def remarks(prepared: Prepared, call: Call) -> list[str]:
     """Return what should be known of a change, in the language of the call."""
-    return [_said(remark, call) for remark in warned(prepared)]
+    return [remark(each, call) for each in warned(prepared)]
 
 
-def _said(remark: Remark, call: Call) -> str:
-    return call.t(remark.sentence, **_values(remark.values, call))
+def remark(each: Remark, call: Call) -> str:
+    """Return one thing that should be known, in the language of the call."""
+    return call.t(each.sentence, **_values(each.values, call))
 
 
 def changes(differences: Iterable[Difference]) -> list[dict[str, object]]:
@@ -125,5 +127,9 @@ def _side(value: object) -> object:
 
 def overtaken(meanwhile: Meanwhile, asked: Mapping[str, object], now: Mapping[str, object]) -> Refusal:
     """Return the refusal for a single value that somebody else has changed in the same moment."""
-    wrong = Wrong(meanwhile.field, _MEANWHILE, {"value": written(meanwhile.found)})
-    return Refusal(Code.CHANGED, errors=[wrong], current=now, wanted=asked)
+    return Refusal(Code.CHANGED, errors=[lost_to(meanwhile)], current=now, wanted=asked)
+
+
+def lost_to(meanwhile: Meanwhile) -> Wrong:
+    """Return what is said of a single value that somebody else has changed in the same moment."""
+    return Wrong(meanwhile.field, _MEANWHILE, {"value": written(meanwhile.found)})

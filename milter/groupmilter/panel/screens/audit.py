@@ -8,36 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from groupmilter.membership.table import table
 from groupmilter.membership.taking_back import ACTIONS as UNDOABLE
 from groupmilter.moderation.journal import Filter
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.panel.audience import Audience
 from groupmilter.panel.changes import Changed, Reader
 from groupmilter.panel.guard import AS_A_FILE
+from groupmilter.panel.journal_table import MOST, as_table, cells
 from groupmilter.panel.paging import pager
 from groupmilter.panel.routes import get
 from groupmilter.panel.visit import Gone, Visit
 
-_MOST_EXPORTED = 20_000
 _LONGEST = 200
-_COLUMNS = (
-    "at",
-    "action",
-    "actor",
-    "way",
-    "origin",
-    "group",
-    "group_uuid",
-    "item",
-    "before",
-    "after",
-    "detail",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +49,17 @@ def show(visit: Visit) -> Response:
 
 def export(visit: Visit) -> Response:
     """Give the rows of the filter as a file; a spreadsheet runs nothing of it."""
-    rows = visit.parts.ledger.journal.each(wanted_of(visit), _MOST_EXPORTED)
+    rows = visit.parts.ledger.journal.each(wanted_of(visit), MOST)
     kind = visit.asked("format", "csv")
     if kind == "json":
         return _file(
-            json.dumps([_cells(row) for row in rows], ensure_ascii=False, indent=1),
+            json.dumps([cells(row) for row in rows], ensure_ascii=False, indent=1),
             "json",
             "application/json",
         )
     if kind != "csv":
         raise Gone
-    return _file("".join(table(_COLUMNS, map(_cells, rows))), "csv", "text/csv; charset=utf-8")
+    return _file(as_table(rows), "csv", "text/csv; charset=utf-8")
 
 
 def wanted_of(visit: Visit) -> Filter:
@@ -110,11 +96,6 @@ def _undoable(row: AuditRow) -> bool:
 def _export_path(visit: Visit) -> str:
     query = visit.here(page=None).partition("?")[2]
     return f"/audit/export?{query}{'&' if query else ''}format="
-
-
-def _cells(row: AuditRow) -> dict[str, str]:
-    at = f"{datetime.fromtimestamp(row.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return {"at": at, **{name: str(getattr(row, name)) for name in _COLUMNS[1:]}}
 
 
 def _file(text: str, suffix: str, kind: str) -> Response:

@@ -6,7 +6,7 @@ Who administers a part of the groups sees what concerns that part, and no totals
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -15,14 +15,13 @@ from groupmilter.directory.findings import Finding, Kind
 from groupmilter.directory.inventory import Inventory
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
-from groupmilter.mail.address import canonical
-from groupmilter.membership.roles import Role, Roles
 from groupmilter.moderation.bounce_book import Standing, Suspension
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.ageing import Drawn, drawn, history
 from groupmilter.panel.charts import Chart, Point, columns, share
 from groupmilter.panel.daily import DAY, Daily, daily, offset_of
+from groupmilter.panel.failing import Administered, Failing, NotHis, administered
 from groupmilter.panel.finding_words import KINDS, facts
 from groupmilter.panel.holding import visible
 from groupmilter.panel.paging import pager
@@ -61,9 +60,8 @@ def show(visit: Visit) -> Response:
     mirror = _mirror(visit)
     with visit.parts.lookups.snapshot() as directory:
         roles = visit.parts.roles(visit.me.person, directory)
-        mine = _mine(roles, directory)
-        found = _findings(mirror, mine)
-        suspended, failing = _failing(visit, mine)
+        found = _findings(mirror, administered(roles, directory))
+    suspended, failing = _failing(visit)
     whole = roles.administers_everything
     queue = visit.parts.ledger.overview.queue(visible(visit.parts, visit.me.person, WAITING))
     counts = Counter(one.kind for one in found)
@@ -85,7 +83,7 @@ def findings(visit: Visit) -> Response:
     except ValueError:
         raise Gone from None
     with visit.parts.lookups.snapshot() as directory:
-        mine = _mine(visit.parts.roles(visit.me.person, directory), directory)
+        mine = administered(visit.parts.roles(visit.me.person, directory), directory)
         found = [one for one in _findings(_mirror(visit), mine) if one.kind is kind]
         page = pager(visit.number("page", 1), len(found))
         shown = [_found(one, directory) for one in found[page.first :][: page.size]]
@@ -95,15 +93,10 @@ def findings(visit: Visit) -> Response:
 
 def resume(visit: Visit) -> Response:
     """Let an address get group mail again."""
-    address = canonical(visit.form["address"], visit.parts.settings.own_domains) or ""
-    known = visit.parts.ledger.bounces.suspension(address)
-    with visit.parts.lookups.snapshot() as directory:
-        roles = visit.parts.roles(visit.me.person, directory)
-        if known is not None and not (
-            roles.administers_everything or _mine(roles, directory)(known.group_address)
-        ):
-            raise Gone
-    done = visit.parts.ledger.bounces.resume(address, visit.me.who, int(visit.parts.now()))
+    try:
+        done = Failing(visit.parts, visit.me.person).resume(visit.form["address"], visit.me.who)
+    except NotHis:
+        raise Gone from None
     return visit.to("/status", "address-resumed" if done is not None else "address-not-suspended")
 
 
@@ -118,19 +111,7 @@ def _mirror(visit: Visit) -> Mirror:
     return Mirror(held, age, share(age if age is not None else watch.max_age, watch.max_age), usable)
 
 
-def _mine(roles: Roles, directory: Lookup) -> Callable[[str], bool]:
-    """Return what tells whether a group (address or DN) is the visitor's to administer; everything is, for some."""
-
-    def administered(named: str) -> bool:
-        if roles.administers_everything:
-            return True
-        found = directory.find(named) if "@" in named and "=" not in named else directory.by_dn(named)
-        return isinstance(found, Group) and Role.ADMINISTRATOR in roles.to(found)
-
-    return administered
-
-
-def _findings(mirror: Mirror, mine: Callable[[str], bool]) -> list[Finding]:
+def _findings(mirror: Mirror, mine: Administered) -> list[Finding]:
     known = mirror.held.findings if mirror.held is not None else ()
     return [one for one in known if mine(one.dn)]
 
@@ -140,14 +121,12 @@ def _found(finding: Finding, directory: Lookup) -> Found:
     return Found(finding, group if isinstance(group, Group) else None, facts(finding))
 
 
-def _failing(visit: Visit, mine: Callable[[str], bool]) -> tuple[Sequence[Suspension], Sequence[Standing]]:
+def _failing(visit: Visit) -> tuple[Sequence[Suspension], Sequence[Standing]]:
     """Return whose delivery is suspended, and whose mail failed lately."""
-    bounces, now = visit.parts.ledger.bounces, int(visit.parts.now())
-    suspended = [one for one in bounces.suspensions() if mine(one.group_address)]
-    stopped = {one.address for one in suspended}
-    standings = bounces.standings(now - _FAILING_DAYS * DAY, limit=_MOST_FAILING)
-    failing = [one for one in standings if one.address not in stopped and any(map(mine, one.groups))]
-    return suspended, failing
+    since = int(visit.parts.now()) - _FAILING_DAYS * DAY
+    rows = Failing(visit.parts, visit.me.person).listed(since, limit=_MOST_FAILING)
+    suspended = sorted((row.suspension for row in rows if row.suspension), key=lambda one: one.address)
+    return suspended, [row.standing for row in rows if row.standing and row.suspension is None]
 
 
 def _ages(visit: Visit) -> Drawn | None:
