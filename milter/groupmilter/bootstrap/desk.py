@@ -28,7 +28,7 @@ from groupmilter.config.keys import read_secret
 from groupmilter.config.reload import Configuration
 from groupmilter.directory.ages import NEVER
 from groupmilter.language.catalogue import catalogue
-from groupmilter.moderation.answers import Answers
+from groupmilter.moderation.answers import Answers, Others
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.bouncing import Bouncing
@@ -39,7 +39,7 @@ from groupmilter.moderation.decision import Decisions
 from groupmilter.moderation.desk import Desk
 from groupmilter.moderation.entitlement import Sparing
 from groupmilter.moderation.intake import Intake
-from groupmilter.moderation.item import Arrival, Item
+from groupmilter.moderation.item import Item
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
@@ -144,7 +144,7 @@ class _Wiring:
 
         attempts = Attempts(self.log)
         enrolling = at_the_desk(configuration, self.opened, attempts, self.log)
-        answers = self._answers(decided, enrolling.take)
+        answers = self._answers(decided, enrolling.mailed)
         bouncing = Bouncing(self.opened, lookups, settings, time.time, self.log)
         weekly = self._weekly(lookups, letters)
         submitter = Submitter(door(configuration))
@@ -179,9 +179,9 @@ class _Wiring:
         url = self.configuration.site.panel.url if self.configuration.settings.moderation.links else None
         return url or ""
 
-    def _answers(self, decided: Decisions, other: Callable[[Arrival, bytes], bool]) -> Answers:
+    def _answers(self, decided: Decisions, others: Others) -> Answers:
         require = Sparing(decided.require, time.monotonic)
-        return Answers(self.opened, decided.lookups, decided, time.time, require, other)
+        return Answers(self.opened, decided.lookups, decided, time.time, require, others)
 
     def _weekly(self, lookups: Lookups, letters: Letters) -> Weekly:
         settings = self.configuration.settings

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -28,7 +27,8 @@ from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.circle import Circle, Lookup, circle
 from groupmilter.moderation.desk import Step
-from groupmilter.moderation.item import Arrival, Who
+from groupmilter.moderation.entitlement import Sparing
+from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import Request
 from groupmilter.policy.replies import contact_for, owners_of
@@ -56,10 +56,10 @@ def requests(configuration: Configuration, opened: Ledger) -> Requests:
 class AtTheDesk:
     """What the desk has to do with joining and leaving.
 
-    :param take: is handed what came by mail. ``letters`` writes about requests; ``steps`` are made at each turn.
+    :param mailed: is handed what came by mail. ``letters`` writes about requests; ``steps`` are made at each turn.
     """
 
-    take: Callable[[Arrival, bytes], bool]
+    mailed: Mailed
     letters: RequestCorrespondence
     steps: tuple[Step, ...]
 
@@ -80,7 +80,8 @@ def at_the_desk(
         ("remind of requests", upkeep.remind),
     )
     relays = tuple(one.net for one in configuration.site.trusted_relays)
-    return AtTheDesk(Mailed(service, time.time, relays).take, correspondence, steps)
+    mailed = Mailed(service, time.time, Sparing(service.require, time.monotonic), relays)
+    return AtTheDesk(mailed, correspondence, steps)
 
 
 def tokens(configuration: Configuration, service: Requests) -> Tokens:

@@ -1,6 +1,7 @@
 """What came by mail: wishes to join or leave, confirmations, and owners' decisions about requests.
 
-The milter has looked who is proven to write; here it is put to the service. What a program has written is dropped, with
+The milter has looked who is proven to write; here it is put to the service. The directory is asked about an owner's
+decision before the ledger is locked, for it may be long in answering. What a program has written is dropped, with
 an audit row, and so is what was read before: the ledger knows. Raises `LedgerUnavailable` and `DirectoryUnknown`: the
 file then stays in the mailbox and is read again.
 """
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from groupmilter.enrolment.service import Requests
+from groupmilter.enrolment.service import Requests, Require
 from groupmilter.enrolment.shares import Net, source
 from groupmilter.enrolment.verdict import Applicant
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, digest
@@ -20,6 +22,7 @@ from groupmilter.membership.authority import Forbidden
 from groupmilter.moderation.answers import letter
 from groupmilter.moderation.arrival import automatic, client_of
 from groupmilter.moderation.decision import Problem
+from groupmilter.moderation.entitlement import KEPT
 from groupmilter.moderation.item import Arrival, Way, Who
 from groupmilter.moderation.quoting import own_text
 from groupmilter.moderation.remembering import author_address
@@ -34,17 +37,42 @@ _DECISIONS = {Action.APPROVE: True, Action.REJECT: False}
 class Mailed:
     """What the desk hands over.
 
-    :param clock: seconds since 1970, UTC.
+    :param clock: seconds since 1970, UTC. ``require``: asks the directory whether somebody may decide.
     :param relays: networks of hosts in front of ours.
     """
 
     requests: Requests
     clock: Callable[[], float]
+    require: Require
     relays: tuple[Net, ...] = ()
 
-    def take(self, arrival: Arrival, octets: bytes) -> bool:
-        """Do what a mail asks for; False where it isn't about joining or leaving."""
-        action = Action(arrival.reason) if arrival.reason in set(Action) else Action.ASK
+    def consider(self, arrival: Arrival) -> bool:
+        """Tell whether the directory lets the writer of a decision decide; it is asked before the ledger is locked.
+
+        As long as nobody answers, the request doesn't expire.
+        """
+        request = self.requests.ledger.requests.by_digest(arrival.group)
+        if request is None or request.stage is not Stage.WAITING or _action(arrival) not in _DECISIONS:
+            return True
+        with self.requests.registers.snapshot() as directory:
+            person = directory.by_digest(arrival.sender)
+        if not isinstance(person, Person) or not self.requests.may(person, request):
+            return False
+        try:
+            self.require(request, _who(person, arrival))
+        except Forbidden:
+            return False
+        except DirectoryUnknown:
+            self.requests.ledger.requests.keep(request.id, int(self.clock()), KEPT)
+            raise
+        return True
+
+    def take(self, arrival: Arrival, octets: bytes, *, may: bool = True) -> bool:
+        """Do what a mail asks for; False where it isn't about joining or leaving.
+
+        :param may: what `consider` has said of it.
+        """
+        action = _action(arrival)
         request = None
         if action not in _WISHES:
             request = self.requests.ledger.requests.by_digest(arrival.group)
@@ -57,7 +85,7 @@ class Mailed:
         elif action is Action.CONFIRM:
             self._confirm(request, arrival)
         elif request is not None and action in _DECISIONS:
-            self._decide(request, _DECISIONS[action], arrival, octets)
+            self._decide(request, _DECISIONS[action], arrival, octets, may=may)
         return True
 
     def _wish(self, wanted: Wanted, arrival: Arrival, octets: bytes) -> None:
@@ -89,18 +117,14 @@ class Mailed:
             who = Who(request.address, Way.MAIL, request.person_uuid, arrival.message_id)
             self.requests.confirm(request, who)
 
-    def _decide(self, request: Request, accept: bool, arrival: Arrival, octets: bytes) -> None:
+    def _decide(self, request: Request, accept: bool, arrival: Arrival, octets: bytes, *, may: bool) -> None:
         with self.requests.registers.snapshot() as directory:
             person = directory.by_digest(arrival.sender)
-        if not isinstance(person, Person) or not self.requests.may(person, request):
+        if not may or not isinstance(person, Person) or not self.requests.may(person, request):
             self._foreign(person, arrival)
             return
-        who = Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
-        try:
-            turned = self.requests.decide(request, accept, who, "" if accept else own_text(octets))
-        except Forbidden:
-            self._foreign(person, arrival)
-            return
+        who = _who(person, arrival)
+        turned = self.requests.settle(request, accept, who, "" if accept else own_text(octets))
         stands = turned.request
         again = stands.decided_by == who.name and accept is (stands.stage is not Stage.REJECTED)
         if not turned.happened and not again:
@@ -114,3 +138,11 @@ class Mailed:
 
     def _note(self, action: str, who: Who) -> None:
         self.requests.ledger.note(action, who, int(self.clock()))
+
+
+def _action(arrival: Arrival) -> Action:
+    return Action(arrival.reason) if arrival.reason in set(Action) else Action.ASK
+
+
+def _who(person: Person, arrival: Arrival) -> Who:
+    return Who(person.address, Way.MAIL, person.uuid, arrival.message_id)

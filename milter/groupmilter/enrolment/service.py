@@ -203,10 +203,17 @@ class Requests:
     def decide(self, request: Request, accept: bool, who: Who, comment: str = "") -> Turned:
         """Accept or reject; the directory is asked first whether somebody may, for the mirror (`may`) may be late.
 
-        :param comment: for who asked. What is accepted by mail is written to the directory by the desk.
+        :param comment: for who asked.
         :raises Forbidden: where he no longer owns or administers the group. Nothing has happened then.
         """
         self.require(request, who)
+        return self.settle(request, accept, who, comment)
+
+    def settle(self, request: Request, accept: bool, who: Who, comment: str = "") -> Turned:
+        """Decide for somebody of whom `require` was asked before.
+
+        What is accepted by mail is written to the directory by the desk.
+        """
         turn = Turn.ACCEPT if accept else Turn.REJECT
         turned = self._turn(request, turn, who, comment[:_LONGEST_REASON])
         if turned.happened and accept and who.way is not Way.MAIL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
@@ -16,16 +17,35 @@ from groupmilter.groups.ticket import Action
 from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions, Problem
-from groupmilter.moderation.entitlement import MayNotDecide, Require
+from groupmilter.moderation.entitlement import KEPT, MayNotDecide, Require
 from groupmilter.moderation.item import Arrival, Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.quoting import own_text
 from groupmilter.moderation.transitions import after
 
-_KEPT = 3600
-"""Seconds, at least, for which an item is kept from expiring while an answer about it waits."""
-
 _EVENTS = {Action.APPROVE: Event.APPROVE, Action.REJECT: Event.REJECT}
+
+
+class Others(Protocol):
+    """What takes answers that aren't about held mail."""
+
+    def consider(self, arrival: Arrival) -> bool:
+        """Tell whether the directory lets the writer decide, as `Answers.consider` does."""
+
+    def take(self, arrival: Arrival, octets: bytes, *, may: bool = True) -> bool:
+        """Decide as an answer says; tell whether it was its business."""
+
+
+class _Nobody:
+    """Takes nothing."""
+
+    def consider(self, _: Arrival) -> bool:
+        """See `Others`."""
+        return True
+
+    def take(self, _: Arrival, __: bytes, *, may: bool = True) -> bool:  # noqa: ARG002 - the protocol's
+        """See `Others`."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +53,7 @@ class Answers:
     """What decisions by mail need.
 
     :param clock: seconds since 1970, UTC. ``require``: asks the directory whether somebody may decide.
-    :param other: is handed what isn't about held mail; tells whether it was its business.
+    :param others: is handed what isn't about held mail.
     """
 
     ledger: Ledger
@@ -41,12 +61,14 @@ class Answers:
     decisions: Decisions
     clock: Callable[[], float]
     require: Require
-    other: Callable[[Arrival, bytes], bool] = lambda *_: False
+    others: Others = _Nobody()
 
     def consider(self, arrival: Arrival) -> bool:
         """Tell whether the directory lets the writer of an answer decide; it is asked before the ledger is locked."""
         item = self.ledger.by_digest(arrival.group)
-        if item is None or not arrival.strength or after(item.state, Event.APPROVE) is None:
+        if item is None:
+            return self.others.consider(arrival)
+        if not arrival.strength or after(item.state, Event.APPROVE) is None:
             return True
         try:
             with self.lookups.snapshot() as directory:
@@ -62,15 +84,15 @@ class Answers:
 
     def _keep(self, item: Item) -> None:
         now = int(self.clock())
-        if 0 < item.terms.expires < now + _KEPT // 2:
-            self.ledger.grant(now + _KEPT, now, item.id)
+        if 0 < item.terms.expires < now + KEPT // 2:
+            self.ledger.grant(now + KEPT, now, item.id)
 
     def take(self, arrival: Arrival, octets: bytes, *, may: bool = True) -> None:
         """Decide as an answer says.
 
         :param may: what `consider` has said of it.
         """
-        if self.other(arrival, octets):
+        if self.others.take(arrival, octets, may=may):
             return
         if not arrival.strength or automatic(octets):
             self._note("answer-ignored", Who(arrival.return_path, Way.MAIL, origin=arrival.message_id))

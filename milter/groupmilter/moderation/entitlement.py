@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from groupmilter.groups.concern import Concern
 from groupmilter.groups.directory import DirectoryUnknown
@@ -16,7 +17,11 @@ from groupmilter.moderation.item import Item, Way, Who
 ON_THE_SERVER = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
 """Ways that need no right in the directory."""
 
+KEPT = 3600
+"""Seconds, at least, for which nothing expires about which an answer waits for the directory."""
+
 _PAUSE = 15.0
+About = TypeVar("About")
 
 
 class MayNotDecide(Exception):
@@ -35,23 +40,23 @@ Require = Callable[[Sequence[Item], Who], None]
 
 
 @dataclass(slots=True)
-class Sparing:
+class Sparing(Generic[About]):
     """Asks on behalf of the desk, and not again at once where nobody answered: each question would wait as long.
 
-    :param clock: seconds from any start.
+    :param require: asks whether somebody may decide about something. ``clock``: seconds from any start.
     """
 
-    require: Require
+    require: Callable[[About, Who], None]
     clock: Callable[[], float]
     _silent_until: float = field(default=float("-inf"))
     _why: str = ""
 
-    def __call__(self, items: Sequence[Item], who: Who) -> None:
-        """See `Require`."""
+    def __call__(self, about: About, who: Who) -> None:
+        """Ask; raises what that does."""
         if self.clock() < self._silent_until:
             raise DirectoryUnknown(self._why)
         try:
-            self.require(items, who)
+            self.require(about, who)
         except DirectoryUnknown as unknown:
             self._silent_until, self._why = self.clock() + _PAUSE, str(unknown)
             raise

@@ -162,6 +162,13 @@ class RequestBook:
         with self._database.writing() as connection:
             connection.execute(update(REQUEST).where(REQUEST.c.id == request.id).values(**values))
 
+    def keep(self, request_id: int, now: int, seconds: int) -> None:
+        """Let a request that waits for a decision go on waiting, where it would expire within half of some seconds."""
+        soon = (REQUEST.c.expires > 0, REQUEST.c.expires < now + seconds // 2)
+        waits = (REQUEST.c.id == request_id, REQUEST.c.stage == Stage.WAITING.value)
+        with self._database.writing() as connection:
+            connection.execute(update(REQUEST).where(*waits, *soon).values(expires=now + seconds))
+
     def reminded(self, request_id: int, now: int) -> None:
         """Note that whoever decides was reminded."""
         with self._database.writing() as connection:
