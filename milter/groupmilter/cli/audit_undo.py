@@ -168,22 +168,15 @@ def _taken_back(call: Call, ledger: Ledger, rows: Sequence[AuditRow], *, dry_run
     from groupmilter.cli.administrator import administrator
     from groupmilter.cli.progress import bar
     from groupmilter.membership.taking_back import TakingBack
-    from groupmilter.panel.undone import deed, noted
+    from groupmilter.panel.undone import deed, taken_back
 
-    deeds = sorted(map(deed, rows), key=lambda each: -each.id)
+    deeds = tuple(map(deed, rows))
     with serving(call, dry_run=dry_run) as groups:
         taking = TakingBack(groups)
         if dry_run:
             return taking.looked(deeds)
-        done: list[Undo] = []
-        try:
-            with bar("Undoing", len(deeds)) as tick:
-                for each in deeds:
-                    done += taking.done((each,))
-                    tick(1)
-        finally:
-            noted(ledger, administrator(), int(time.time()), done)
-    return done
+        with bar("Undoing", len(deeds)) as tick:
+            return taken_back(taking, deeds, ledger, administrator(), int(time.time()), tick)
 
 
 def _tell(call: Call, rows: Sequence[AuditRow], undone: Sequence[Undo], *, dry_run: bool) -> None:

@@ -120,6 +120,10 @@ class Catalogue:
         """Return what the viewer is in, hidden groups and those without mail too; nothing for nobody."""
         return catalogue_people.involvement(self._snapshot, self._viewer)
 
+    def owned(self) -> frozenset[str]:
+        """Return the UUIDs of the groups that the viewer owns, hidden ones and those without mail too."""
+        return catalogue_people.owned(self._snapshot, self._viewer)
+
     def counts(self) -> Counts:
         """Return how much there is in the mirror, for whoever looks after it."""
         return counts(self._snapshot)

@@ -24,6 +24,7 @@ _ROWS = """
 SELECT e.node, e.kind, json_extract(d.body, '$[0]'), e.address, d.dn
   FROM json_each(:nodes) j CROSS JOIN entry e ON e.node = j.value JOIN detail d ON d.node = e.node ORDER BY j.key"""
 _GROUPS = "SELECT e.node FROM entry e WHERE e.kind = 1 AND e.node IN "
+_UUIDS = "SELECT d.uuid FROM entry e JOIN detail d ON d.node = e.node WHERE e.kind = 1 AND e.node IN "
 _DIRECT = f"SELECT source FROM link WHERE target = :person AND field < {MEMBERSHIP}"  # noqa: S608  a number
 
 
@@ -63,3 +64,10 @@ def involvement(snapshot: Snapshot, viewer: Viewer) -> Involvement:
 
     moderated = those(DECIDED, f" AND e.flags & {MODERATED}")
     return Involvement(inside, those(_DIRECT), those(OWNED), moderated)
+
+
+def owned(snapshot: Snapshot, viewer: Viewer) -> frozenset[str]:
+    """Return the UUIDs of the groups that whoever looks owns, himself or by a group."""
+    about = Conditions()
+    about.of_person(viewer.person, above(snapshot, viewer))
+    return frozenset(uuid for (uuid,) in snapshot.rows(f"{_UUIDS}({OWNED})", about.parameters))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from groupmilter.directory.change import FieldContent, WriteRefused
@@ -18,13 +18,18 @@ from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.spelling import SEVERAL
 from groupmilter.language.spoken import OTHERS
 from groupmilter.membership.authority import Forbidden
-from groupmilter.membership.service import Groups, Prepared, Stored
+from groupmilter.membership.refusals import OTHERWISE
+from groupmilter.membership.service import Groups, Prepared, Result, Stored
 from groupmilter.membership.undoing import NotUndone, Piece, Still, fields_of, pieces, wishes
 from groupmilter.membership.vocabulary import BadWish, Several, Single, Wish, written
 
 EDIT, CREATE, DELETE = "group-edit", "group-create", "group-delete"
 ACTIONS = frozenset({EDIT, CREATE, DELETE})
 """What the journal calls that which can be taken back."""
+
+
+_LOOKS = 5
+"""How often a change is looked at again that somebody else changes in that moment."""
 
 
 class Standing(StrEnum):
@@ -112,19 +117,31 @@ class TakingBack:
         return tuple(self._undone(deed) for deed in _newest_first(deeds))
 
     def _undone(self, deed: Deed) -> Undo:
-        undo, prepared = self._one(deed, _Overlay(self.groups))
-        if undo.standing is not Standing.READY:
-            return undo
-        try:
-            if prepared is not None:
-                self.groups.apply(prepared)
-            elif (group := self._group(deed)) is not None:
-                self.groups.delete(group)
-        except Forbidden as error:
-            return Undo(deed, Standing.FOREIGN, undo.pieces, undo.problems, error)
-        except WriteRefused as error:
-            return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, why=error)
-        return undo
+        happened, overtaken = False, ""
+        for _ in range(_LOOKS):
+            undo, prepared = self._one(deed, _Overlay(self.groups))
+            if undo.standing is not Standing.READY:
+                nothing_left = happened and undo.standing is Standing.NOTHING
+                return replace(undo, standing=Standing.READY) if nothing_left else undo
+            try:
+                result = self._applied(deed, prepared)
+            except Forbidden as error:
+                return Undo(deed, Standing.FOREIGN, undo.pieces, undo.problems, error)
+            except WriteRefused as error:
+                return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, why=error)
+            if result is None or result.meanwhile is None:
+                return undo
+            # Somebody else has just changed the same: what is his now stays, and is shown so.
+            happened, overtaken = happened or bool(result.differences), result.meanwhile.field
+        return Undo(deed, Standing.REFUSED, why=WriteRefused(OTHERWISE, field=overtaken))
+
+    def _applied(self, deed: Deed, prepared: Prepared | None) -> Result | None:
+        """Make the changes that take one back, or remove the group that it made."""
+        if prepared is not None:
+            return self.groups.apply(prepared)
+        if (group := self._group(deed)) is not None:
+            self.groups.delete(group)
+        return None
 
     def _one(self, deed: Deed, overlay: _Overlay) -> tuple[Undo, Prepared | None]:
         try:

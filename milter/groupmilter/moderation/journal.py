@@ -85,6 +85,12 @@ class Journal:
         with self._database.reading() as connection:
             return tuple(connection.execute(chosen.distinct()).scalars())
 
+    def removals(self, uuids: Collection[str]) -> Iterator[AuditRow]:
+        """Yield the rows in which groups with these UUIDs were removed, with all that they held."""
+        removed = (AUDIT.c.action == "group-delete", AUDIT.c.before != "")
+        for some in parts(sorted(uuids)):
+            yield from self._rows([*removed, AUDIT.c.group_uuid.in_(some)], 0, len(some))
+
     def _rows(
         self, conditions: Collection[ColumnElement[bool]], first: int, limit: int
     ) -> tuple[AuditRow, ...]:

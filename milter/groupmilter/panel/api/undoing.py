@@ -20,7 +20,7 @@ from groupmilter.panel.api.groups import DryRun
 from groupmilter.panel.api.journal import audience
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.wishing import told
-from groupmilter.panel.undone import deed, noted
+from groupmilter.panel.undone import deed, taken_back
 
 router = APIRouter(tags=["audit"])
 
@@ -36,9 +36,10 @@ def undo(call: Writing, wanted: Undoing, dry_run: DryRun = False) -> dict[str, o
     deeds = tuple(map(deed, _rows(call, wanted.rows)))
     with call.groups() as service:
         taking = TakingBack(service)
-        found = taking.looked(deeds) if dry_run else taking.done(deeds)
-    if not dry_run:
-        noted(call.parts.ledger, call.who, int(call.parts.now()), found)
+        if dry_run:
+            found = taking.looked(deeds)
+        else:
+            found = taken_back(taking, deeds, call.parts.ledger, call.who, int(call.parts.now()))
     return {"dry_run": dry_run, "items": [_shape(each, call) for each in found]}
 
 

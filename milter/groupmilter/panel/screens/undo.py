@@ -19,7 +19,7 @@ from groupmilter.panel.form import is_number
 from groupmilter.panel.routes import post
 from groupmilter.panel.saving import problem_words
 from groupmilter.panel.screens.audit import rows_of, wanted_of
-from groupmilter.panel.undone import deed, noted
+from groupmilter.panel.undone import deed, taken_back
 from groupmilter.panel.visit import Visit
 
 _MOST = 200
@@ -38,8 +38,7 @@ def undo(visit: Visit) -> Response:
         if "confirmed" not in visit.form or visit.form["seen"] != mark:
             changed = "confirmed" in visit.form
             return _page(visit, rows, found, {"done": False, "seen": mark, "changed": changed})
-        done = taking.done(deeds)
-    noted(visit.parts.ledger, visit.me.who, int(visit.parts.now()), done)
+        done = taken_back(taking, deeds, visit.parts.ledger, visit.me.who, int(visit.parts.now()))
     return _page(visit, rows, done, {"done": True, "seen": "", "changed": False})
 
 
