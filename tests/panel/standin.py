@@ -51,7 +51,8 @@ def item(number: int = 1, state: State = State.HELD, **changes: object) -> Item:
 class Desk:
     """`DecisionsLike` in memory; every call is on record.
 
-    :param owners: UUIDs. ``problem``: what every valid token meets instead. ``refusal``: of remembering.
+    :param owners: UUIDs. ``problem``: what every valid token meets instead.
+    :param refusal: of remembering. ``known``: the same before anybody decides, by whether it is to allow.
     """
 
     items: dict[int, Item] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Desk:
     now: int = NOW
     problem: Problem | None = None
     refusal: str | Exception | None = None
+    known: Mapping[bool, str] = field(default_factory=dict)
     failure: Exception | None = None
     decided: list[tuple[int, Event, Who, str]] = field(default_factory=list)
     refusals: list[tuple[Problem, Who, str]] = field(default_factory=list)
@@ -104,6 +106,9 @@ class Desk:
 
     def is_owner(self, asked: Asked) -> bool:
         return asked.moderator.uuid in self.owners
+
+    def unremembered(self, item: Item, allow: bool) -> str | None:
+        return self.known.get(allow) if item.id else None
 
     def remember(self, item: Item, who: Who, allow: bool) -> str | None:
         assert who.uuid in self.owners

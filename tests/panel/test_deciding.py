@@ -14,6 +14,7 @@ from groupmilter.directory.writer import DirectoryUnavailable, WriteRefused
 from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.item import Event, Item, State, Way
 from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.moderation.remembering import BY_RULE
 from groupmilter.panel.typed import word
 from groupmilter.policy.facts import Strength
 
@@ -223,6 +224,14 @@ def test_only_an_owner_may_have_the_sender_remembered(site: Site, desk: Desk) ->
     assert desk.remembered == []
     desk.owners = frozenset({JEAN.uuid})
     assert 'name="allow"' in site.ask(path_of(desk, desk.put(item(2)))).text
+
+
+def test_what_cant_be_remembered_is_not_offered_and_the_page_says_why(site: Site, desk: Desk) -> None:
+    desk.owners, desk.known = frozenset({JEAN.uuid}), {True: BY_RULE}
+    page = site.ask(path_of(desk, desk.put(item()))).text
+    assert 'name="allow"' not in page
+    assert 'name="block"' in page
+    assert "always allowed from here: A rule of this site holds such messages" in page
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from tests.panel.watching import PLAIN, held, link
 
 from groupmilter import bootstrap
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
+from groupmilter.moderation.remembering import BY_RULE
 from groupmilter.moderation.rows import Letter
 from groupmilter.policy.facts import Strength
 
@@ -171,6 +173,14 @@ def test_an_owner_has_a_sender_remembered_on_his_own_behalf(home: House) -> None
     )
 
 
+def test_a_rule_holds_whoever_sends_so_always_allow_is_not_offered(home: House) -> None:
+    item = held(home, PLAIN.replace(b"marie@partner.example>\nSub", b"lou@new.example>\nSub"))
+    repeat = replace(item, terms=replace(item.terms, why="replay"))
+    assert home.parts.decisions.unremembered(item, allow=True) is None
+    assert home.parts.decisions.unremembered(repeat, allow=True) == BY_RULE
+    assert home.parts.decisions.unremembered(repeat, allow=False) is None
+
+
 def test_a_moderator_who_adds_the_field_himself_has_nobody_remembered(home: House) -> None:
     item = held(
         home, PLAIN.replace(b"marie@partner.example>\nSub", b"mo@new.example>\nSub"), strength=Strength.DMARC
@@ -199,6 +209,9 @@ def test_behind_a_link_too_the_directory_says_who_has_a_sender_remembered(home: 
 def test_an_unproven_address_of_our_own_is_never_blocked(home: House) -> None:
     item = held(home, PLAIN.replace(b"marie@partner.example>\nSub", b"pierre.durand@masociete.example>\nSub"))
     with home.person("helene") as client:
+        page = client.get(f"/held/{item.name}").text
+        assert 'name="block"' not in page, "what would be refused isn't offered"
+        assert "This sender can&#39;t be always blocked from here: That is an address of this" in page
         answer = sent(client, f"/held/{item.name}", decision="reject", block="yes")
     assert "nobody has proven that the message comes from there" in answer.text
     assert state(home, item) is State.REJECTED

@@ -175,11 +175,15 @@ class Decisions:
         except DirectoryUnknown:
             return False
 
-    def remember(self, item: Item, who: Who, allow: bool) -> str | None:
-        """Let an item's sender always pass, or never more; return a sentence where that can't be.
+    def unremembered(self, item: Item, allow: bool) -> str | None:
+        """Return a sentence why an item's sender can't be remembered, None where an owner can have it done.
 
-        Whether the person may is asked of the directory itself.
+        Known before anybody decides, as the mirror has the group.
         """
+        wish = self._wish(item, allow)
+        return wish if isinstance(wish, str) else None
+
+    def _wish(self, item: Item, allow: bool) -> tuple[Group, Values] | str:
         if self.write is None:
             return marked("The directory can't be written.")
         try:
@@ -190,9 +194,18 @@ class Decisions:
         if not isinstance(group, Group):
             return marked("The group is gone.")
         values = remembered(group, item, self.settings.own_domains, allow)
-        if isinstance(values, str):
-            return values
-        if not self.write(who, group, values):
+        return values if isinstance(values, str) else (group, values)
+
+    def remember(self, item: Item, who: Who, allow: bool) -> str | None:
+        """Let an item's sender always pass, or never more; return a sentence where that can't be.
+
+        Whether the person may is asked of the directory itself.
+        """
+        wish = self._wish(item, allow)
+        if isinstance(wish, str):
+            return wish
+        group, values = wish
+        if self.write is None or not self.write(who, group, values):
             return marked("Only owners of the group may do that.")
         shown = ", ".join(f"{field}={value}" for field, value in values)
         now = int(self.clock())

@@ -28,7 +28,7 @@ from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.client import Clients
 from groupmilter.panel.pages import Pages
-from groupmilter.panel.remembering import not_remembered
+from groupmilter.panel.remembering import Offer, not_remembered, offer
 from groupmilter.panel.service import DecisionsLike
 from groupmilter.panel.throttle import Throttle
 from groupmilter.panel.typed import FORM, Typed, typed, word
@@ -137,10 +137,13 @@ class Deciding:
             "wrong": wrong,
             "down": down,
         }
-        content |= {"word": word(token, words.language), "owner": self.decisions.is_owner(asked)}
+        content |= {"word": word(token, words.language), "offer": self._offer(asked)}
         status = 503 if down else 422 if submitted else 200
         headers = _RETRY if down else {}
         return self.pages.page("decide.html", words, content | _sender(asked.item), status, headers)
+
+    def _offer(self, asked: Asked) -> Offer | None:
+        return offer(self.decisions, asked.item) if self.decisions.is_owner(asked) else None
 
     def _decided(self, request: Request, asked: Asked, item: Item, wanted: Event | None) -> Response:
         """Say who was first; 409 where somebody wanted something else than what stands."""

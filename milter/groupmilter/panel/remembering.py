@@ -6,6 +6,7 @@ The decision stands in any case; what keeps its sender from being remembered is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
@@ -14,8 +15,22 @@ from groupmilter.moderation.item import Item, Who
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.service import DecisionsLike
 
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Whether an item's sender can be remembered: for each wish None, or the sentence why not."""
+
+    allow: str | None
+    block: str | None
+
+
 UNREACHABLE = marked("The directory can't be reached at the moment.")
 NOT_WRITTEN = marked("The directory doesn't take the change.")
+
+
+def offer(decisions: DecisionsLike, item: Item) -> Offer:
+    """Return what a page may offer along with a decision; so nobody ticks what is refused afterwards."""
+    return Offer(decisions.unremembered(item, allow=True), decisions.unremembered(item, allow=False))
 
 
 def not_remembered(

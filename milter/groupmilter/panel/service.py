@@ -28,5 +28,8 @@ class DecisionsLike(Protocol):
     def is_owner(self, asked: Asked) -> bool:
         """Tell whether the person may have this sender remembered."""
 
+    def unremembered(self, item: Item, allow: bool) -> str | None:
+        """Return a sentence why the item's sender can't be remembered; None where that can be."""
+
     def remember(self, item: Item, who: Who, allow: bool) -> str | None:
         """Always allow or always block the item's sender; return a sentence where that can't be."""

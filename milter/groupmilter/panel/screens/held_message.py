@@ -27,7 +27,7 @@ from groupmilter.moderation.wording import proof
 from groupmilter.panel.guard import AS_A_FILE, IN_A_FRAME, WITH_A_FRAME
 from groupmilter.panel.holding import permitted
 from groupmilter.panel.put_aside import GOES_NOWHERE, aside
-from groupmilter.panel.remembering import not_remembered
+from groupmilter.panel.remembering import Offer, not_remembered, offer
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.screens.held import EVENTS, LONGEST_REASON, REASONS, STATES, TOO_LONG, reason_of
 from groupmilter.panel.visit import Gone, Visit
@@ -39,11 +39,12 @@ _NEITHER = marked("Choose whether to approve or to reject.")
 class _Around:
     """Who has to do with a message.
 
-    :param owner: whether the visitor may have the sender remembered. ``goes``: whether it can go anywhere.
+    :param offer: what the visitor may have remembered of the sender; None where nothing.
+    :param goes: whether it can go anywhere.
     """
 
     deciders: Sequence[tuple[Person, str]]
-    owner: bool
+    offer: Offer | None
     group: Group | None
     goes: bool
 
@@ -194,7 +195,8 @@ def _around(visit: Visit, item: Item) -> _Around:
             for person in reachable(nodes, directory):
                 found.setdefault(person.uuid, (person, ring))
         owner = circle.owned_by(visit.me.person, directory) and decisions.write is not None
-        return _Around(tuple(found.values()), owner, group_of(item, directory), goes(item, directory))
+        remembered = offer(decisions, item) if owner else None
+        return _Around(tuple(found.values()), remembered, group_of(item, directory), goes(item, directory))
 
 
 ROUTES = (
