@@ -165,7 +165,7 @@ def test_everybody_may_ask_for_himself_and_sees_no_reasons(home: House) -> None:
         assert "No: the message is refused." in page.text
         assert "pierre.durand@masociete.example" in page.text
         assert "administrator@masociete.example" not in page.text
-        for hidden in ("dgAllowedSender", "How it came about", "Members who get it", 'name="sender"'):
+        for hidden in ("Allowed senders", "How it came about", "Members who get it", 'name="sender"'):
             assert hidden not in page.text
         assert (
             "Yes: the message reaches the group." in client.get("/explain?group=info@masociete.example").text
@@ -177,18 +177,24 @@ def test_owners_and_administrators_ask_for_anybody_and_see_why(home: House) -> N
         asked = "/explain?group=commercial@masociete.example&sender=x@elsewhere.example&proof=nothing&size=2"
         page = client.get(asked).text
         assert "le message attend les modérateurs" in page
-        assert "dgModerated vaut TRUE" in page
+        assert "«\u00a0Approbation des messages requise\u00a0» est activé" in page
+        assert "dgModerated" in page, "administrators see the attribute beside the setting"
         big = client.get(
             "/explain?group=tous@masociete.example&sender=administrator@masociete.example&size=5"
         ).text
-        assert "dgMaxMessageSize <bdi>100000</bdi>" in big
+        assert "«\u00a0Taille maximale d’un message\u00a0»\u00a0: <bdi>100000</bdi>" in big
         trusted = asked.replace("x@elsewhere", "x@partner").replace("nothing", "dkim")
         assert "dgModerationBypassAddress" in client.get(trusted).text
     with home.person("zoe") as client:
         page = client.get("/explain?group=equipe@masociete.example&sender=jean.dupont@masociete.example").text
         assert "How it came about" in page
         assert "only its owners see why" in page, "tous inside isn't hers"
-        assert "dgAllowedSender" not in page
+        stranger = client.get(
+            "/explain?group=equipe@masociete.example&sender=x@elsewhere.example&proof=nothing"
+        )
+        assert "“Internal senders only” is on, and the sender is not authenticated" in stranger.text
+        assert "dgRequireAuthentication" not in stranger.text, "that is for administrators"
+        assert "Allowed senders" not in page
 
 
 def test_a_hidden_group_is_nobodys_to_ask_about(home: House) -> None:

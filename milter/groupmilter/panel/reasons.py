@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.shown import shown
+from groupmilter.panel.labels import label
 
 Say = Callable[..., Markup]
 
@@ -39,40 +40,24 @@ RULES: Mapping[str, str] = {
 
 _SENTENCES = (
     marked("the group is enabled"),
-    marked("dgEnabled is FALSE"),
     marked("the envelope sender is null"),
     marked("needs the header"),
     marked("sent by somebody"),
     marked("no trace of this group in the header"),
     marked("the header bears this group's loop trace"),
     marked("nobody is denied"),
-    marked("dgDeniedSender names {name}"),
-    marked("dgDeniedSenderAddress {pattern}"),
     marked("not among the denied"),
     marked("the author is still to come"),
-    marked("dgRequireAuthentication is FALSE"),
     marked("authenticated: {proof} {name}"),
-    marked("dgExternalSender {pattern}, proven by {proof}"),
     marked("the header may prove the sender"),
-    marked("dgRequireAuthentication is TRUE and the sender is not authenticated"),
-    marked("dgRequireAuthentication is TRUE and the sender is known only as {name} by {proof}"),
     marked("everybody is allowed"),
-    marked("neither dgAllowedSender nor dgAllowedSenderAddress names the sender"),
-    marked("dgAllowedSender names {name}"),
-    marked("dgAllowedSenderAddress {pattern}"),
-    marked("dgExternalSender {pattern}"),
     marked("the sender is not authenticated"),
     marked("the author is the sender, or may be used"),
     marked("From can't be read without doubt"),
     marked("Sender can't be read without doubt"),
-    marked("{name} has no dgSendAs of {group}, which Sender names"),
     marked("{name} doesn't own {address}, which Sender names"),
     marked("the {proof} {name} doesn't own the author {address}"),
-    marked("{name} has neither dgSendAs nor dgSendOnBehalf of {group}"),
-    marked("dgSendOnBehalf of {group} needs the sender's own address in Sender"),
     marked("no limit"),
-    marked("{count} octets, dgMaxMessageSize {limit}"),
-    marked("SIZE={count}, dgMaxMessageSize {limit}"),
     marked("octets are counted at the end"),
     marked("{count} of {limit} octets"),
     marked("the counters can't be read"),
@@ -97,11 +82,6 @@ _SENTENCES = (
     marked("the same message came before"),
     marked("not moderated"),
     marked("an approval further up covers this group"),
-    marked("dgModerated is TRUE"),
-    marked("dgModerator names {name}"),
-    marked("owner names {name}"),
-    marked("dgModerationBypass names {name}"),
-    marked("dgModerationBypassAddress {pattern}"),
     marked("no members"),
     marked("{name} is neither a person nor a group with mail"),
     marked("{name} is locked"),
@@ -109,10 +89,65 @@ _SENTENCES = (
 )
 """Reasons as the policy gives them, with names where it puts values."""
 
+_ON, _OFF = marked("“{setting}” is on"), marked("“{setting}” is off")
+_NAMED, _LISTED = marked("{name} stands in “{setting}”"), marked("{pattern} stands in “{setting}”")
+
+_OF_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "dgEnabled is FALSE": (_OFF, "enabled"),
+    "dgDeniedSender names {name}": (_NAMED, "denied"),
+    "dgDeniedSenderAddress {pattern}": (_LISTED, "denied_addresses"),
+    "dgRequireAuthentication is FALSE": (_OFF, "require_authentication"),
+    "dgExternalSender {pattern}, proven by {proof}": (
+        marked("{pattern} stands in “{setting}”, proven by {proof}"),
+        "external_senders",
+    ),
+    "dgRequireAuthentication is TRUE and the sender is not authenticated": (
+        marked("“{setting}” is on, and the sender is not authenticated"),
+        "require_authentication",
+    ),
+    "dgRequireAuthentication is TRUE and the sender is known only as {name} by {proof}": (
+        marked("“{setting}” is on, and the sender is known only as {name} by {proof}"),
+        "require_authentication",
+    ),
+    "neither dgAllowedSender nor dgAllowedSenderAddress names the sender": (
+        marked("the sender stands neither in “{setting}” nor in “{other}”"),
+        "allowed",
+        "allowed_addresses",
+    ),
+    "dgAllowedSender names {name}": (_NAMED, "allowed"),
+    "dgAllowedSenderAddress {pattern}": (_LISTED, "allowed_addresses"),
+    "dgExternalSender {pattern}": (_LISTED, "external_senders"),
+    "{name} has no dgSendAs of {group}, which Sender names": (
+        marked("{name} doesn't stand in “{setting}” of {group}, which Sender names"),
+        "send_as",
+    ),
+    "{name} has neither dgSendAs nor dgSendOnBehalf of {group}": (
+        marked("{name} stands neither in “{setting}” nor in “{other}” of {group}"),
+        "send_as",
+        "on_behalf",
+    ),
+    "dgSendOnBehalf of {group} needs the sender's own address in Sender": (
+        marked("“{setting}” of {group} needs the sender's own address in Sender"),
+        "on_behalf",
+    ),
+    "{count} octets, dgMaxMessageSize {limit}": (marked("{count} octets; “{setting}”: {limit}"), "max_size"),
+    "SIZE={count}, dgMaxMessageSize {limit}": (
+        marked("{count} octets announced; “{setting}”: {limit}"),
+        "max_size",
+    ),
+    "dgModerated is TRUE": (_ON, "moderated"),
+    "dgModerator names {name}": (_NAMED, "moderators"),
+    "owner names {name}": (_NAMED, "owners"),
+    "dgModerationBypass names {name}": (_NAMED, "bypass"),
+    "dgModerationBypassAddress {pattern}": (_LISTED, "bypass_addresses"),
+}
+"""Reasons that name an attribute: how people say the same, and the fields whose names stand for it."""
+
+_ATTRIBUTE = re.compile(r"\bdg\w+|^owner\b")
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 _PATTERNS = tuple(
     (sentence, re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(sentence)), re.DOTALL))
-    for sentence in _SENTENCES
+    for sentence in (*_SENTENCES, *_OF_SETTINGS)
 )
 
 
@@ -125,13 +160,23 @@ def known(because: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
-def because_words(t: Say, because: str) -> Markup:
-    """Return a reason in words."""
+def because_words(t: Say, because: str, *, attributes: bool = False) -> Markup:
+    """Return a reason in words, settings by the names they have on pages.
+
+    :param attributes: whether the directory's own names stand beside those.
+    """
     found = known(because)
     if found is None:
         return Markup.escape(shown(because, 300))
+    sentence, *fields = _OF_SETTINGS.get(found[0], (found[0],))
     values = {name: Markup("<bdi>{}</bdi>").format(shown(value)) for name, value in found[1].items()}
-    return t(found[0], **values)
+    words = t(
+        sentence,
+        **values,
+        **dict(zip(("setting", "other"), (label(t, each) for each in fields), strict=False)),
+    )
+    named = ", ".join(_ATTRIBUTE.findall(found[0])) if attributes and fields else ""
+    return words + Markup(' <span class="quiet">({})</span>').format(named) if named else words
 
 
 def rule_words(t: Say, rule: str) -> Markup:

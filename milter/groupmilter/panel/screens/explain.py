@@ -206,11 +206,15 @@ def _notes(visit: Visit, observed: Observed, roles: Roles) -> list[Markup]:
         for group, refusal in expansion.refused
     ]
     if all(roles.may_change(group) for group in expansion.walked):
-        notes += [t("Left out: {why}", why=because_words(t, why)) for why in expansion.left_out]
+        notes += [t("Left out: {why}", why=_why(visit, why)) for why in expansion.left_out]
         notes += [
             t("Left out, since mail fails there: {address}", address=one) for one in expansion.suspended
         ]
     return notes
+
+
+def _why(visit: Visit, because: str) -> Markup:
+    return because_words(visit.t, because, attributes=visit.me.administrator)
 
 
 def _name(visit: Visit, group: Group, roles: Roles) -> Markup:
@@ -237,7 +241,7 @@ def _line(visit: Visit, step: Step, found: Explanation, roles: Roles, directory:
         else visit.t("a group")
     )
     mine = known and isinstance(group, Group) and roles.may_change(group)
-    because = because_words(visit.t, step.because) if mine else visit.t("only its owners see why")
+    because = _why(visit, step.because) if mine else visit.t("only its owners see why")
     return Line(name, rule_words(visit.t, step.rule), step.answer, because)
 
 
