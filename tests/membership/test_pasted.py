@@ -86,6 +86,35 @@ def test_what_is_nobody_of_ours_is_told_apart(
     assert (found.outcome, found.value) == (outcome, value)
 
 
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("jean, Alice", [("jean", "jean"), ("Alice", "alice")]),
+        (f"Jean Dupont, alice,, {JEAN}", [("Jean Dupont", "jean"), ("alice", "alice"), (JEAN, "jean")]),
+        ("Dupont, Jean", [("Dupont, Jean", "jean")]),
+        ("jean, nobody", [("jean, nobody", "")]),
+        ("jean, x@elsewhere.example", [("jean", "jean"), ("x@elsewhere.example", "x@elsewhere.example")]),
+    ],
+)
+def test_names_between_commas_are_several_where_each_is_somebody(
+    groups: Groups, written: str, wanted: list[tuple[str, str]]
+) -> None:
+    found = meant(groups.book, OWN, [written])
+    assert [(one.written, one.value.partition(",")[0].removeprefix("uid=")) for one in found] == wanted
+
+
+def test_whoever_bears_the_whole_with_its_comma_is_meant(office: Office, groups: Groups) -> None:
+    whole = f"uid=comma,{PEOPLE}"
+    office.slapd.add(
+        f"dn: {whole}\nobjectClass: inetOrgPerson\nuid: comma\ncn: jean, alice\nsn: Comma\n"
+        "mail: comma@masociete.example\n"
+    )
+    try:
+        assert one(groups, "jean, alice").value == whole
+    finally:
+        office.slapd.delete(whole)
+
+
 def test_a_name_of_several_is_a_question_until_one_is_chosen(office: Office, groups: Groups) -> None:
     twin = f"uid=jean2,{PEOPLE}"
     office.slapd.add(

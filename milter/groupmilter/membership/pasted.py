@@ -82,19 +82,57 @@ def meant(
     :param visible: whether somebody may be told of an entry; it is as if the others weren't there.
     """
     every, settled = tuple(written), dict(chosen or {})
-    addresses = {each: _address(each) for each in every if each not in settled}
-    book.having({address for address in addresses.values() if address})
-    names = [each for each, address in addresses.items() if not address and not is_name(each)]
-    called = book.called([each for each in names if len(each) <= _LONGEST])
-    found = []
+    book.having(set(filter(None, map(_address, every))))
+    called = _called(book, (each for each in every if each not in settled), visible)
+    found: dict[str, Meant] = {}
     for each in every:
-        if each in settled or is_name(each):
-            found.append(_at(book, each, settled.get(each, each), visible))
-        elif address := addresses[each]:
-            found.append(_having(book, own_domains, each, address, visible))
-        else:
-            found.append(_one_of(each, tuple(filter(visible, called.get(each, ())))))
-    return tuple(found)
+        one = _one(book, own_domains, each, settled, called, visible)
+        parts = _commas(each) if one.outcome is Outcome.NOBODY and not is_name(each) else ()
+        for several in _apart(book, own_domains, parts, visible) or (one,):
+            found.setdefault(several.written, several)
+    return tuple(found.values())
+
+
+def _called(book: AddressBook, written: Iterable[str], visible: Visible) -> Mapping[str, tuple[Known, ...]]:
+    """Return who bears each of those that are names."""
+    names = [each for each in written if not _address(each) and not is_name(each) and len(each) <= _LONGEST]
+    return {name: tuple(filter(visible, known)) for name, known in book.called(names).items()}
+
+
+def _one(
+    book: AddressBook,
+    own_domains: frozenset[str],
+    written: str,
+    settled: Mapping[str, str],
+    called: Mapping[str, tuple[Known, ...]],
+    visible: Visible,
+) -> Meant:
+    if written in settled or is_name(written):
+        return _at(book, written, settled.get(written, written), visible)
+    if address := _address(written):
+        return _having(book, own_domains, written, address, visible)
+    return _one_of(written, called.get(written, ()))
+
+
+def _commas(written: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, written.split(",")))) if len(written) <= _LONGEST else ()
+
+
+def _apart(
+    book: AddressBook, own_domains: frozenset[str], parts: tuple[str, ...], visible: Visible
+) -> tuple[Meant, ...]:
+    """Return whom ``Dupont, Jean`` means where nobody is called that: Jean Dupont, or each part; else none.
+
+    A surname before a first name is one person, even where both words are log-ins of others.
+    """
+    if len(parts) < 2:
+        return ()
+    turned = f"{parts[1]} {parts[0]}" if len(parts) == 2 else ""
+    called = _called(book, filter(None, (*parts, turned)), visible)
+    if called.get(turned):
+        return (_one_of(", ".join(parts), called[turned]),)
+    found = tuple(_one(book, own_domains, part, {}, called, visible) for part in parts)
+    return found if all(one.settled or one.known for one in found) else ()
 
 
 def _address(written: str) -> str:

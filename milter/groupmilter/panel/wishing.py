@@ -61,11 +61,10 @@ def several(
     """Add what comes into a list and leaves it; a name becomes the DN of who bears it."""
     written = dict.fromkeys(part for text in add for part in parted(text))
     named = [each for each in written if name in NAME_FIELDS and not each.startswith("@")]
-    bearers = {one.written: one for one in meant(groups.book, groups.rules.own_domains, named, None, visible)}
-    come = []
-    for each in written:
+    come = [each for each in written if each not in named]
+    for one in meant(groups.book, groups.rules.own_domains, named, None, visible):
         try:
-            come.append(_value(name, bearers[each]) if each in bearers else each)
+            come.append(_value(name, one))
         except BadWish as problem:
             found.problems.append(problem)
     if come or remove:
