@@ -56,6 +56,7 @@ def test_an_owner_decides_where_the_group_wants_it_and_who_asked_is_told(club: C
     assert not club.ask(JEAN, ARCTIC).new
     assert club.service.pending(club.person(ZOE)) == (asked.request,)
     assert club.service.pending(club.person(BOB)) == ()
+    assert (club.service.waiting(club.person(ZOE)), club.service.waiting(club.person(BOB))) == (1, 0)
     assert club.service.may(club.person(ZOE), asked.request)
     assert not club.service.may(club.person(JEAN), asked.request)
 

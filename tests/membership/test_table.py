@@ -90,7 +90,8 @@ def test_a_files_text_whatever_wrote_it(octets: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a;b\r\n1;2\r\n", "a\tb\n1\t2\n", "#TYPE X\na,b\n1,2\n", 'a,b\n\n1,2\n""\n']
+    "text",
+    ["a;b\r\n1;2\r\n", "a\tb\n1\t2\n", "#TYPE X\na,b\n1,2\n", 'a,b\n\n1,2\n""\n', "a;b\n1;2\n;;\n;;;\n"],
 )
 def test_what_separates_is_found(text: str) -> None:
     assert rows(text) == [{"a": "1", "b": "2"}]

@@ -231,7 +231,7 @@ def test_what_cant_be_remembered_is_not_offered_and_the_page_says_why(site: Site
     page = site.ask(path_of(desk, desk.put(item()))).text
     assert 'name="allow"' not in page
     assert 'name="block"' in page
-    assert "always allowed from here: A rule of this site holds such messages" in page
+    assert "always allowed from here. A rule of this site holds such messages" in page
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ from groupmilter import bootstrap
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
 from groupmilter.moderation.remembering import BY_RULE
 from groupmilter.moderation.rows import Letter
+from groupmilter.moderation.transitions import WAITING
+from groupmilter.panel.holding import visible
+from groupmilter.panel.waiting import waiting
 from groupmilter.policy.facts import Strength
 
 HELENE = Who("helene.lefevre@masociete.example", Way.COMMAND)
@@ -47,6 +50,42 @@ def test_moderators_owners_and_administrators_see_what_waits_and_nobody_else(hom
             )
             assert answer.status_code == (303 if sees and uid == "jean" else 409 if sees else 404)
     assert state(home, item) is State.APPROVED
+
+
+def test_the_navigation_counts_what_waits_for_whoever_looks(home: House) -> None:
+    item = held(home)
+    with home.person("jean") as client, home.person("zoe") as other:
+        before = _counted(client.get("/account").text)
+        assert before > 0
+        assert "Held messages, " not in other.get("/account").text
+        held(home)
+        assert _counted(client.get("/account").text) == before + 1
+        assert _counted(sent(client, f"/held/{item.name}").text) == before + 1, "on a page of errors too"
+        sent(client, f"/held/{item.name}", decision="reject")
+        assert _counted(client.get("/groups").text) == before
+    with home.anybody() as nobody:
+        assert 'waiting"' not in nobody.get("/login").text
+
+
+def test_as_many_are_counted_as_are_listed_what_was_put_aside_too(home: House) -> None:
+    item = held(home)
+    aside = replace(item.arrival, ticket="of-nobody", file="of-nobody", group=0)
+    home.parts.ledger.record(aside, item.terms, State.SHUNTED, item.recorded)
+    counts = []
+    for uid in ("jean", "administrator", "zoe"):
+        somebody = person(home, uid)
+        counts.append(waiting(home.parts, somebody).held)
+        listed = visible(home.parts, somebody, WAITING)
+        assert home.parts.ledger.overview.count(listed) == counts[-1], uid
+    assert counts[1] > counts[0] > counts[2]
+
+
+def _counted(page: str) -> int:
+    found = re.search(
+        r'aria-label="Held messages, (\d+) waiting">Held messages <span class="count" aria-hidden="true">\1<',
+        page,
+    )
+    return int(found[1]) if found else 0
 
 
 def test_a_message_tells_what_a_decision_needs(home: House) -> None:
@@ -211,7 +250,7 @@ def test_an_unproven_address_of_our_own_is_never_blocked(home: House) -> None:
     with home.person("helene") as client:
         page = client.get(f"/held/{item.name}").text
         assert 'name="block"' not in page, "what would be refused isn't offered"
-        assert "This sender can&#39;t be always blocked from here: That is an address of this" in page
+        assert "This sender can&#39;t be always blocked from here. That is an address of this" in page
         answer = sent(client, f"/held/{item.name}", decision="reject", block="yes")
     assert "nobody has proven that the message comes from there" in answer.text
     assert state(home, item) is State.REJECTED

@@ -115,6 +115,16 @@ def test_what_cannot_be_read_is_told_and_nothing_is_lost(
         assert 'value="exact" checked' in page.text
 
 
+def test_what_is_wrong_with_a_file_stands_at_the_file(home: House, club: str) -> None:
+    with home.person("zoe") as zoe:
+        page = brought(zoe, club, "mail,phone\n,123\n")
+        assert page.status_code == 422
+        assert '<a href="#file">' in page.text
+        assert 'aria-describedby="file-hint file-wrong" aria-invalid="true"' in page.text
+        assert "text-wrong" not in page.text
+        assert tiles(brought(zoe, club, "mail;phone\njean.dupont@masociete.example;1\n;;\n"))[0] == "1"
+
+
 def test_what_is_exported_is_a_table_that_no_spreadsheet_runs_and_that_is_read_again(
     home: House, club: str
 ) -> None:

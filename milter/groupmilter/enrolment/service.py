@@ -267,6 +267,14 @@ class Requests:
             mine = {uuid for uuid, one in groups.items() if self._decides(person, one, directory)}
         return tuple(one for one in waiting if one.group_uuid in mine)
 
+    def waiting(self, person: Person) -> int:
+        """Return about how many requests a person may decide now."""
+        waits = self.ledger.requests.waits()
+        if not waits:
+            return 0
+        with self.registers.snapshot() as directory:
+            return sum(many for one, many in waits if self._decides(person, one, directory))
+
     def _each(self, stages: frozenset[Stage], group: str) -> Iterator[Request]:
         last = 0
         while page := self.ledger.requests.find(stages, group=group, after=last, limit=_PAGE):

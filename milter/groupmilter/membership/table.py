@@ -87,13 +87,15 @@ def _by_column(read: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
             raise BadFile(marked("column “{name}” is there twice"), name=doubled.pop())
         raise BadFile(marked("no columns"))
     for number, cells in enumerate(read[1:], 2):
+        # Spreadsheets write a row that was emptied as separators alone.
+        if not any(cells):
+            continue
         if len(cells) > len(names):
             raise BadFile(
                 marked("row {number} has {cells} cells under {columns} columns"),
                 number=number, cells=len(cells), columns=len(names),
             )  # fmt: skip
-        if any(cells):
-            yield dict(zip(names, map(unguarded, cells), strict=False))
+        yield dict(zip(names, map(unguarded, cells), strict=False))
 
 
 def table(columns: Sequence[str], content: Iterable[Mapping[str, str]]) -> Iterator[str]:

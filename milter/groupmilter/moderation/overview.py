@@ -100,6 +100,18 @@ class Overview:
             rows = connection.execute(select(ITEM).where(ITEM.c.id.in_(one))).mappings().all()
         return tuple(((int(row["group"]), str(row["moderators"])), item_of(row)) for row in rows)
 
+    def waits(self) -> tuple[tuple[Item, int], ...]:
+        """Return how many messages wait, by group, deciders, state and kind, each with one of them: one query."""
+        alike = (
+            select(func.min(ITEM.c.id).label("one"), func.count().label("many"))
+            .where(ITEM.c.state.in_([state.value for state in WAITING]))
+            .group_by(*_PAIR, ITEM.c.state, ITEM.c.kind)
+            .subquery()
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(select(ITEM, alike.c.many).join(alike, ITEM.c.id == alike.c.one))
+            return tuple((item_of(row), int(row["many"])) for row in rows.mappings())
+
     def page(
         self, wanted: Wanted, *, first: int = 0, limit: int = 50, oldest: bool = True
     ) -> tuple[Item, ...]:

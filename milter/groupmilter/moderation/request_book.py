@@ -140,6 +140,20 @@ class RequestBook:
         with self._database.reading() as connection:
             return int(connection.execute(wanted).scalar() or 0)
 
+    def waits(self) -> tuple[tuple[Request, int], ...]:
+        """Return how many requests wait for the owners of each group, each with one of them: one query."""
+        groups = (
+            select(func.min(REQUEST.c.id).label("one"), func.count().label("many"))
+            .where(REQUEST.c.stage == Stage.WAITING.value)
+            .group_by(REQUEST.c.group_uuid)
+            .subquery()
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(REQUEST, groups.c.many).join(groups, REQUEST.c.id == groups.c.one)
+            )
+            return tuple((_request(row), int(row["many"])) for row in rows.mappings())
+
     def expiring(self, now: int, limit: int = 100) -> tuple[Request, ...]:
         """Return requests whose time is over."""
         undecided = REQUEST.c.stage.in_([Stage.UNCONFIRMED.value, Stage.WAITING.value])

@@ -32,6 +32,7 @@ from groupmilter.panel.parts import Parts
 from groupmilter.panel.session import same
 from groupmilter.panel.visit import HTMX, Gone, Visit
 from groupmilter.panel.visitor import Visitor
+from groupmilter.panel.waiting import Waiting
 
 LANGUAGE = "groupmilter-language"
 """Cookie with the language that somebody chose; nothing secret."""
@@ -178,7 +179,7 @@ def _kept(visit: Visit) -> list[tuple[str, str]]:
 
 
 def _down(visit: Visit, ledger: bool) -> Response:
-    content = {"fields": _kept(visit), "files": bool(visit.form.files), "ledger": ledger}
+    content = {"fields": _kept(visit), "files": bool(visit.form.files), "ledger": ledger, "awaiting": Waiting}
     response = visit.page("down.html", content, 503)
     response.headers["retry-after"] = "30"
     return response

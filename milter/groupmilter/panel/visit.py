@@ -21,6 +21,7 @@ from groupmilter.panel.pages import Pages
 from groupmilter.panel.parts import Parts
 from groupmilter.panel.said import SAID
 from groupmilter.panel.visitor import Visitor
+from groupmilter.panel.waiting import Waiting, waiting
 
 HTMX = "hx-request"
 _SAYING = frozenset({"said", "number"})
@@ -83,9 +84,18 @@ class Visit:
     def page(self, template: str, content: Mapping[str, object] | None = None, status: int = 200) -> Response:
         """Answer with a page; templates find the visit as ``visit``, the form as ``form``."""
         said = SAID.get(self.request.query_params.get("said", ""), "")
-        around = {"visit": self, "visitor": self.visitor, "form": self.form, "said": said}
+        around = {
+            "visit": self,
+            "visitor": self.visitor,
+            "form": self.form,
+            "said": said,
+            "awaiting": self._waiting,
+        }
         whole = {"wrong": {}, **around, **(content or {})}
         return self.pages.page(template, self.words, whole, status, WITH_OUR_SCRIPT)
+
+    def _waiting(self) -> Waiting:
+        return Waiting() if self.visitor is None else waiting(self.parts, self.visitor.person)
 
     def to(self, path: str, said: str = "", number: int = 0) -> Response:
         """Send the browser on to a page of ours after something was done (303).

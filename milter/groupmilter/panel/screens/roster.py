@@ -103,7 +103,9 @@ def _text(visit: Visit) -> str:
 
 def _wrong(visit: Visit, why: str) -> Response:
     content = looked(visit, lambda look: _content(visit, look))
-    return visit.page(_FORM, {**content, "wrong": {"text": why}}, 422)
+    return visit.page(
+        _FORM, {**content, "wrong": {"file" if visit.form.files.get("file") else "text": why}}, 422
+    )
 
 
 def _compared(visit: Visit, groups: Groups, group: Group, wanted: Sequence[str]) -> Compared:

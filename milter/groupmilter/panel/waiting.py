@@ -1,0 +1,46 @@
+"""How much waits for whoever is logged in, for the navigation. What can't be told now isn't shown.
+
+One query to the ledger for each number, however much waits; rights are asked of the mirror, once for each group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Kind
+from groupmilter.moderation.item import State
+from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.panel.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages and requests about which somebody may decide, as many as the pages list (`holding.visible`)."""
+
+    held: int = 0
+    requests: int = 0
+
+
+def waiting(parts: Parts, person: Person) -> Waiting:
+    """Count what waits for a person."""
+    try:
+        return Waiting(_held(parts, person), parts.requests.waiting(person))
+    except (DirectoryUnknown, LedgerUnavailable):
+        # The page itself says what is down, where it needs it.
+        return Waiting()
+
+
+def _held(parts: Parts, person: Person) -> int:
+    waits = parts.ledger.overview.waits()
+    if not waits:
+        return 0
+    with parts.lookups.snapshot() as directory:
+        everything = parts.roles(person, directory).administers_everything
+        seen = (
+            (everything and item.state is State.SHUNTED)
+            or (item.arrival.kind is Kind.HOLD and parts.decisions.may(person, item, directory))
+            for item, _ in waits
+        )
+        return sum(many for (_, many), one in zip(waits, seen, strict=True) if one)
