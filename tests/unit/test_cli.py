@@ -341,6 +341,20 @@ def commands() -> list[tuple[str, ...]]:
     return within(get_command(app), ())
 
 
+@pytest.mark.parametrize("command", [(), *commands()])
+def test_a_help_text_fits_80_columns_and_shows_no_types_of_python(command: tuple[str, ...]) -> None:
+    shown = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(app, [*command, "--help"])
+    assert shown.exit_code == 0
+    assert re.search(r"--help +-h +Show this message and exit", shown.stdout)
+    assert not re.search(r"<(bool|str|int|path|list)\b|\[\[", shown.stdout), shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+
+
+def test_paragraphs_of_help_break_where_the_terminal_ends() -> None:
+    shown = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(app, ["backup", "--help"]).stdout
+    assert re.search(r"Mail that still lies in the mail server's queue is not in it\.", shown)
+
+
 def test_every_command_and_option_stands_in_the_manual_page() -> None:
     page = (CASES.parents[1] / "deploy" / "man" / "groupmilter.8").read_text("ascii").replace("Fl -", "--")
     plain = page.replace("\\", "")

@@ -5,6 +5,8 @@ A foreseen failure is a sentence and an exit code (`failures`); what nobody fore
 
 from __future__ import annotations
 
+import inspect
+import re
 import traceback
 from typing import Annotated, Any
 
@@ -36,10 +38,26 @@ from groupmilter.cli.serve import serve
 from groupmilter.cli.whereabouts import trace
 
 _EPILOG = "GROUPMILTER_CONFIG names the configuration, too. Exit codes: man groupmilter."
+_TYPERS_OWN = frozenset({"help", "install_completion", "show_completion"})
 
 
 class Guarded(TyperGroup):
     """A group of commands that never shows a trace for a failure that was foreseen."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own signature
+        """Return the options before the commands; those of Typer's own take no value, and say so."""
+        found = super().get_params(ctx)
+        for option in found:
+            if option.name in _TYPERS_OWN:
+                option.metavar = FLAG
+        return found
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - Typer's own signature
+        """Return a command, whose ``--help`` takes no value and says so, those below it too."""
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            _plain_help(found, ctx)
+        return found
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own signature
         """Run a command."""
@@ -54,6 +72,30 @@ class Guarded(TyperGroup):
             if code is None:
                 raise
             raise typer.Exit(code) from error
+
+
+def _plain_help(command: Any, above: Any) -> None:  # noqa: ANN401 - Typer has no public name for them
+    own = typer.Context(command, parent=above)
+    command.get_help_option(own).metavar = FLAG
+    command.help = _reflowed(command.help or "")
+    for argument in command.params:
+        if argument.param_type_name == "argument":
+            # Python's names of types tell an administrator nothing.
+            argument.display_type_rich = _nothing
+    for each in getattr(command, "commands", {}).values():
+        _plain_help(each, own)
+
+
+def _nothing(ctx: object) -> None:  # noqa: ARG001 - Typer's own signature
+    return None
+
+
+def _reflowed(text: str) -> str:
+    """Return a help text whose paragraphs break where the terminal ends, not where the source does.
+
+    What stands below a colon is an example, in a line of its own.
+    """
+    return re.sub(r"(?<![:\n])\n(?!\n)", " ", inspect.cleandoc(text))
 
 
 def _failed(error: Exception, *, json: bool) -> int | None:

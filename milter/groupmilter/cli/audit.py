@@ -16,7 +16,7 @@ import typer
 
 from groupmilter.cli.audit_undo import undo
 from groupmilter.cli.held_shape import doer, event_shape
-from groupmilter.cli.options import FLAG, Call, ConfigOption, GroupOption, JsonOption
+from groupmilter.cli.options import FLAG, Call, ConfigOption, JsonOption
 from groupmilter.cli.terminal import json_text, plain
 from groupmilter.cli.times import local, moment_option
 
@@ -44,8 +44,12 @@ SinceOption = Annotated[
     ),
 ]
 ItemOption = Annotated[str, typer.Option("--item", "-i", metavar="NAME", help="Only about this message.")]
+AboutOption = Annotated[
+    str, typer.Option("--group", "-g", metavar="ADDRESS", help="Only about this group and messages to it.")
+]
 ActionOption = Annotated[
-    str, typer.Option("--action", "-a", metavar="WORD", help="Only this, such as approve, reject, release.")
+    str,
+    typer.Option("--action", "-a", metavar="WORD", help="Only this, such as approve, reject, group-edit."),
 ]
 LimitOption = Annotated[
     int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="The newest so many.")
@@ -77,14 +81,14 @@ def audit(
     ctx: typer.Context,
     since: SinceOption = "",
     item: ItemOption = "",
-    group: GroupOption = "",
+    group: AboutOption = "",
     action: ActionOption = "",
     limit: LimitOption = 200,
     follow: FollowOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show who did what: decisions, releases, letters, and tokens that decided nothing.
+    """Show who did what: changes of groups, decisions, releases, letters, and tokens that decided nothing.
 
     With [bold]--json[/], one JSON object a line.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def play(
     ctx: typer.Context,
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Case files, in YAML; one document a case.")
+        list[Path], typer.Argument(metavar="FILE", help="Case files, in YAML; one document a case.")
     ],
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", metavar=FLAG, help="Name the cases that hold, too.")

@@ -33,7 +33,7 @@ _AT_ONCE = 100
 NamesArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...",
+        metavar="NAME",
         help="Messages' names, or the beginnings of them that no others have.",
         autocompletion=message_names,
     ),

@@ -28,7 +28,7 @@ app = typer.Typer(help="The groups: see them, make them, change them.", no_args_
 def list_(
     ctx: typer.Context,
     matching: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", help="Only addresses like this, such as 'sales-*'.")
+        str, typer.Argument(metavar="PATTERN", help="Only addresses like this, such as 'sales-*'.")
     ] = "*",
     config: ConfigOption = None,
     json: JsonOption = False,

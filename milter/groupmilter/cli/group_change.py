@@ -38,9 +38,7 @@ UnderOption = Annotated[
 ]
 PeopleArgument = Annotated[
     list[str],
-    typer.Argument(
-        metavar="[WHO]...", help="Addresses or DNs of persons and groups, or outsiders' addresses."
-    ),
+    typer.Argument(metavar="WHO", help="Addresses or DNs of persons and groups, or outsiders' addresses."),
 ]
 FileOption = Annotated[
     Path | None,

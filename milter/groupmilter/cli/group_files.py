@@ -48,7 +48,7 @@ class Role(StrEnum):
 def export(
     ctx: typer.Context,
     matching: Annotated[
-        str, typer.Argument(metavar="[PATTERN]", help="Only addresses like this, such as 'sales-*'.")
+        str, typer.Argument(metavar="PATTERN", help="Only addresses like this, such as 'sales-*'.")
     ] = "*",
     config: ConfigOption = None,
     json: JsonOption = False,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NamesArgument = Annotated[
     list[str],
-    typer.Argument(metavar="NAME...", help="Requests' names, or the beginnings of them that no others have."),
+    typer.Argument(metavar="NAME", help="Requests' names, or the beginnings of them that no others have."),
 ]
 WhyOption = Annotated[
     str, typer.Option("--reason", "-r", metavar="TEXT", help="Why; kept in the ledger with the decision.")

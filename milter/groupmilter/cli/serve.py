@@ -24,7 +24,8 @@ def serve(
     roles: Annotated[
         list[RoleName] | None,
         typer.Argument(
-            metavar="[milter|directory|desk|panel]...", help="Run only these; all of them unless given."
+            metavar="ROLE",
+            help="Run only these of milter, directory, desk and panel; all of them unless given.",
         ),
     ] = None,
     config: ConfigOption = None,

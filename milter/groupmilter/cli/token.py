@@ -68,7 +68,7 @@ def create(
 def list_(
     ctx: typer.Context,
     person: Annotated[
-        str, typer.Argument(metavar="[PERSON]", help="Only those of one person: address, log-in name or DN.")
+        str, typer.Argument(metavar="PERSON", help="Only those of one person: address, log-in name or DN.")
     ] = "",
     config: ConfigOption = None,
     json: JsonOption = False,
