@@ -1,8 +1,8 @@
 """Which rows of the audit somebody may see, and so may undo, as far as he may change the group itself.
 
 A row belongs to the entry of its group, by UUID, and not to its address: whoever gets the address of a group that was
-renamed or removed gets none of its rows. Rows of a group that was removed here stay those of whoever administers what
-it lay in: the row of its removal tells. Rows without a UUID, and rows of groups that went in another way, are for who
+renamed or removed gets none of its rows. Rows of a group that was removed here stay with whoever administers where it
+lay: the row of its removal tells. Rows without a UUID, and rows of groups that went in another way, are for who
 administers everything. Raises `LedgerUnavailable` and `DirectoryUnknown`.
 """
 

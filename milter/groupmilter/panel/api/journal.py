@@ -56,15 +56,17 @@ def export(call: Reading, wanted: Annotated[AuditQuestion, Query()]) -> Response
 
 def _chosen(call: Call, wanted: AuditQuestion) -> Filter:
     """Return which rows are wanted, of those that the caller may see."""
-    journal, own = call.parts.ledger.journal, call.parts.settings.own_domains
-    may = call.look(lambda directory: audience(call, directory).filter(wanted.group, own, journal.groups))
+    may = call.look(lambda directory: audience(call, directory).filter(wanted.group))
     times = seconds(wanted.since), seconds(wanted.until)
     return replace(may, actor=wanted.actor, action=wanted.action, since=times[0], until=times[1])
 
 
 def audience(call: Call, directory: Snapshot) -> Audience:
     """Return what the caller may see of the audit."""
-    return Audience(call.roles(directory), directory)
+    parts = call.parts
+    return Audience(
+        call.person, call.roles(directory), directory, parts.ledger.journal, parts.settings.own_domains
+    )
 
 
 def event(row: AuditRow) -> dict[str, object]:
