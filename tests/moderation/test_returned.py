@@ -131,6 +131,24 @@ def test_a_reminder_that_comes_back_is_followed_by_a_request(post: Post) -> None
     assert str(post.letters(OWNER)[0]["Subject"]).startswith("To approve")
 
 
+def test_whoever_was_asked_instead_is_reminded_too(post: Post) -> None:
+    (item,) = asked(post)
+    for who in (ANNA, OWNER, BOSS):
+        back(post, path_to(post, who))
+    assert to(post) == [ANNA, OWNER, BOSS, CONTACT]
+    post.correspondence.ask(item, "reminder")
+    post.turn()
+    assert to(post)[4:] == [ANNA, OWNER, BOSS, CONTACT]
+
+
+def test_whoever_was_reached_is_reminded_and_nobody_beyond(post: Post) -> None:
+    (item,) = asked(post)
+    back(post, path_to(post, ANNA))
+    post.correspondence.ask(item, "reminder")
+    post.turn()
+    assert to(post) == [ANNA, OWNER, ANNA, OWNER]
+
+
 def test_of_a_summary_everything_goes_on(tmp_path: Path) -> None:
     with corresponding(tmp_path, per_hour=1) as post:
         items = asked(post, 1, 2, 3)

@@ -89,8 +89,13 @@ class Correspondence:
     others: Writing | None = None
 
     def ask(self, item: Item, kind: str = "request") -> None:
-        """Plan the letters about an item to whoever can decide: the nearest ring that can be reached."""
-        self._ask(item, kind, 0, frozenset(), frozenset())
+        """Plan the letters about an item to whoever can decide: the nearest ring that can be reached.
+
+        Whom no letter has reached is written to once more, and counts for nobody: others were asked in his place.
+        """
+        known = self.ledger.letters.asked(item.id)
+        lost = frozenset(uuid for uuid, may in known.items() if not may)
+        self._ask(item, kind, 0, frozenset(), frozenset(), lost)
 
     def returned(self, bundle: int, about: int, why: str) -> bool:
         """Note that a piece of mail that asked has come back, and ask others where too few are left; once.
@@ -109,11 +114,19 @@ class Correspondence:
             self.ledger.letters.returned(one, self._now(), why)
         return True
 
-    def _ask(self, item: Item, kind: str, first: int, asked: Set[str], passed: Set[str]) -> None:
+    def _ask(
+        self,
+        item: Item,
+        kind: str,
+        first: int,
+        asked: Set[str],
+        passed: Set[str],
+        lost: Set[str] = frozenset(),
+    ) -> None:
         """Plan letters to one ring after the other, until there are as many as have to approve.
 
         :param first: the number of the ring to begin with. ``asked``: UUIDs of who was asked already; ``passed``: of
-            who isn't to be asked.
+            who isn't to be asked; ``lost``: of who may not be reached.
         """
         now = self._now()
         with self.lookups.snapshot() as directory:
@@ -123,7 +136,7 @@ class Correspondence:
         for number, ring in people[first:]:
             left = [person for person in ring if person.uuid not in agreed | asked | passed]
             self.ledger.letters.plan(letter(kind, item.id, person, now, str(number)) for person in left)
-            asked = asked | {person.uuid for person in left}
+            asked = asked | ({person.uuid for person in left} - lost)
             if asked and len(asked | agreed) >= item.terms.approvals:
                 return
         if not asked:
