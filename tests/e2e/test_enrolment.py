@@ -174,14 +174,16 @@ def test_programs_that_ask_are_refused(site: Clubs) -> None:
     assert len(site.installation.sink.messages) == before
 
 
-def test_with_the_directory_down_it_is_done_later(site: Clubs) -> None:
+def test_with_the_directory_down_an_answer_by_mail_waits(site: Clubs) -> None:
     assert site.write(at(CHOIR, "join"), ADMINISTRATOR, "administrator").accepted
     letter = site.letter(JEAN, "dministrat")
     site.slapd.stop()
     try:
         assert site.write(way(letter, "approve"), JEAN, "jean").accepted
-        site.stands(ADMINISTRATOR, CHOIR, Stage.ACCEPTED)
-        site.until(lambda: site.requests(ADMINISTRATOR, CHOIR)[-1].note, "the attempt failed")
+        site.until(
+            lambda: "desk can't go on with a step" in site.installation.service.log(), "the answer waits"
+        )
+        site.stands(ADMINISTRATOR, CHOIR, Stage.WAITING)
     finally:
         site.slapd.start()
     site.stands(ADMINISTRATOR, CHOIR, Stage.DONE)

@@ -73,7 +73,7 @@ def _release(envelope: Envelope, _: bytes) -> bool:
     return not _letter(envelope, b"")
 
 
-def _answer(arrival: Any, *_: object) -> bool:  # noqa: ANN401
+def _answer(arrival: Any, *_: object, **__: object) -> bool:  # noqa: ANN401
     return arrival.kind is Kind.ANSWER
 
 
