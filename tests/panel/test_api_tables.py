@@ -117,6 +117,16 @@ def test_owners_import_their_own_groups_and_no_others(home: House) -> None:
     assert home.office.values("nouveau", "cn") == []
 
 
+def test_an_address_of_a_hidden_group_is_like_one_of_nobody(home: House) -> None:
+    with calling(home, "bob") as bob:
+        told = {}
+        for address in ("crise@masociete.example", "personne@masociete.example"):
+            answer = imported(bob, sheet({"address": address, "description": "Essai"}), dry_run="true").json()
+            assert answer["groups"] == []
+            told[address] = [each["why"] for each in answer["unmapped"]]
+        assert told["crise@masociete.example"] == told["personne@masociete.example"] != []
+
+
 def test_a_hidden_group_is_nobody_in_a_file(home: House) -> None:
     secret = "coffre@masociete.example"
     with calling(home, ADMINISTRATOR) as api, calling(home, "zoe") as zoe:

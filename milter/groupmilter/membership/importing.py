@@ -152,6 +152,9 @@ def _compared(asked: _Asked, draft: Draft, stored: Stored | None) -> Compared:
         else:
             prepared, problems = groups.prepare(stored, wishes)
     except Forbidden as error:
+        if stored is not None and not asked.visible(_known(stored)):
+            # One of which he may not know answers like an address of nobody.
+            return _compared(asked, draft, None)
         return Compared(draft, None, (*lost, Unmapped(draft.address, Remark(_WHOLE), reason(error))))
     lost += [
         Unmapped(
@@ -165,6 +168,10 @@ def _compared(asked: _Asked, draft: Draft, stored: Stored | None) -> Compared:
     if more is not None:
         lost.append(Unmapped(draft.address, Remark(_WHOLE), more))
     return Compared(draft, None if more is not None else prepared, tuple(lost))
+
+
+def _known(group: Stored) -> Known:
+    return Known(group.entry.dn, group=True, name="", addresses=(group.address,))
 
 
 def _wishes(asked: _Asked, draft: Draft, lost: list[Unmapped]) -> Iterator[Wish]:
