@@ -318,6 +318,16 @@ def test_a_sender_learns_the_outcome_and_no_name(kind: str) -> None:
     assert "Bonjour" not in whole
 
 
+def test_who_decides_reads_the_groups_name_and_its_sender_only_what_he_wrote_to() -> None:
+    named = letters(called={GROUP: "Équipe commerciale"}.__getitem__)
+    item = held()
+    asks = delivered(named.request(item, MESSAGE, ALICE, ways(item, ALICE), NOW))
+    tells = delivered(named.outcome(item, "held", Addressee(SENDER, language="en"), MESSAGE, NOW))
+    assert asks["From"].addresses[0].display_name == "Moderation of Équipe commerciale"
+    assert str(asks["Subject"]).endswith(f"({GROUP.partition('@')[0]})"), "filters go on finding it"
+    assert "quipe" not in tells.as_string()
+
+
 def test_what_a_link_says_survives_the_way() -> None:
     item = held()
     own = ways(item)

@@ -13,6 +13,7 @@ from tests.panel.house import House, csrf, sent
 from tests.panel.watching import PLAIN, held, link
 
 from groupmilter import bootstrap
+from groupmilter.moderation.circle import called
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
 from groupmilter.moderation.remembering import BY_RULE
 from groupmilter.moderation.rows import Letter
@@ -78,6 +79,12 @@ def test_as_many_are_counted_as_are_listed_what_was_put_aside_too(home: House) -
         listed = visible(home.parts, somebody, WAITING)
         assert home.parts.ledger.overview.count(listed) == counts[-1], uid
     assert counts[1] > counts[0] > counts[2]
+
+
+def test_letters_call_a_group_as_people_see_it(home: House) -> None:
+    item = held(home)
+    assert called(item.terms.group_address, home.parts.lookups) == home.group("commercial").name
+    assert called("nobody@masociete.example", home.parts.lookups) == "nobody"
 
 
 def _counted(page: str) -> int:

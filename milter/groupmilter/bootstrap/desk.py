@@ -32,7 +32,7 @@ from groupmilter.moderation.answers import Answers, Others
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.authenticator import Authenticator
 from groupmilter.moderation.bouncing import Bouncing
-from groupmilter.moderation.circle import Lookups
+from groupmilter.moderation.circle import Lookups, called
 from groupmilter.moderation.claiming import Claiming
 from groupmilter.moderation.correspondence import Correspondence
 from groupmilter.moderation.decision import Decisions
@@ -200,7 +200,8 @@ class _Wiring:
     def _letters(self) -> Letters:
         settings = self.configuration.settings
         moderation, language = settings.moderation, settings.texts.language
-        releases = moderation.expiry is Expiry.RELEASE
+        releases, lookups = moderation.expiry is Expiry.RELEASE, snapshots(self.configuration)
         return Letters(
-            settings.service_domain, moderation.largest_attachment, catalogue(), language, releases
-        )
+            settings.service_domain, moderation.largest_attachment, catalogue(), language, releases,
+            called=lambda address: called(address, lookups),
+        )  # fmt: skip

@@ -7,15 +7,16 @@ Moderators first (a site rule's own, else the group's), then owners, then the ad
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from groupmilter.directory.administration import Administration, covering
-from groupmilter.groups.directory import Directory
+from groupmilter.groups.directory import Directory, DirectoryUnknown
 from groupmilter.groups.group import Group, Nodes
 from groupmilter.groups.person import Person
 from groupmilter.groups.reach import reachable
+from groupmilter.moderation.stationery import before_at
 
 
 class Lookup(Directory, Protocol):
@@ -87,3 +88,15 @@ def circle(
 def _holders(administrators: Iterable[Administration], directory: Lookup) -> Nodes:
     found = (directory.by_dn(one.holder) for one in administrators)
     return frozenset(top.node for top in found if top is not None)
+
+
+def called(address: str, lookups: Lookups) -> str:
+    """Return the name of the group with an address, as people see it; else what stands before the @.
+
+    A name with an address in it isn't used: as the name of a sender, filters take it for a forgery.
+    """
+    with suppress(DirectoryUnknown), lookups.snapshot() as directory:
+        found = directory.find(address)
+        if isinstance(found, Group) and found.name and "@" not in found.name:
+            return found.name
+    return before_at(address)

@@ -6,7 +6,7 @@ and never looks like ours; no letter names a moderator to a sender or can be ans
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from email.message import EmailMessage
@@ -36,6 +36,7 @@ from groupmilter.moderation.sheet import Entry, Quote, Row, Said, Sheet, Voice, 
 from groupmilter.moderation.stationery import (
     Addressee,
     Stationery,
+    before_at,
     enclose_header,
     enclose_original,
     fill,
@@ -89,6 +90,7 @@ class Letters:
     :param largest_attachment: octets up to which the original is attached.
     :param language: which comes first where both are written. ``releases``: whether an expired item goes out.
     :param zone: in which times are said; None for the host's.
+    :param called: the name of the group with an address, for those who decide; the sender of held mail isn't told it.
     """
 
     service_domain: str
@@ -97,6 +99,7 @@ class Letters:
     language: str = "fr"
     releases: bool = False
     zone: tzinfo | None = None
+    called: Callable[[str], str] = before_at
 
     def request(
         self, item: Item, message: bytes, to: Addressee, own: Ways, now: int, *, reminder: bool = False
@@ -224,8 +227,8 @@ class Letters:
     def failing(self, week: failing.Week, to: Addressee, now: int) -> EmailMessage:
         """Return what owners learn of a week: which members' mail failed."""
         voice = self._voice(to)
-        group = week.group.partition("@")[0]
-        subject = f"{joined(failing.heading(week, voice))} ({group})"
+        group = self.called(week.group)
+        subject = f"{joined(failing.heading(week, voice))} ({before_at(week.group)})"
         identity = f"bounces.{week.group}.{week.until}"
         letter = self._stationery.letter(to, self._voice_name(voice, group), subject, identity, now)
         self._fill(letter, failing.sheet(week, voice), voice)
@@ -249,7 +252,7 @@ class Letters:
             quote=Quote(voice.say("The reason given:"), own_lines(item.comment)) if given else None,
             notes=(voice.say("The header of your message is attached."),),
         )
-        letter = self._letter(to, item, voice, voice.say(label), f"{item.name}.{kind}", now)
+        letter = self._letter(to, item, voice, voice.say(label), f"{item.name}.{kind}", now, decides=False)
         refer(letter, item.arrival.message_id)
         self._fill(letter, sheet, voice)
         enclose_header(letter, message)
@@ -271,7 +274,9 @@ class Letters:
             notes=(voice.say("The header of your message is attached."),),
         )
         label = voice.say("Not delivered")
-        letter = self._letter(addressee, item, voice, label, f"{item.name}.report", item.recorded)
+        letter = self._letter(
+            addressee, item, voice, label, f"{item.name}.report", item.recorded, decides=False
+        )
         refer(letter, item.arrival.message_id)
         status = Status(group, reply, reporting_mta, item.arrival.sent)
         make_report(letter, layout.plain(sheet, voice), status, message)
@@ -290,11 +295,19 @@ class Letters:
         return Stationery(self.service_domain, self.zone)
 
     def _letter(
-        self, to: Addressee, item: Item, voice: Voice, label: Said, identity: str, now: int
+        self,
+        to: Addressee,
+        item: Item,
+        voice: Voice,
+        label: Said,
+        identity: str,
+        now: int,
+        *,
+        decides: bool = True,
     ) -> EmailMessage:
-        group = item.terms.group_address.partition("@")[0]
+        group = before_at(item.terms.group_address)
         line = voice.first.say("{label}: {subject}", label=joined(label), subject=title(item, voice))
-        name = self._voice_name(voice, group)
+        name = self._voice_name(voice, self.called(item.terms.group_address) if decides else group)
         return self._stationery.letter(to, name, f"{line} ({group})", identity, now)
 
     def _voice_name(self, voice: Voice, group: str) -> str:

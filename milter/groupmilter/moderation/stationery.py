@@ -137,3 +137,8 @@ def _mailbox(field: str, name: str, address: str) -> str:
         return address
     written = f'"{_SPECIAL.sub(_ESCAPED, name)}"' if _is_plain(name) else _words(field, name)
     return f"{written}\n <{address}>"
+
+
+def before_at(address: str) -> str:
+    """Return an address without its domain: what a group is called where its name isn't known."""
+    return address.partition("@")[0]
