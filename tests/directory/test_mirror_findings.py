@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -23,6 +24,9 @@ from groupmilter.directory import mirror_rows
 from groupmilter.directory.entry import Put, Remove
 from groupmilter.directory.findings import Finding, Kind
 from groupmilter.directory.mirror import Mirror
+from groupmilter.language.catalogue import catalogue
+from groupmilter.language.speech import Speech
+from groupmilter.language.spoken import Fact
 
 OWNER = Put(person("owner"))
 ANNA = Put(person("anna"))
@@ -37,6 +41,40 @@ def path(tmp_path: Path) -> Path:
 def only(mirror: Mirror, kind: Kind) -> Finding:
     (found,) = [finding for finding in mirror.findings() if finding.kind is kind]
     return found
+
+
+FRENCH = Speech("fr", catalogue())
+
+
+def sentences(finding: Finding) -> Iterator[str]:
+    """The sentences that a finding is put together from."""
+    yield finding.sentence
+    waiting: list[Fact] = list(finding.details.values())
+    while waiting:
+        fact = waiting.pop()
+        if not isinstance(fact, str):
+            yield fact.sentence
+            waiting += [value for _, value in fact.places]
+
+
+def french(found: Finding) -> str:
+    return FRENCH.say(found.sentence, **found.places).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_what_is_wrong_is_said_in_french_to_the_last_word(path: Path) -> None:
+    bad = Put(
+        group("team", "anna", dgHoldHours="ten", dgMemberAddress="a b@example.org", memberURL="ftp://x")
+    )
+    with opened(path, OWNER, ANNA, bad) as mirror:
+        told = {french(found) for found in mirror.findings()}
+    assert told == {
+        "team@example.org : dgholdhours « ten » n’est pas compris : pas un nombre entier ; "
+        "la valeur sûre est utilisée",
+        "team@example.org : adresse de membre « a b@example.org » n’est pas utilisé : "
+        "une adresse à laquelle on peut écrire est attendue",
+        "team@example.org : l’URL de membres « ftp://x » n’est pas utilisée : "
+        "elle ne commence pas par ldap:///",
+    }
 
 
 def test_a_sound_directory_has_none(path: Path) -> None:
@@ -59,10 +97,10 @@ def test_a_sound_directory_has_none(path: Path) -> None:
         ({"member": "cn=placeholder"}, Kind.EMPTY, "no members"),
         ({"member": person_dn("locked")}, Kind.EMPTY, "no members"),
         ({"member": [person_dn(f"p{n}") for n in range(6)]}, Kind.OVER_LIMIT, "6 members"),
-        ({"dgAlias": "not an address"}, Kind.BAD_ADDRESS, "'not an address'"),
-        ({"dgMemberAddress": "a b@example.org"}, Kind.BAD_ADDRESS, "'a b@example.org'"),
+        ({"dgAlias": "not an address"}, Kind.BAD_ADDRESS, "“not an address”"),
+        ({"dgMemberAddress": "a b@example.org"}, Kind.BAD_ADDRESS, "“a b@example.org”"),
         ({"dgHoldHours": "ten"}, Kind.BAD_VALUE, "no integer"),
-        ({"dgExternalSender": "@@"}, Kind.BAD_VALUE, "'@@'"),
+        ({"dgExternalSender": "@@"}, Kind.BAD_VALUE, "“@@”"),
         ({"memberURL": "ftp://x"}, Kind.BAD_URL, "ldap:///"),
         ({"member": group_dn("team")}, Kind.CYCLE, "through team@example.org"),
     ],
@@ -81,6 +119,8 @@ def test_each_mistake_is_found_and_forgotten(
         mirror.apply([Put(group("team", "anna", uuid="", **attributes))], now=NOW)
         found = only(mirror, kind)
         assert text in found.text
+        assert all(FRENCH.catalogue("fr", one) != one for one in sentences(found))
+        assert FRENCH.say(found.sentence, **found.places) != found.text
         assert (found.subject, found.dn) == (TEAM, group_dn("team"))
         mirror.apply([Put(group("team", "anna"))], now=NOW)
         assert mirror.findings() == ()

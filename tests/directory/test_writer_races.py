@@ -26,6 +26,7 @@ from tests.support.slapd import Slapd
 
 from groupmilter.directory import writer_session
 from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, Written
+from groupmilter.directory.keeping import Emptied
 from groupmilter.directory.ldap_matching import MATCHED_VALUES
 from groupmilter.directory.ldap_messages import tlv
 from groupmilter.directory.writer import DirectoryUnavailable, OutcomeUnknown, Writer, WriteRefused
@@ -142,6 +143,35 @@ def test_a_counter_that_two_raise_by_what_they_have_seen_misses_nothing(race: Sl
     both(raising, raising)
     # Whoever wants what the other has just written has lost nothing; every step was somebody's.
     assert ROUNDS + 1 <= int(values(race, DN, "dgHoldHours")[0]) <= 2 * ROUNDS + 1
+
+
+@pytest.mark.usefixtures("asserting")
+def test_two_who_take_each_other_out_leave_somebody(race: Slapd) -> None:
+    """Of three, two take out themselves and the third; where somebody has to stay, the group is never found empty."""
+    start = threading.Barrier(2)
+    refused = []
+
+    def leaving(name: str, *, first: bool) -> Callable[[], None]:
+        account = writer(race)
+
+        def run() -> None:
+            for _ in range(ROUNDS):
+                if first:
+                    race.replace(DN, {"owner": [person("a"), person("b"), person("c")]})
+                start.wait(60)
+                try:
+                    account.change(DN, (Values("owners", remove=(person(name), person("c"))),), ("owners",))
+                except Emptied as error:
+                    refused.append(error)
+                start.wait(60)
+                if first:
+                    assert values(race, DN, "owner")
+                start.wait(60)
+
+        return run
+
+    both(leaving("a", first=True), leaving("b", first=False))
+    assert len(refused) >= ROUNDS
 
 
 @pytest.mark.usefixtures("asserting")

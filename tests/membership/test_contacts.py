@@ -50,6 +50,7 @@ def test_two_of_one_name_are_two_entries(office: Office) -> None:
     [
         ("", "x@partner.example", "contact_name", contacts.NO_NAME),
         ("X", "no address", "contact_address", contacts.NO_ADDRESS),
+        ("X", "z\u043ee@partner.example", "contact_address", contacts.NO_ADDRESS),
         ("X", "x@masociete.example", "contact_address", contacts.OURS),
         ("X", "paul@partner.example", "contact_address", contacts.TAKEN),
     ],

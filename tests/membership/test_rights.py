@@ -10,8 +10,10 @@ from tests.membership.acting import acting, add_group, changed, dn_of, made, pan
 from tests.membership.offices import BASE, GROUPS, PEOPLE, Office
 from tests.support.slapd import Slapd
 
+from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.membership.authority import Forbidden, Reason
+from groupmilter.membership.service import Groups, Prepared
 from groupmilter.membership.vocabulary import Several, Single
 
 NAME = Single("name", "Another name")
@@ -201,6 +203,43 @@ def test_two_owners_who_race_lose_nothing_and_no_right_survives(office: Office) 
         done = [future.result() for future in [pool.submit(alice), pool.submit(zoe)]]
     assert set(office.values("raced", "dgMemberAddress")) == {*done[0], *done[1]}
     assert reason(office, "alice", group) is Reason.NOT_OWNER
+
+
+def out(service: Groups, prepared: Prepared) -> bool:
+    """Tell whether somebody got out."""
+    try:
+        return bool(service.apply(prepared).differences)
+    except WriteRefused:
+        return False
+
+
+def test_two_owners_who_take_each_other_out_at_once_leave_one(office: Office) -> None:
+    """Both have looked while both were there; whoever comes second is refused, however close they are."""
+    owners = {uid: dn_of(uid) for uid in ("zoe", "alice")}
+    group = add_group(office, "duel", *(f"owner: {dn}" for dn in owners.values()))
+    start = threading.Barrier(2)
+
+    def leaving(uid: str) -> list[bool]:
+        done = []
+        with acting(office, uid) as service:
+            for _ in range(25):
+                if start.wait(60) == 0:
+                    office.slapd.replace(f"cn=duel,{GROUPS}", owner=list(owners.values()))
+                start.wait(60)
+                prepared, problems = service.prepare(
+                    service.stored(group), (Several("owners", (), (dn_of(uid),)),)
+                )
+                assert problems == ()
+                start.wait(60)
+                done.append(out(service, prepared))
+                start.wait(60)
+                assert len(office.values("duel", "owner")) == 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [future.result() for future in [pool.submit(leaving, uid) for uid in owners]]
+    assert all(first is not second for first, second in zip(*done, strict=True))
+    assert len(office.journal("group-edit")) == 25
 
 
 def test_owners_set_rules_by_the_usual_attributes_and_administrators_by_any(office: Office) -> None:

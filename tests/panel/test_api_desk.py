@@ -165,6 +165,9 @@ def test_status_findings_and_trace_tell_what_there_is(home: House) -> None:
         assert found["total"] == sum(status["findings"].values())
         kind = found["items"][0]["kind"]
         assert api.get("/findings", params={"kind": kind}).json()["total"] == status["findings"][kind]
+        french = api.get("/findings", params={"kind": "cycle"}, headers={"accept-language": "fr"}).json()
+        assert all("se contient lui-même par" in each["text"] for each in french["items"])
+        assert french["items"]
         traced = api.get("/trace", params={"what": "<offer@partner.example>"}).json()["items"]
         assert item.name in [each["message"]["name"] for each in traced]
 

@@ -23,7 +23,7 @@ from groupmilter.directory.profile import Profile
 from groupmilter.directory.side_store import SideStore
 from groupmilter.directory.sparse import Asked
 from groupmilter.directory.writer import DirectoryUnavailable, Writer
-from groupmilter.directory.writer_messages import Modification
+from groupmilter.directory.writer_messages import Alternatives, Modification
 from groupmilter.directory.writer_session import Answer, Lost, Session
 
 Found = TypeVar("Found")
@@ -83,7 +83,18 @@ class LdifSession:
         """Return an entry, whole; None where there is none."""
         return next(self.search(dn, "base", "(objectClass=*)", ()), None)
 
-    def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:  # noqa: ARG002
+    @property
+    def asserts(self) -> bool:
+        """Nothing is changed here."""
+        return False
+
+    def modify(
+        self,
+        dn: str,  # noqa: ARG002
+        modifications: Sequence[Modification],  # noqa: ARG002
+        version: bytes = b"",  # noqa: ARG002
+        staying: Sequence[Alternatives] = (),  # noqa: ARG002
+    ) -> Answer:
         """Refuse."""
         self._refuse()
 

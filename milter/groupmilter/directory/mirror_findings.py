@@ -7,12 +7,12 @@ which the reverse index finds without reading anybody's members.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
-from groupmilter.directory.findings import Finding, Kind, finding
+from groupmilter.directory.findings import Finding, Kind, finding, restored, stored
 from groupmilter.directory.mirror_cycles import Graph, components, deepest, turned
 from groupmilter.directory.mirror_refusals import PLAIN, Comparison, Limits, Reasons, refusals
 from groupmilter.directory.mirror_rows import group as group_of
@@ -27,6 +27,8 @@ from groupmilter.directory.mirror_schema import (
 )
 from groupmilter.directory.mirror_writer import Changed
 from groupmilter.groups.group import Group
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Fact, Sentence, worded
 from groupmilter.mail.address import Pattern
 
 _SHOWN = 5
@@ -190,11 +192,11 @@ class Findings:
         most = {"membership": MEMBERSHIP, "most": self._limits.members}
         limit = str(self._limits.members)
         for node, count in self._connection.execute(_TOO_MANY, most).fetchall():
-            self._add(node, Kind.OVER_LIMIT, 0, count=str(count), what="members", limit=limit)
+            self._add(node, Kind.OVER_LIMIT, 0, count=str(count), what=worded(marked("members")), limit=limit)
 
-    def _add(self, node: int, kind: Kind, target: int, **details: str) -> None:
+    def _add(self, node: int, kind: Kind, target: int, **details: Fact) -> None:
         self._connection.execute(
-            "INSERT INTO finding VALUES(?, ?, ?, ?)", (node, kind.value, target, json.dumps(details))
+            "INSERT INTO finding VALUES(?, ?, ?, ?)", (node, kind.value, target, stored(details))
         )
 
     def _shared(self, shared: _Shared, touched: Iterable[str | int] | None) -> None:
@@ -230,7 +232,8 @@ class Findings:
         for node, depth in deepest(inside, found).items():
             if depth > self._limits.depth:
                 limit = str(self._limits.depth)
-                self._add(node, Kind.OVER_LIMIT, 1, count=str(depth), what="levels of nesting", limit=limit)
+                what = worded(marked("levels of nesting"))
+                self._add(node, Kind.OVER_LIMIT, 1, count=str(depth), what=what, limit=limit)
         if inside:
             self._refusals(inside)
 
@@ -248,8 +251,8 @@ class Findings:
                 self._refusal(node, inner, name, refusing[inner])
             rest = [refusing[inner] for _, inner in named[_TOLD:]]
             if rest:
-                likewise = {rule: "do likewise" for reasons in rest for rule in reasons}
-                self._refusal(node, 0, f"{len(rest)} more groups", likewise)
+                likewise = {rule: worded(marked("do likewise")) for reasons in rest for rule in reasons}
+                self._refusal(node, 0, worded(marked("{count} more groups"), count=str(len(rest))), likewise)
 
     def _rules(self, nodes: Iterable[int]) -> dict[int, Group]:
         """Return what these groups with mail say of their senders; most say nothing."""
@@ -260,9 +263,10 @@ class Findings:
             rules[node] = group_of(node, version, uuid, dn, body, allowed)
         return rules
 
-    def _refusal(self, node: int, inner: int, nested: str, reasons: Reasons) -> None:
-        facts = {"rules": " ".join(sorted(reasons)), "reasons": ", ".join(dict.fromkeys(reasons.values()))}
-        self._add(node, Kind.NESTED_REFUSES, inner, nested=nested, **facts)
+    def _refusal(self, node: int, inner: int, nested: Fact, reasons: Reasons) -> None:
+        why = reduce(_and, dict.fromkeys(reasons.values()))
+        rules = " ".join(sorted(reasons))
+        self._add(node, Kind.NESTED_REFUSES, inner, nested=nested, rules=rules, reasons=why)
 
     def _subject(self, node: int) -> tuple[str, str]:
         """Return what to call an entry, and its DN."""
@@ -280,14 +284,20 @@ class Findings:
             if kind in (Kind.DANGLING, Kind.DISABLED_MEMBER):
                 linked.setdefault((node, kind), []).append(target)
             else:
-                found.append(finding(Kind(kind), *self._subject(node), json.loads(details)))
+                found.append(finding(Kind(kind), *self._subject(node), restored(details)))
         for (node, kind), names in linked.items():
-            facts = {"count": str(len(names)), "names": _some(names)}
+            facts: dict[str, Fact] = {"count": str(len(names)), "names": _some(names)}
             found.append(finding(Kind(kind), *self._subject(node), facts))
         return tuple(sorted(found, key=lambda one: (one.subject, one.kind, one.text, one.dn)))
 
 
-def _some(names: list[str]) -> str:
+def _some(names: list[str]) -> Fact:
     """Return the first few names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
+    first = "; ".join(names[:_SHOWN])
+    if len(names) <= _SHOWN:
+        return first
+    return worded(marked("{names} and {count} more"), names=first, count=str(len(names) - _SHOWN))
+
+
+def _and(first: Sentence, other: Sentence) -> Sentence:
+    return worded(marked("{first}, {other}"), first=first, other=other)

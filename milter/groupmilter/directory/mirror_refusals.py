@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from groupmilter.directory.mirror_cycles import Graph, reached
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Sentence, worded
 from groupmilter.mail.address import Pattern
 
-Reasons = Mapping[str, str]
+Reasons = Mapping[str, Sentence]
 """The rule of the chain that refuses, and why, for people."""
 
 PLAIN = Group(node=Node(0), uuid="", dn="", address="plain")
@@ -74,7 +76,7 @@ class _Walk:
     comparison: Comparison
     taking: Group
     seen: dict[int, frozenset[str]]
-    told: dict[int, dict[str, str]] = field(default_factory=dict)
+    told: dict[int, dict[str, Sentence]] = field(default_factory=dict)
 
     def down(self) -> Mapping[int, Reasons]:
         """Return the groups that refuse something; whole levels are walked, so that no order matters."""
@@ -131,20 +133,20 @@ class Comparison:
         if nested is PLAIN and taking is PLAIN:
             return {}
         if not nested.enabled:
-            return {"disabled": "is disabled"}
-        found = {}
+            return {"disabled": worded(marked("is disabled"))}
+        found: dict[str, Sentence] = {}
         strangers = _strangers(taking)
         if nested.require_authentication and not _cover(nested.external_senders, strangers):
-            found["authentication"] = f"wants {_named(strangers)} authenticated"
+            found["authentication"] = _unproven(strangers)
         if nested.restricted and not self._allows(nested, taking):
             found["allowed"] = (
-                "has a list of allowed senders that lacks some"
+                worded(marked("has a list of allowed senders that lacks some"))
                 if taking.restricted
-                else "has a list of allowed senders"
+                else worded(marked("has a list of allowed senders"))
             )
         limit = self._limit(nested)
         if limit < min(self._limit(taking), self.limits.octets):
-            found["size"] = f"takes {limit} octets at most"
+            found["size"] = worded(marked("takes {limit} octets at most"), limit=str(limit))
         return found
 
     def _limit(self, group: Group) -> float:
@@ -189,5 +191,7 @@ def _cover(patterns: Iterable[Pattern], others: Iterable[Pattern] | None) -> boo
     return others is not None and all(any(wide.covers(other) for wide in known) for other in others)
 
 
-def _named(strangers: tuple[Pattern, ...] | None) -> str:
-    return "senders" if strangers is None else "; ".join(map(str, strangers[:3]))
+def _unproven(strangers: tuple[Pattern, ...] | None) -> Sentence:
+    if strangers is None:
+        return worded(marked("wants senders authenticated"))
+    return worded(marked("wants {senders} authenticated"), senders="; ".join(map(str, strangers[:3])))

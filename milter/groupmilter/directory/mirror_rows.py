@@ -39,6 +39,8 @@ from groupmilter.groups.group import BouncesTo, Group, JoinPolicy, Notify
 from groupmilter.groups.login import login_name
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.ticket import digest as short_digest
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import kept, worded
 from groupmilter.mail.address import canonical, pattern, strict
 
 # Lower-case dot-atoms on lower-case host names: canonical and strict already, as most of a directory is.
@@ -125,7 +127,9 @@ def _canonical(
     for text in texts:
         address = text if _plain(text) else canonical(text, own)
         if address is None:
-            problems.append(Problem(Kind.BAD_ADDRESS, attribute, text[:100], "expected an address"))
+            problems.append(
+                Problem(Kind.BAD_ADDRESS, attribute, text[:100], worded(marked("expected an address")))
+            )
         else:
             found[address] = None
     return tuple(found)
@@ -151,7 +155,9 @@ def _person_row(record: Record, own: frozenset[str], realms: frozenset[str]) -> 
     first = bool(written) and addresses[:1] == written[:1] and _plain(written[0])
     goes_to = written[0] if first else next(filter(None, (deliverable(text, own) for text in written)), "")
     if addresses and not goes_to:
-        problems.append(Problem(Kind.BAD_ADDRESS, "mail", addresses[0], "no mail can be sent there"))
+        problems.append(
+            Problem(Kind.BAD_ADDRESS, "mail", addresses[0], worded(marked("no mail can be sent there")))
+        )
     logins = tuple({login_name(login, realms): None for login in record.texts("logins")})
     changed = moment(str(record.fields["password_changed"]))
     body = _json([record.fields["name"], record.fields["language"], addresses, logins, changed])
@@ -234,7 +240,7 @@ def _bad_url(text: str) -> Problem | None:
     try:
         parse_url(text)
     except UrlError as error:
-        return Problem(Kind.BAD_URL, "memberURL", text[:200], str(error))
+        return Problem(Kind.BAD_URL, "memberURL", text[:200], kept(error))
     return None
 
 
@@ -242,8 +248,8 @@ def _outside(record: Record, own: frozenset[str], problems: list[Problem]) -> It
     for text in record.texts("member_addresses"):
         address = deliverable(text, own)
         if address is None:
-            expected = "expected an address that mail can be sent to"
-            problems.append(Problem(Kind.BAD_ADDRESS, "member address", text[:100], expected))
+            expected = worded(marked("expected an address that mail can be sent to"))
+            problems.append(Problem(Kind.BAD_ADDRESS, worded(marked("member address")), text[:100], expected))
         else:
             yield address
 

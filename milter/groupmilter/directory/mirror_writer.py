@@ -8,7 +8,6 @@ through; the caller rolls back.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
+from groupmilter.directory.findings import stored
 from groupmilter.directory.mirror_rows import Row, listed
 from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, INDEXES, REVERSE, RIGHTS, SEARCHED
 from groupmilter.directory.profile import Profile, Record
@@ -289,7 +289,7 @@ class Writer:
             self._reverse_links(node, new)
         for problem in new.problems:
             details = {"attribute": problem.attribute, "value": problem.value, "expected": problem.expected}
-            execute("INSERT INTO finding VALUES(?, ?, 0, ?)", (node, problem.kind.value, json.dumps(details)))
+            execute("INSERT INTO finding VALUES(?, ?, 0, ?)", (node, problem.kind.value, stored(details)))
 
     def _unclaim(self, old: _Held) -> None:
         addresses, logins = listed(old.body, group=old.group)

@@ -19,7 +19,9 @@ from groupmilter.directory.filter import Values, prepared
 from groupmilter.directory.findings import Kind
 from groupmilter.directory.profile_fields import Form, Scalar
 from groupmilter.directory.profile_file import Mapped, Part, ProfileError, ProfileFile, When, checked
-from groupmilter.directory.profile_source import BadValue, Source, boolean, number
+from groupmilter.directory.profile_source import EXPECTED_WORDS, BadValue, Source, boolean, number
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Fact, kept
 from groupmilter.mail.address import pattern
 
 __all__ = ["Problem", "Profile", "ProfileError", "Record"]
@@ -41,9 +43,9 @@ class Problem:
     """One value that couldn't be read: its attribute, the value as far as it shows, and what was expected."""
 
     kind: Kind
-    attribute: str
+    attribute: Fact
     value: str
-    expected: str
+    expected: Fact
 
 
 class Record(NamedTuple):
@@ -286,7 +288,7 @@ def _scalars(entry: Entry, mapped: Mapped, problems: list[Problem]) -> Iterator[
                 if text:
                     yield _scalar(mapped, source, text)
             except BadValue as error:
-                problems.append(_problem(Kind.BAD_VALUE, source, raw, str(error)))
+                problems.append(_problem(Kind.BAD_VALUE, source, raw, kept(error)))
                 yield mapped.field.invalid
 
 
@@ -297,7 +299,7 @@ def _scalar(mapped: Mapped, source: Source, text: str) -> Scalar:
     if form is Form.NUMBER:
         return number(text, source.unit, mapped.field.least)
     if form is Form.WORD and text.lower() not in mapped.field.words:
-        raise BadValue(f"expected one of {', '.join(mapped.field.words)}")
+        raise BadValue(EXPECTED_WORDS, words=", ".join(mapped.field.words))
     return text.lower() if form is Form.WORD else text
 
 
@@ -310,7 +312,7 @@ def _several(entry: Entry, mapped: Mapped, problems: list[Problem]) -> Iterator[
                 if text:
                     yield _pattern(text) if form is Form.PATTERNS else text
             except BadValue as error:
-                problems.append(_problem(Kind.BAD_VALUE, source, raw, str(error)))
+                problems.append(_problem(Kind.BAD_VALUE, source, raw, kept(error)))
                 if isinstance(mapped.field.invalid, str):
                     yield mapped.field.invalid
 
@@ -318,7 +320,7 @@ def _several(entry: Entry, mapped: Mapped, problems: list[Problem]) -> Iterator[
 def _pattern(text: str) -> str:
     read = pattern(text)
     if read is None:
-        raise BadValue("expected an address, @domain or @.domain")
+        raise BadValue(marked("expected an address, @domain or @.domain"))
     return str(read)
 
 
@@ -337,5 +339,5 @@ def _languages(entry: Entry, sources: tuple[Source, ...]) -> dict[str, str]:
     return found
 
 
-def _problem(kind: Kind, source: Source, raw: bytes, expected: str) -> Problem:
+def _problem(kind: Kind, source: Source, raw: bytes, expected: Fact) -> Problem:
     return Problem(kind, source.attribute, raw[:_LONGEST_SHOWN].decode("utf-8", "replace"), expected)

@@ -14,12 +14,15 @@ from urllib.parse import quote
 
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Entry
+from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
 from groupmilter.mail.address import domain_of
 
+EXPECTED_WORDS = marked("expected one of {words}")
 TAKES = ("dn", "address", "domain", "url")
 
 
-class BadValue(Exception):
+class BadValue(Spoken):
     """A value of the directory can't be read; the message says what was expected."""
 
 
@@ -54,7 +57,7 @@ class Source:
         try:
             text: str | None = raw.decode("utf-8").strip()
         except UnicodeDecodeError:
-            raise BadValue("no UTF-8") from None
+            raise BadValue(marked("no UTF-8")) from None
         if self.plain or text is None:
             return text
         if self.take and _shape(text) != self.take:
@@ -80,7 +83,7 @@ class Source:
             return self.values[text.lower()]
         if self.has_otherwise:
             return self.otherwise
-        raise BadValue(f"expected one of {', '.join(self.values)}")
+        raise BadValue(EXPECTED_WORDS, words=", ".join(self.values))
 
     def _filled(self, entry: Entry, text: str, url: bool) -> str:
         filled = self.template or text
@@ -105,19 +108,19 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BadValue("no integer") from None
+        raise BadValue(marked("no integer")) from None
 
 
 def number(text: str, unit: int, least: int) -> int:
     """Return an integer in the field's unit; raise `BadValue` where it is none or below ``least``."""
     value = _integer(text) * unit
     if value < least or value > 2**62:
-        raise BadValue(f"out of range, at least {least} expected")
+        raise BadValue(marked("out of range, at least {least} expected"), least=least)
     return value
 
 
 def boolean(text: str, *, invert: bool) -> bool:
     """Return an LDAP boolean (RFC 4517 section 3.3.3) in any case; raise `BadValue`."""
     if text.upper() not in ("TRUE", "FALSE"):
-        raise BadValue("expected TRUE or FALSE")
+        raise BadValue(marked("expected TRUE or FALSE"))
     return (text.upper() == "TRUE") is not invert

@@ -27,9 +27,10 @@ from groupmilter.directory.change import (
     Written,
 )
 from groupmilter.directory.entry import Entry
+from groupmilter.directory.keeping import emptied, reversed_in, staying
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
 from groupmilter.directory.ldap_settings import NO_SUCH_OBJECT, LdapSettings, ReadFailed, Refused
-from groupmilter.directory.modification import Plan, planned
+from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile import Profile
 from groupmilter.directory.side_store import (
     NOTHING,
@@ -42,7 +43,7 @@ from groupmilter.directory.side_store import (
     merged,
 )
 from groupmilter.directory.sparse import Asked, asked, short_attributes
-from groupmilter.directory.writer_messages import Modification, Operation
+from groupmilter.directory.writer_messages import Alternatives, Modification, Operation
 from groupmilter.directory.writer_session import (
     BUSY,
     SUCCESS,
@@ -127,12 +128,13 @@ class Writer:
         written = self.change(dn, (Values(field, (value,)),))
         return isinstance(written, Written) and bool(written.differences)
 
-    def change(self, dn: str, changes: Sequence[Change]) -> Outcome:
+    def change(self, dn: str, changes: Sequence[Change], keep: Collection[str] = ()) -> Outcome:
         """Make changes to a group in one step: all of them or none.
 
         What goes to the side store goes there after the directory has taken the rest; only somebody who changes the
         same single value in between can then leave the step half done (`Meanwhile.written`).
 
+        :param keep: fields of several values that aren't to become empty, whoever else changes them (`Emptied`).
         :returns: what has changed, or which single value somebody else has changed since it was looked at.
         """
         if all(isinstance(change, Values) and not change.add + change.remove for change in changes):
@@ -142,7 +144,7 @@ class Writer:
         differences: list[Difference] = []
 
         def once(session: Session) -> Outcome:
-            return self._changed(session, dn, changes, differences)
+            return self._changed(session, dn, changes, differences, keep)
 
         def afterwards(lost: Lost) -> Outcome:
             return self._change_found(dn, changes, differences, lost)
@@ -266,16 +268,19 @@ class Writer:
         raise WriteRefused(OTHERS, words=words) if all(map(_final, failures)) else DirectoryUnavailable(words)
 
     def _changed(
-        self, session: Session, dn: str, changes: Sequence[Change], differences: list[Difference]
+        self,
+        session: Session,
+        dn: str,
+        changes: Sequence[Change],
+        differences: list[Difference],
+        keep: Collection[str],
     ) -> Outcome:
         """Plan and write until nobody has come between; ``differences`` gets what was last asked for."""
         answer, refused, again = Answer(SUCCESS, ""), None, 0
         done: tuple[Difference, ...] = ()
         wanted: Asked | None = asked(self.profile, dn, changes, self.placeholder)
         for _ in range(_ATTEMPTS):
-            entry = self._entry(session, dn, wanted)
-            if entry is None:
-                raise WriteRefused(marked("{server}: no such entry: {dn}"), server=session.url, dn=dn)
+            entry = self._there(session, dn, wanted)
             plan = planned(self.profile, entry, changes, self.placeholder, whole=wanted is None)
             if isinstance(plan, Meanwhile):
                 return replace(plan, written=done)
@@ -289,7 +294,7 @@ class Writer:
                 if again > (0 if version else _REPEATS):
                     self._refuse(session, answer, dn, there.attributes)
                 differences[:] = (*done, *plan.differences)
-                answer = self._sent(session, entry, there)
+                answer = self._sent(session, entry, there, staying(self.profile, entry, plan, keep))
                 if answer.code not in _PERHAPS_MEANWHILE | {SUCCESS, _ASSERTION_FAILED}:
                     self._refuse(session, answer, dn, there.attributes)
                 if answer.code != SUCCESS:
@@ -297,21 +302,37 @@ class Writer:
                     # It may be the last member that was to go, which only the whole list tells.
                     wanted = None if refused and wanted else wanted
                     continue
+                self._stayed(session, dn, plan, keep)
             if not plan.beside or self._side.change(entry.uuid, entry.dn, plan.beside):
                 return Written((*done, *plan.differences))
             done, refused = (*done, *there.differences), None
         raise DirectoryUnavailable(f"{session.url}: others change {dn} all the time")
 
-    def _sent(self, session: Session, entry: Entry, plan: Plan) -> Answer:
+    def _there(self, session: Session, dn: str, wanted: Asked | None) -> Entry:
+        """Return the entry that is to be changed."""
+        entry = self._entry(session, dn, wanted)
+        if entry is None:
+            raise WriteRefused(marked("{server}: no such entry: {dn}"), server=session.url, dn=dn)
+        return entry
+
+    def _stayed(self, session: Session, dn: str, plan: Plan, keep: Collection[str]) -> None:
+        """Look whether somebody stays, where the server can't be asked to see to it; else put back who went."""
+        lists = {} if session.asserts else {each: reversed_in(self.profile, plan, each) for each in keep}
+        for field, back in lists.items():
+            if back and not current(self.profile, self._there(session, dn, {}), field):
+                session.modify(dn, back)
+                raise emptied(dn, field)
+
+    def _sent(self, session: Session, entry: Entry, plan: Plan, stay: Sequence[Alternatives]) -> Answer:
         version = entry.attributes.get(VERSION, (b"",))[0] if plan.guarded else b""
-        answer = session.modify(entry.dn, plan.modifications, version)
+        answer = session.modify(entry.dn, plan.modifications, version, stay)
         if answer.code != _CLASS_VIOLATION:
             return answer
         wanted = self._missing_class(session, entry, plan)
         if not wanted:
             return answer
         more = Modification(Operation.ADD, "objectClass", (wanted.encode(),))
-        return session.modify(entry.dn, (more, *plan.modifications), version)
+        return session.modify(entry.dn, (more, *plan.modifications), version, stay)
 
     def _missing_class(self, session: Session, entry: Entry, plan: Plan) -> str:
         """Return the auxiliary class that would hold what is added, empty where there is none."""

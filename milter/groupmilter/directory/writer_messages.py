@@ -22,8 +22,12 @@ PROXIED_AUTHORIZATION = "2.16.840.1.113730.3.4.18"
 _SEQUENCE, _SET, _BOOLEAN, _INTEGER, _OCTETS, _ENUMERATED = 0x30, 0x31, 0x01, 0x02, 0x04, 0x0A
 _CONTROLS = 0xA0
 _MODIFY, _ADD, _DELETE = 0x66, 0x68, 0x4A
-_EQUALITY_MATCH = 0xA3
+_AND, _OR, _EQUALITY_MATCH = 0xA0, 0xA1, 0xA3
 _REFERRAL = 0xA3
+
+Alternatives = Sequence[tuple[str, bytes]]
+"""Attributes, each with a value: one of them has to have its value."""
+
 _QUOTED = re.compile(r"'([^']*)'")
 _MAY = re.compile(r"\b(?:MAY|MUST)\s+(?:\(([^)]*)\)|([\w.;-]+))")
 
@@ -70,10 +74,21 @@ def delete_request(number: int, dn: str, controls: Sequence[SearchControl] = ())
     return enveloped(number, tlv(_DELETE, dn.encode()), controls)
 
 
-def assertion(attribute: str, value: bytes) -> SearchControl:
-    """Return the control that lets an operation happen only while an attribute has a value (RFC 4528)."""
-    filter_ = tlv(_EQUALITY_MATCH, tlv(_OCTETS, attribute.encode()) + tlv(_OCTETS, value))
-    return (ASSERTION, True, filter_)
+def assertion(conditions: Sequence[Alternatives]) -> SearchControl:
+    """Return the control that lets an operation happen only while conditions hold (RFC 4528).
+
+    :param conditions: at least one; each holds while one of its attributes has the value with it.
+    """
+    each = [_either(alternatives) for alternatives in conditions]
+    return (ASSERTION, True, each[0] if len(each) == 1 else tlv(_AND, b"".join(each)))
+
+
+def _either(alternatives: Alternatives) -> bytes:
+    each = [
+        tlv(_EQUALITY_MATCH, tlv(_OCTETS, attribute.encode()) + tlv(_OCTETS, value))
+        for attribute, value in alternatives
+    ]
+    return each[0] if len(each) == 1 else tlv(_OR, b"".join(each))
 
 
 def acting_for(dn: str) -> SearchControl:

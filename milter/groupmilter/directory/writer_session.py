@@ -25,6 +25,7 @@ from groupmilter.directory.writer_messages import (
     DELETED,
     MODIFIED,
     PROXIED_AUTHORIZATION,
+    Alternatives,
     Modification,
     acting_for,
     add_request,
@@ -70,7 +71,17 @@ class Session(Protocol):
         :param wanted: attributes of which only these values are of interest.
         """
 
-    def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
+    @property
+    def asserts(self) -> bool:
+        """Whether conditions of a change can be checked here."""
+
+    def modify(
+        self,
+        dn: str,
+        modifications: Sequence[Modification],
+        version: bytes = b"",
+        staying: Sequence[Alternatives] = (),
+    ) -> Answer:
         """Change an entry."""
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> Answer:
@@ -107,9 +118,23 @@ class WriterSession:
         entry = read_entry(self._reading, dn, asked)
         return entry if entry is None or not wanted else sparse(entry, self._reading.holding(dn, wanted))
 
-    def modify(self, dn: str, modifications: Sequence[Modification], version: bytes = b"") -> Answer:
-        """Change an entry; with a version only while it still has that one, where the server can tell (RFC 4528)."""
-        controls = self._controls(version)
+    @property
+    def asserts(self) -> bool:
+        """Whether the server can make a change depend on what is there (RFC 4528)."""
+        return self._offers(ASSERTION)
+
+    def modify(
+        self,
+        dn: str,
+        modifications: Sequence[Modification],
+        version: bytes = b"",
+        staying: Sequence[Alternatives] = (),
+    ) -> Answer:
+        """Change an entry, where the server can tell (RFC 4528) only while conditions hold.
+
+        :param version: that it still has. ``staying``: of each of these, one value is there.
+        """
+        controls = self._controls(version, staying)
         return self._written(
             "modify", MODIFIED, lambda number: modify_request(number, dn, modifications, controls)
         )
@@ -134,11 +159,12 @@ class WriterSession:
             attribute, (raw.decode("utf-8", "replace") for raw in schema.get("objectclasses", ()))
         )
 
-    def _controls(self, version: bytes) -> tuple[SearchControl, ...]:
-        """Return what goes along with a change: only while the entry has a version, and on whose behalf."""
+    def _controls(self, version: bytes, staying: Sequence[Alternatives] = ()) -> tuple[SearchControl, ...]:
+        """Return what goes along with a change: while what the entry has it happens, and on whose behalf."""
         controls: list[SearchControl] = []
-        if version and self._offers(ASSERTION):
-            controls.append(assertion(VERSION, version))
+        conditions = [*([((VERSION, version),)] if version else []), *staying]
+        if conditions and self.asserts:
+            controls.append(assertion(conditions))
         if self._settings.acting_for:
             if not self._offers(PROXIED_AUTHORIZATION):
                 lacks = marked(

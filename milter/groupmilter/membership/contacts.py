@@ -66,7 +66,7 @@ def _checked(groups: Groups, group: Stored, name: str, address: str) -> tuple[st
     name, address = " ".join(name.split())[:_LONGEST], address.strip()
     if not makeable(groups):
         raise WriteRefused(marked("contacts can't be made here: directory.write.contacts says where they go"))
-    _require_free(groups, name, address)
+    address = _free(groups, name, address)
     groups.authority.require(group.entry, (Values("member_addresses", (address,)),))
     return name, address
 
@@ -77,16 +77,19 @@ def _names(groups: Groups, name: str, address: str) -> Iterator[tuple[str, str]]
         yield called, f"cn={rdn_value(called)},{groups.rules.contacts}"
 
 
-def _require_free(groups: Groups, name: str, address: str) -> None:
+def _free(groups: Groups, name: str, address: str) -> str:
+    """Return an address that nobody has, as ``mail`` holds it: in ASCII (RFC 4524 section 2.16)."""
     if not name:
         raise BadWish("contact_name", name, NO_NAME)
-    if strict(address) is None:
+    spelt = strict(address)
+    if spelt is None or not spelt.isascii():
         raise BadWish("contact_address", address, NO_ADDRESS)
     if domain_of(groups.book.key(address)) in groups.rules.own_domains:
         raise BadWish("contact_address", address, OURS)
     found = groups.book.having([address])[address]
     if found:
         raise BadWish("contact_address", address, TAKEN, who=found[0])
+    return address if address.isascii() else spelt
 
 
 def _content(called: str, name: str, address: str) -> dict[str, list[bytes]]:

@@ -10,3 +10,5 @@ THERE = marked("there is an entry {dn} already; --cn gives the new one another n
 SEVERAL = marked("{address} is the address of several: {names}")
 OTHERWISE = marked("{field} isn't what it was taken for")
 FASTER = marked("somebody else has got the address {address} at the same moment; nothing was made")
+
+LAST_OWNER = marked("The other owners have just left, and somebody has to stay: add another owner first.")

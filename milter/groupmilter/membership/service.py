@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from groupmilter.directory.change import Change, Difference, Meanwhile, Setting, Values, WriteRefused, Written
 from groupmilter.directory.dn import normalise, rdn_value
 from groupmilter.directory.entry import Entry
+from groupmilter.directory.keeping import Emptied
 from groupmilter.directory.modification import Plan, current, planned
 from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.sparse import LONG
@@ -28,7 +29,7 @@ from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.deciders import STAYS, UNDECIDED, UNOWNED, given_up, nobody_decides
 from groupmilter.membership.journal import Note, journal_texts, summary
-from groupmilter.membership.refusals import FASTER, NO_PLACE, OTHERWISE, SEVERAL, THERE, UNMADE
+from groupmilter.membership.refusals import FASTER, LAST_OWNER, NO_PLACE, OTHERWISE, SEVERAL, THERE, UNMADE
 from groupmilter.membership.stored import NoSuchGroup, Stored, knowing, read, whole
 from groupmilter.membership.vocabulary import BadWish, Remark, Single, Wish
 from groupmilter.membership.wishes import Intent, Rules, Wishes, is_name
@@ -263,9 +264,16 @@ class Groups:
             self.note("group-delete", group, before=before, after="", detail=entry.dn)
         return gone
 
+    @property
+    def _kept(self) -> tuple[str, ...]:
+        """The lists that aren't to become empty, not even by two who act at once."""
+        return () if isinstance(self.authority, Unlimited) else ("owners",)
+
     def _step(self, group: Stored, step: Sequence[Change]) -> Written | Meanwhile:
         try:
-            outcome = self.writer.change(group.entry.dn, step)
+            outcome = self.writer.change(group.entry.dn, step, self._kept)
+        except Emptied as error:
+            raise WriteRefused(LAST_OWNER) from error
         except OutcomeUnknown as error:
             self.note("group-edit", group, before="", after="", detail=f"outcome unknown: {error}")
             raise

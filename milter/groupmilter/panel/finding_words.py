@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from groupmilter.directory.findings import Finding, Kind
 from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,13 @@ KINDS: Mapping[Kind, Said] = {
     Kind.OVER_LIMIT: Said(
         marked("Too large"),
         marked("Such a group can't be expanded at once; its mail waits for a human."),
-        marked("{count} of at most {limit}"),
+        marked("{count} {what}, at most {limit}"),
         tone="bad",
     ),
     Kind.BAD_ADDRESS: Said(
         marked("Unusable addresses"),
         marked("They aren't used. Correct them."),
-        marked("{attribute}: {value}"),
+        marked("{attribute}: {value}: {expected}"),
     ),
     Kind.BAD_URL: Said(
         marked("Unusable member URLs"),
@@ -105,7 +106,7 @@ KINDS: Mapping[Kind, Said] = {
 """Every kind, in the order in which it matters."""
 
 
-def facts(finding: Finding) -> dict[str, str]:
+def facts(finding: Finding) -> dict[str, Fact]:
     """Return the facts that a finding's sentence may name; what isn't known is empty."""
     names = (
         "groups",
@@ -115,6 +116,7 @@ def facts(finding: Finding) -> dict[str, str]:
         "nested",
         "reasons",
         "limit",
+        "what",
         "attribute",
         "value",
         "expected",

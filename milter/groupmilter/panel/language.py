@@ -24,7 +24,7 @@ from groupmilter.language.speech import (
     spoken_short_length,
     spoken_size,
 )
-from groupmilter.language.spoken import Spoken
+from groupmilter.language.spoken import Sentence, Spoken
 
 NAMES = {"fr": "Français", "en": "English"}
 _DEFAULT = "en"
@@ -77,10 +77,10 @@ class Words:
     def t(self, sentence: str, **values: object) -> Markup:
         """Return a sentence in this language, escaped, and the values in their places, escaped too.
 
-        :param values: a reason among them (`Spoken`) is said in this language as well.
+        :param values: a reason among them (`Spoken`, `Sentence`) is said in this language as well.
         """
         inner = {
-            name: self.t(value.sentence, **value.values) if isinstance(value, Spoken) else value
+            name: self.t(value.sentence, **value.values) if isinstance(value, Spoken | Sentence) else value
             for name, value in values.items()
         }
         translated = escape(self.translate(self.language, sentence))

@@ -290,7 +290,7 @@ class Found(BaseModel):
     kind: str
     subject: str
     dn: str
-    text: str = Field(description="A sentence for administrators, in English.")
+    text: str = Field(description="A sentence for administrators, in the language of Accept-Language.")
 
 
 class TraceQuestion(BaseModel):

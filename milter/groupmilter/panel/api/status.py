@@ -69,7 +69,12 @@ def findings(
     _require_administrator(call)
     found = [each for each in _findings(call) if wanted.kind in ("", each.kind.value)]
     rows = (
-        {"kind": each.kind.value, "subject": each.subject, "dn": each.dn, "text": each.text}
+        {
+            "kind": each.kind.value,
+            "subject": each.subject,
+            "dn": each.dn,
+            "text": call.t(each.sentence, **each.places),
+        }
         for each in found[wanted.offset :][: wanted.limit]
     )
     return part(request, response, wanted, len(found), rows)

@@ -15,6 +15,7 @@ from groupmilter.directory.findings import Finding, Kind
 from groupmilter.directory.inventory import Inventory
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
+from groupmilter.language.spoken import Fact
 from groupmilter.moderation.bounce_book import Standing, Suspension
 from groupmilter.moderation.circle import Lookup
 from groupmilter.moderation.transitions import WAITING
@@ -52,7 +53,7 @@ class Found:
 
     finding: Finding
     group: Group | None
-    facts: Mapping[str, str]
+    facts: Mapping[str, Fact]
 
 
 def show(visit: Visit) -> Response:
