@@ -25,6 +25,7 @@ from groupmilter.directory.writer import OutcomeUnknown, Writer
 from groupmilter.directory.writer_messages import Operation
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import marked
+from groupmilter.mail.address import strict
 from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.authority import Authority, Unlimited
 from groupmilter.membership.deciders import STAYS, UNDECIDED, UNOWNED, given_up, nobody_decides
@@ -192,7 +193,7 @@ class Groups:
         if not name:
             why = marked("no name for the entry can be taken from it")
             intent.problems.append(BadWish("address", address, why))
-        elif self.book.entry(dn) is not None:
+        elif strict(address.strip()) is not None and self.book.entry(dn) is not None:
             why = marked("there is an entry with the name {name} already")
             intent.problems.append(BadWish("address", address, why, name=name))
         known = self.book.key(address)

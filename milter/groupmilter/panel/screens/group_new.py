@@ -10,6 +10,7 @@ from starlette.responses import Response
 from groupmilter.directory.dn import rdn_value
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
+from groupmilter.mail.address import strict
 from groupmilter.membership.authority import Forbidden, Reason
 from groupmilter.membership.roles import Lookup
 from groupmilter.membership.service import Groups, Prepared
@@ -89,7 +90,10 @@ def _address(form: Form) -> str:
 def _entry_name(groups: Groups, address: str) -> str:
     """Return a name for the entry where the one taken from the address is another entry's already."""
     local = address.strip().rpartition("@")[0]
-    taken = bool(local) and groups.book.entry(f"cn={rdn_value(local)},{groups.rules.parent}") is not None
+    taken = (
+        strict(address.strip()) is not None
+        and groups.book.entry(f"cn={rdn_value(local)},{groups.rules.parent}") is not None
+    )
     return address.strip() if taken else ""
 
 
