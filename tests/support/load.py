@@ -140,7 +140,8 @@ class Shots:
         try:
             sent = self.site.send(play.sender, play.to, message(mark, play.sender), login=play.login)
             shot = Shot(mark, play, sent.recipients, sent.end)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
+            # A server that was killed several times is started again by Postfix's master after a minute only.
             shot = Shot(mark, play, broke=True)
         self.shots.append(shot)
         return shot

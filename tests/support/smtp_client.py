@@ -64,7 +64,11 @@ class SmtpClient:
     def __enter__(self) -> Self:
         source = (self.source, self.source_port) if self.source else None
         self._socket = socket.create_connection((self.host, self.port), _TIMEOUT, source)
-        self.greeting = self.reply()
+        try:
+            self.greeting = self.reply()
+        except OSError:
+            self.drop()
+            raise
         return self
 
     def __exit__(
