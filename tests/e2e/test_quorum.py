@@ -42,7 +42,7 @@ def letters(site: Moderated, item: Item, to: str) -> list[str]:
     """The texts of what was written to somebody about an item, as far as it has come."""
     found = []
     for copy in site.installation.sink.messages:
-        if to in copy.addresses and not copy.sender:
+        if to in copy.addresses and copy.told:
             parsed = email.message_from_bytes(copy.content, policy=email.policy.default)
             assert isinstance(parsed, EmailMessage)
             body = parsed.get_body(("plain",))
