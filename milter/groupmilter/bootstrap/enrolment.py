@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.bootstrap.parts import administrations, snapshots, ticket_keys
+from groupmilter.bootstrap.parts import administrations, looking, snapshots, ticket_keys
 from groupmilter.config.reload import Configuration
 from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.correspondence import RequestCorrespondence
 from groupmilter.enrolment.letters import RequestLetters
 from groupmilter.enrolment.mailed import Mailed
 from groupmilter.enrolment.notices import Notices
-from groupmilter.enrolment.place import ITSELF, decider_of, group_of
+from groupmilter.enrolment.place import decider_of, group_of
 from groupmilter.enrolment.service import Requests, Require, Write
 from groupmilter.enrolment.tokens import Tokens
 from groupmilter.enrolment.upkeep import Upkeep
@@ -27,7 +27,7 @@ from groupmilter.language.catalogue import catalogue
 from groupmilter.moderation.attempts import Attempts
 from groupmilter.moderation.circle import Circle, Lookup, circle
 from groupmilter.moderation.desk import Step
-from groupmilter.moderation.entitlement import Sparing
+from groupmilter.moderation.entitlement import ON_THE_SERVER, Sparing
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import Request
@@ -102,14 +102,14 @@ def _require(configuration: Configuration) -> Require:
         from groupmilter.directory.entry import Entry
         from groupmilter.membership.authority import Forbidden, Reason
 
-        with snapshots(configuration).snapshot() as directory:
+        if who.way in ON_THE_SERVER:
+            return
+        with looking(configuration) as directory:
             group = group_of(request, directory)
             try:
                 decider = decider_of(request, who, own, directory)
             except WriteRefused:
                 raise Forbidden(Reason.GONE) from None
-        if who.way in ITSELF:
-            return
         if group is None or decider is None:
             raise Forbidden(Reason.NO_GROUP if group is None else Reason.NOT_OWNER)
         with asking(configuration, rights(configuration, decider)) as asked:

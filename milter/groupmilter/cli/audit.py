@@ -97,16 +97,14 @@ def audit(
         if any((since, item, group, action, follow)):
             raise typer.BadParameter(f"options go behind {ctx.invoked_subcommand}", ctx)
         return
-    from groupmilter.cli.ledger import group_address, group_known, item_named, opened
+    from groupmilter.cli.ledger import group_asked, item_named, opened
 
     call = Call.of(ctx, config, json=json)
     configuration = call.configuration()
     from_then = moment_option(since, time.time(), "--since")
     with opened(configuration) as ledger:
         name = item_named(ledger, item).name if item else ""
-        address = group_address(configuration, ledger, group)
-        known = group_known(configuration, address)
-        wanted = _Wanted(name, address, known.uuid if known is not None else "", action)
+        wanted = _Wanted(name, *group_asked(configuration, ledger, group), action)
         last = ledger.newest()
         rows = ledger.search.newest_audit(since=from_then, limit=limit, **asdict(wanted))
         _print(call, rows, limit, more=follow)

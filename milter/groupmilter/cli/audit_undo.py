@@ -134,14 +134,13 @@ def _chosen(configuration: Configuration, ledger: Ledger, given: _Given) -> Sequ
 
 
 def _filter(configuration: Configuration, ledger: Ledger, given: _Given) -> Filter:
-    from groupmilter.cli.ledger import group_address, group_known
+    from groupmilter.cli.ledger import group_asked
     from groupmilter.moderation.journal import Filter
 
     now = time.time()
-    address = group_address(configuration, ledger, given.group)
-    known = group_known(configuration, address)
+    address, uuid = group_asked(configuration, ledger, given.group)
     return Filter(
-        uuid=known.uuid if known is not None else "",
+        uuid=uuid,
         address=address,
         actor=given.by,
         action=given.action,

@@ -30,22 +30,9 @@ _BLAMES = {
 
 def row_shape(row: Known) -> dict[str, object]:
     """Return a row for programs."""
-    standing, suspension = row.standing, row.suspension
-    return {
-        "address": row.address,
-        "state": row.state,
-        "messages": standing.messages if standing else 0,
-        "days": standing.days if standing else 0,
-        "last": iso(standing.last) if standing else None,
-        "cause": standing.cause if standing else "",
-        "status": standing.status if standing else "",
-        "why": standing.why if standing else "",
-        "groups": standing.groups if standing else (),
-        "since": iso(suspension.since) if suspension else None,
-        "until": iso(suspension.until) if suspension else None,
-        "trial_since": iso(suspension.probing) if suspension else None,
-        "suspended_by": suspension.actor if suspension else "",
-    }
+    from groupmilter.moderation.bounced import told
+
+    return told(row, iso)
 
 
 def known_shape(

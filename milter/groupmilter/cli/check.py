@@ -209,7 +209,7 @@ def _mirror(configuration: Configuration) -> Iterator[Advice]:
         text = "there is none yet: mail to groups is deferred with 451 4.4.3 until the directory is loaded."
         yield Advice(Level.ERROR, "mirror", str(path), text, fix)
         return
-    age = None if held.synced_at is None else max(0.0, time.time() - held.synced_at)
+    age = held.age(time.time())
     if age is None or age > max_age:
         said = "was never loaded completely" if age is None else f"is {lasting(age)} old"
         yield Advice(Level.ERROR, "mirror", str(path), f"it {said}: mail to groups is deferred.", fix)

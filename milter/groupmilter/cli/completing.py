@@ -7,6 +7,7 @@ completion that can't be had is none: whoever presses the key wants no error the
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -18,22 +19,20 @@ _MOST = 50
 
 def message_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return names that begin so: letters and digits only."""
-    from groupmilter.cli.failures import foreseen
-
-    try:
-        return _found(_path(ctx), incomplete)
-    except Exception as error:
-        if foreseen(error) is None:
-            raise
-        return []
+    return _offered(_found, ctx, incomplete)
 
 
 def change_numbers(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return numbers of the newest changes that can be taken back, those that begin so."""
+    return _offered(_changes, ctx, incomplete)
+
+
+def _offered(find: Callable[[Path, str], list[str]], ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what is found; nothing where that can't be had."""
     from groupmilter.cli.failures import foreseen
 
     try:
-        return _changes(_path(ctx), incomplete)
+        return find(_path(ctx), incomplete)
     except Exception as error:
         if foreseen(error) is None:
             raise

@@ -35,7 +35,7 @@ def status(ctx: typer.Context, config: ConfigOption = None, json: JsonOption = F
     configuration = call.configuration()
     site = configuration.site
     held = inventory(site.mirror)
-    age = None if held.synced_at is None else max(0.0, time.time() - held.synced_at)
+    age = held.age(time.time())
     usable = age is not None and age <= site.directory.max_age
     shape = {
         "mirror": str(site.mirror),

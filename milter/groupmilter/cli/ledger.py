@@ -76,18 +76,23 @@ def group_address(configuration: Configuration, ledger: Ledger, written: str) ->
         raise CommandFailed(Exit.FINDING, f"{written} is no mail address")
     if ledger.search.counts(group=address):
         return address
-    found = group_known(configuration, address)
+    found = _known(configuration, address)
     return found.address if found is not None else address
 
 
-def group_known(configuration: Configuration, address: str) -> Group | None:
+def group_asked(configuration: Configuration, ledger: Ledger, written: str) -> tuple[str, str]:
+    """Return a group's address (`group_address`), and the UUID of what has it now, empty where nothing is known."""
+    address = group_address(configuration, ledger, written)
+    known = _known(configuration, address) if address else None
+    return address, known.uuid if known is not None else ""
+
+
+def _known(configuration: Configuration, address: str) -> Group | None:
     """Return the group that has an address now; None for none, and where the directory can't tell."""
     from groupmilter.bootstrap import looking
     from groupmilter.groups.directory import DirectoryUnknown
     from groupmilter.groups.group import Group
 
-    if not address:
-        return None
     try:
         with looking(configuration) as directory:
             found = directory.find(address)

@@ -41,6 +41,10 @@ class Inventory:
     cookie: bool
     findings: tuple[Finding, ...]
 
+    def age(self, now: float) -> float | None:
+        """Return the seconds since it equalled the directory, None where it never did; ``now``: wall clock."""
+        return None if self.synced_at is None else max(0.0, now - self.synced_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:

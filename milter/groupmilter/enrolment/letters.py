@@ -19,7 +19,7 @@ from groupmilter.mail.shown import shown
 from groupmilter.moderation import layout
 from groupmilter.moderation.request import Request, Stage
 from groupmilter.moderation.sheet import Choice, Page, Quote, Said, Sheet, Voice, joined
-from groupmilter.moderation.stationery import Addressee, Stationery, fill, refer
+from groupmilter.moderation.stationery import Addressee, Stationery, before_at, fill, refer
 from groupmilter.moderation.ways import above
 
 _ASKING: Mapping[bool, str] = {False: marked("To decide"), True: marked("Reminder, to decide")}
@@ -130,7 +130,7 @@ class RequestLetters:
     def _letter(
         self, to: Addressee, request: Request, label: Said, kind: str, now: int, voice: Voice
     ) -> EmailMessage:
-        group = shown(request.group_address.partition("@")[0])
+        group = shown(before_at(request.group_address))
         subject = joined(label)
         if "outcome" not in kind:
             about = heading(request, Voice((voice.first,)))[0][1]

@@ -19,7 +19,7 @@ from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Action, digest
 from groupmilter.membership.authority import Forbidden
-from groupmilter.moderation.answers import letter
+from groupmilter.moderation.answers import letter, writer
 from groupmilter.moderation.arrival import automatic, client_of
 from groupmilter.moderation.decision import Problem
 from groupmilter.moderation.entitlement import KEPT
@@ -59,7 +59,7 @@ class Mailed:
         if not isinstance(person, Person) or not self.requests.may(person, request):
             return False
         try:
-            self.require(request, _who(person, arrival))
+            self.require(request, writer(person, arrival))
         except Forbidden:
             return False
         except DirectoryUnknown:
@@ -123,7 +123,7 @@ class Mailed:
         if not may or not isinstance(person, Person) or not self.requests.may(person, request):
             self._foreign(person, arrival)
             return
-        who = _who(person, arrival)
+        who = writer(person, arrival)
         turned = self.requests.settle(request, accept, who, "" if accept else own_text(octets))
         stands = turned.request
         again = stands.decided_by == who.name and accept is (stands.stage is not Stage.REJECTED)
@@ -142,7 +142,3 @@ class Mailed:
 
 def _action(arrival: Arrival) -> Action:
     return Action(arrival.reason) if arrival.reason in set(Action) else Action.ASK
-
-
-def _who(person: Person, arrival: Arrival) -> Who:
-    return Who(person.address, Way.MAIL, person.uuid, arrival.message_id)

@@ -20,15 +20,13 @@ from groupmilter.groups.ticket import digest
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical
 from groupmilter.moderation.circle import Circle, Lookup
-from groupmilter.moderation.item import Way, Who
+from groupmilter.moderation.entitlement import ON_THE_SERVER
+from groupmilter.moderation.item import Who
 from groupmilter.moderation.request import Request, Wanted
 
 NO_LONGER = marked("whoever accepted it no longer decides about it")
 NOT_BY_ITSELF = marked("the group no longer lets people in and out by themselves")
 """Why what was accepted is not written after all."""
-
-ITSELF = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
-"""Ways in which nobody of the directory acts."""
 
 Around = Callable[[Group, Lookup], Circle]
 """Who has to do with a group: `moderation.circle.circle`, with the site's administrators filled in."""
@@ -126,7 +124,7 @@ def decider_of(request: Request, who: Who, own_domains: frozenset[str], director
 
     :param who: who decides, by UUID, else by name as the ledger has it. :raises WriteRefused: for somebody gone.
     """
-    if who.way in ITSELF:
+    if who.way in ON_THE_SERVER:
         return None
     if who.uuid:
         found = directory.by_digest(digest(who.uuid))

@@ -74,7 +74,7 @@ class Answers:
             with self.lookups.snapshot() as directory:
                 person = directory.by_digest(arrival.sender)
             if isinstance(person, Person):
-                self.require((item,), _who(person, arrival))
+                self.require((item,), writer(person, arrival))
         except MayNotDecide:
             return False
         except DirectoryUnknown:
@@ -109,7 +109,7 @@ class Answers:
         if not isinstance(person, Person):
             self._note(f"token-{Problem.FOREIGN}", Who(arrival.return_path, Way.MAIL))
             return
-        who = _who(person, arrival)
+        who = writer(person, arrival)
         if item is None or not may:
             self._invalid(Problem.GONE if item is None else Problem.FOREIGN, person, who)
         else:
@@ -141,7 +141,8 @@ class Answers:
         self.ledger.note(action, who, int(self.clock()))
 
 
-def _who(person: Person, arrival: Arrival) -> Who:
+def writer(person: Person, arrival: Arrival) -> Who:
+    """Return who has written an answer."""
     return Who(person.address, Way.MAIL, person.uuid, arrival.message_id)
 
 

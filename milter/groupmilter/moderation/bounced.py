@@ -39,6 +39,29 @@ class Known:
         return "trial" if self.suspension.probing else "suspended"
 
 
+def told(row: Known, time: Callable[[int], str | None]) -> dict[str, object]:
+    """Return what is known of an address for programs.
+
+    :param time: how seconds since 1970 are written.
+    """
+    standing, suspension = row.standing, row.suspension
+    return {
+        "address": row.address,
+        "state": row.state,
+        "messages": standing.messages if standing else 0,
+        "days": standing.days if standing else 0,
+        "last": time(standing.last) if standing else None,
+        "cause": standing.cause if standing else "",
+        "status": standing.status if standing else "",
+        "why": standing.why if standing else "",
+        "groups": standing.groups if standing else (),
+        "since": time(suspension.since) if suspension else None,
+        "until": time(suspension.until) if suspension else None,
+        "trial_since": time(suspension.probing) if suspension else None,
+        "suspended_by": suspension.actor if suspension else "",
+    }
+
+
 def listed(
     book: BounceBook, since: int, *, group: str = "", suspended: bool = False, limit: int = 1000
 ) -> list[Known]:

@@ -145,15 +145,6 @@ class LetterQueue:
         with self._database.writing() as connection:
             connection.execute(update(LETTER).where(LETTER.c.id == letter.id).values(**values))
 
-    def planned(self, kind: str, since: int, address: str = "") -> int:
-        """Return how many letters of a kind were planned after a time, to an address or in all."""
-        conditions = [LETTER.c.kind == kind, LETTER.c.planned > since]
-        if address:
-            conditions.append(LETTER.c.address == address)
-        with self._database.reading() as connection:
-            wanted = select(func.count()).select_from(LETTER).where(*conditions)
-            return int(connection.execute(wanted).scalar() or 0)
-
     def asked(self, item_id: int) -> Mapping[str, bool]:
         """Return whom letters ask about an item, by UUID (empty: the site's contact): whether they have reached him, or
         may still.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from groupmilter.directory.administration import covering
 from groupmilter.directory.catalogue import Catalogue
@@ -22,6 +23,7 @@ from groupmilter.membership.roles import Roles
 from groupmilter.membership.undoing import fields_of
 from groupmilter.moderation.journal import Filter, Journal
 from groupmilter.moderation.rows import AuditRow
+from groupmilter.panel.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ class Audience:
     directory: Snapshot
     journal: Journal
     own_domains: frozenset[str]
+
+    @classmethod
+    def of(cls, parts: Parts, person: Person, directory: Snapshot) -> Self:
+        """Return somebody as he looks at the audit of a panel."""
+        roles = parts.roles(person, directory)
+        return cls(person, roles, directory, parts.ledger.journal, parts.settings.own_domains)
 
     def filter(self, named: str) -> Filter:
         """Return which rows he may see of those that he asks for.

@@ -12,12 +12,17 @@ from groupmilter.moderation.overview import Wanted
 from groupmilter.panel.parts import Parts
 
 
-def visible(parts: Parts, person: Person, states: frozenset[State]) -> Wanted:
-    """Return what somebody may look at of what is in some states."""
+def visible(parts: Parts, person: Person, states: frozenset[State], claim: str = "") -> Wanted:
+    """Return what somebody may look at of what is in some states.
+
+    :param claim: ``mine``: only that with which he deals; ``unclaimed``: with which nobody does; else all.
+    """
+    claimed_by = {"mine": person.uuid, "unclaimed": ""}.get(claim)
     known, may = parts.ledger.overview.scopes(states), parts.decisions.may
     with parts.lookups.snapshot() as directory:
         scopes = tuple(scope for scope, item in known if may(person, item, directory))
-        return Wanted(states, scopes, aside=parts.roles(person, directory).administers_everything)
+        everything = parts.roles(person, directory).administers_everything
+        return Wanted(states, scopes, claimed_by=claimed_by, aside=everything)
 
 
 def permitted(parts: Parts, person: Person, item: Item) -> bool:

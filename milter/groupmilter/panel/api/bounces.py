@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.bounce_book import Suspension
-from groupmilter.moderation.bounced import Known, history, known, member
+from groupmilter.moderation.bounced import Known, history, known, member, told
 from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.bounce_shapes import AddressPath, FailingFilter, FailingStory, Suspending
 from groupmilter.panel.api.bounce_shapes import Failing as FailingMember
@@ -96,8 +96,7 @@ def resume(call: Writing, address: AddressPath) -> dict[str, object]:
 )
 def suspend(call: Writing, address: AddressPath, wanted: Suspending) -> dict[str, object]:
     """Suspend delivery of all group mail to an outside address; for who administers everything."""
-    if not call.look(lambda directory: call.roles(directory).administers_everything):
-        raise Refusal(Code.FORBIDDEN)
+    call.require_administrator(whole=True)
     name, outside = _member(call, address)
     if not outside:
         raise Refusal(Code.REFUSED, _OURS)
@@ -110,8 +109,7 @@ def suspend(call: Writing, address: AddressPath, wanted: Suspending) -> dict[str
 
 def _failing(call: Call) -> Failing:
     """Return the members whose mail fails; they are the administrators' business."""
-    if not call.look(lambda directory: call.roles(directory).administers):
-        raise Refusal(Code.FORBIDDEN)
+    call.require_administrator()
     return Failing(call.parts, call.person)
 
 
@@ -132,17 +130,6 @@ def _member(call: Call, address: str) -> tuple[str, bool]:
 
 
 def _shape(row: Known) -> dict[str, object]:
-    standing, suspension = row.standing, row.suspension
-    return {
-        "address": row.address,
-        "state": row.state,
-        "messages": standing.messages if standing else 0,
-        "days": standing.days if standing else 0,
-        "last": moment(standing.last) if standing else None,
-        "status": standing.status if standing else "",
-        "why": standing.why if standing else suspension.why if suspension else "",
-        "groups": list(standing.groups) if standing else [],
-        "since": moment(suspension.since) if suspension else None,
-        "until": moment(suspension.until) if suspension else None,
-        "suspended_by": suspension.actor if suspension else "",
-    }
+    suspension = row.suspension
+    why = {"why": suspension.why} if row.standing is None and suspension is not None else {}
+    return told(row, moment) | why

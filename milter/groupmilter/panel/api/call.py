@@ -85,6 +85,12 @@ class Call:
             return ""
         return entry.address if entry is not None else ""
 
+    def require_administrator(self, *, whole: bool = False) -> None:
+        """Raise `Refusal` unless the person administers something; everything, for what is of the ``whole``."""
+        roles = self.look(self.roles)
+        if not (roles.administers_everything if whole else roles.administers):
+            raise Refusal(Code.FORBIDDEN)
+
     def look(self, gather: Callable[[Snapshot], Found]) -> Found:
         """Return what is gathered from one look at the mirror; raises `DirectoryUnknown`."""
         with self.parts.lookups.snapshot() as directory:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from groupmilter.moderation.item import State
@@ -14,7 +15,9 @@ from groupmilter.panel.api.shapes import STRICT, Line, Window
 Words = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{10}$")]
+_NAME = r"^[a-z0-9]{10}$"
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+NamePath = Annotated[str, Path(pattern=_NAME, description="Its name: ten letters and digits.")]
 
 
 def _read(written: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.language.catalogue import marked
@@ -28,6 +28,7 @@ from groupmilter.panel.api.desk_shapes import (
     HeldFilter,
     HeldOutcomes,
     HeldStory,
+    NamePath,
 )
 from groupmilter.panel.api.journal import event
 from groupmilter.panel.api.moments import moment
@@ -40,7 +41,6 @@ from groupmilter.panel.remembering import not_remembered
 
 router = APIRouter(tags=["held"])
 DECIDED = frozenset({State.APPROVED, State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
-NamePath = Annotated[str, Path(pattern=r"^[a-z0-9]{10}$", description="Its name: ten letters and digits.")]
 _NO_MESSAGE = marked("There is no such message, or it isn't for you.")
 _EVENTS = {"approve": Event.APPROVE, "reject": Event.REJECT}
 _MESSAGE = {"schema": {"type": "string", "format": "binary"}}
@@ -58,9 +58,8 @@ def listed(
     """Return the messages about which you may decide, the one that waits longest first; or what was decided."""
     states = WAITING if wanted.state == "waiting" else DECIDED
     overview = call.parts.ledger.overview
-    claimed_by = {"mine": call.person.uuid, "unclaimed": ""}.get(wanted.claim)
-    mine = visible(call.parts, call.person, states)
-    chosen = replace(mine, group=wanted.group, claimed_by=claimed_by)
+    mine = visible(call.parts, call.person, states, wanted.claim)
+    chosen = replace(mine, group=wanted.group)
     rows = overview.page(chosen, first=wanted.offset, limit=wanted.limit, oldest=wanted.state == "waiting")
     return part(request, response, wanted, overview.count(chosen), map(shape, rows))
 

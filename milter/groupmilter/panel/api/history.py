@@ -10,10 +10,9 @@ from fastapi import APIRouter
 from groupmilter.directory.age_history import Stretch
 from groupmilter.panel.ageing import history
 from groupmilter.panel.api.answers import problems
-from groupmilter.panel.api.call import Call, Reading
+from groupmilter.panel.api.call import Reading
 from groupmilter.panel.api.desk_shapes import Days, MirrorHistory
 from groupmilter.panel.api.moments import moment
-from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.daily import Daily, daily
 
 router = APIRouter(tags=["status"])
@@ -24,7 +23,7 @@ router = APIRouter(tags=["status"])
 )
 def mirror(call: Reading) -> dict[str, object]:
     """Return how old the mirror has been: in the last 24 hours, and in the last thirty days."""
-    _require(call, whole=False)
+    call.require_administrator()
     watch = call.parts.watch
     found = history(watch.ages, watch.max_age, int(call.parts.now()), 0)
     return {
@@ -37,7 +36,7 @@ def mirror(call: Reading) -> dict[str, object]:
 @router.get("/status/days", operation_id="getDays", response_model=Days, responses=problems())
 def days(call: Reading) -> dict[str, object]:
     """Return what was decided and what waited on each of the last thirty days, if you administer all groups."""
-    _require(call, whole=True)
+    call.require_administrator(whole=True)
     return {"items": list(map(_day, daily(call.parts.ledger.overview, int(call.parts.now()), 0)))}
 
 
@@ -61,9 +60,3 @@ def _day(each: Daily) -> dict[str, object]:
         "waiting": each.crowd.waiting,
         "most_waiting": each.crowd.most,
     }
-
-
-def _require(call: Call, *, whole: bool) -> None:
-    roles = call.look(call.roles)
-    if not (roles.administers_everything if whole else roles.administers):
-        raise Refusal(Code.FORBIDDEN)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.moderation.journal import Filter
 from groupmilter.moderation.rows import AuditRow
 from groupmilter.panel.api.answers import problems
@@ -56,17 +55,9 @@ def export(call: Reading, wanted: Annotated[AuditQuestion, Query()]) -> Response
 
 def _chosen(call: Call, wanted: AuditQuestion) -> Filter:
     """Return which rows are wanted, of those that the caller may see."""
-    may = call.look(lambda directory: audience(call, directory).filter(wanted.group))
+    may = call.look(lambda directory: Audience.of(call.parts, call.person, directory).filter(wanted.group))
     times = seconds(wanted.since), seconds(wanted.until)
     return replace(may, actor=wanted.actor, action=wanted.action, since=times[0], until=times[1])
-
-
-def audience(call: Call, directory: Snapshot) -> Audience:
-    """Return what the caller may see of the audit."""
-    parts = call.parts
-    return Audience(
-        call.person, call.roles(directory), directory, parts.ledger.journal, parts.settings.own_domains
-    )
 
 
 def event(row: AuditRow) -> dict[str, object]:

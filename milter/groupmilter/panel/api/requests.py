@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi import Request as HttpRequest
 
 from groupmilter.enrolment.verdict import Answer, Applicant, Verdict
@@ -17,6 +17,7 @@ from groupmilter.membership.roles import Role
 from groupmilter.moderation.request import Request, Stage, Wanted
 from groupmilter.panel.api.answers import Responses, problems
 from groupmilter.panel.api.call import Call, Deciding, Reading, Writing
+from groupmilter.panel.api.desk_shapes import NamePath
 from groupmilter.panel.api.finding import group as group_at
 from groupmilter.panel.api.groups import GroupPath
 from groupmilter.panel.api.moments import moment
@@ -26,7 +27,6 @@ from groupmilter.panel.api.request_shapes import Asking, Offers, RequestDecision
 from groupmilter.panel.api.shapes import Page
 
 router = APIRouter(tags=["requests"])
-NamePath = Annotated[str, Path(pattern=r"^[a-z0-9]{10}$", description="Its name: ten letters and digits.")]
 _ASKED: Responses = {
     200: {"description": "It is done."},
     202: {"model": Asking, "description": "It waits for an owner, or for the directory."},

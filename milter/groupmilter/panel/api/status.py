@@ -21,7 +21,6 @@ from groupmilter.panel.api.held import shape
 from groupmilter.panel.api.journal import event
 from groupmilter.panel.api.moments import moment
 from groupmilter.panel.api.paging import LINK, part
-from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.shapes import Page
 from groupmilter.panel.holding import visible
 
@@ -31,7 +30,7 @@ router = APIRouter(tags=["status"])
 @router.get("/status", operation_id="getStatus", response_model=Status, responses=problems())
 def get(call: Reading) -> dict[str, object]:
     """Return how the mirror is, what is wrong, and how much waits, of what you administer."""
-    _require_administrator(call)
+    call.require_administrator()
     counts = call.look(lambda directory: call.lists(directory).counts())
     found = Counter(each.kind.value for each in _findings(call))
     now, overview = call.parts.now(), call.parts.ledger.overview
@@ -66,7 +65,7 @@ def findings(
     call: Reading, wanted: Annotated[FindingFilter, Query()], request: Request, response: Response
 ) -> dict[str, object]:
     """Return what is wrong in the directory, of what you administer."""
-    _require_administrator(call)
+    call.require_administrator()
     found = [each for each in _findings(call) if wanted.kind in ("", each.kind.value)]
     rows = (
         {
@@ -83,7 +82,7 @@ def findings(
 @router.get("/trace", operation_id="getTrace", response_model=Trace, responses=problems())
 def trace(call: Reading, wanted: Annotated[TraceQuestion, Query()]) -> dict[str, object]:
     """Return what became of a mail, as the ledger tells: by Message-ID, queue id, or the name of a held message."""
-    _require_administrator(call)
+    call.require_administrator()
     found = traced(call.parts.ledger, wanted.what)
 
     def gathered(directory: Snapshot) -> list[bool]:
@@ -100,11 +99,6 @@ def trace(call: Reading, wanted: Annotated[TraceQuestion, Query()]) -> dict[str,
         for each in mine
     ]
     return {"items": items}
-
-
-def _require_administrator(call: Call) -> None:
-    if not call.look(lambda directory: call.roles(directory).administers):
-        raise Refusal(Code.FORBIDDEN)
 
 
 def _findings(call: Call) -> list[Finding]:

@@ -17,9 +17,9 @@ from groupmilter.panel.api.answers import problems
 from groupmilter.panel.api.call import Call, Writing
 from groupmilter.panel.api.desk_shapes import Undoing, Undos
 from groupmilter.panel.api.groups import DryRun
-from groupmilter.panel.api.journal import audience
 from groupmilter.panel.api.problem import Code, Refusal
 from groupmilter.panel.api.wishing import told
+from groupmilter.panel.audience import Audience
 from groupmilter.panel.undone import deed, taken_back
 
 router = APIRouter(tags=["audit"])
@@ -48,7 +48,7 @@ def _rows(call: Call, ids: Sequence[int]) -> list[AuditRow]:
     rows = [row for row in call.parts.ledger.journal.those(set(ids)) if row.action in ACTIONS]
 
     def gathered(directory: Snapshot) -> bool:
-        return len(audience(call, directory).may_see(rows)) == len(rows)
+        return len(Audience.of(call.parts, call.person, directory).may_see(rows)) == len(rows)
 
     if len(rows) != len(set(ids)) or not call.look(gathered):
         raise Refusal(Code.NOT_FOUND)

@@ -12,7 +12,6 @@ from datetime import date, datetime, time, timedelta
 
 from starlette.responses import Response
 
-from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.membership.taking_back import ACTIONS as UNDOABLE
 from groupmilter.moderation.journal import Filter
 from groupmilter.moderation.rows import AuditRow
@@ -67,7 +66,7 @@ def wanted_of(visit: Visit) -> Filter:
     """Return the filter of the address, within what the visitor may see."""
     parts, named = visit.parts, visit.asked("group")[:_LONGEST]
     with parts.lookups.snapshot() as directory:
-        may = _audience(visit, directory).filter(named)
+        may = Audience.of(visit.parts, visit.me.person, directory).filter(named)
     return replace(
         may,
         actor=visit.asked("who")[:_LONGEST],
@@ -107,15 +106,8 @@ def rows_of(visit: Visit, ids: Sequence[int]) -> list[AuditRow]:
     """Return the rows with some numbers, as far as the visitor may see them."""
     rows = visit.parts.ledger.journal.those(ids)
     with visit.parts.lookups.snapshot() as directory:
-        his = _audience(visit, directory).may_see(rows)
+        his = Audience.of(visit.parts, visit.me.person, directory).may_see(rows)
     return [row for row in rows if row.id in his]
-
-
-def _audience(visit: Visit, directory: Snapshot) -> Audience:
-    """Return what the visitor may see of the audit."""
-    parts, person = visit.parts, visit.me.person
-    roles = parts.roles(person, directory)
-    return Audience(person, roles, directory, parts.ledger.journal, parts.settings.own_domains)
 
 
 ROUTES = (get("/audit", show), get("/audit/export", export))

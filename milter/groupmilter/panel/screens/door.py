@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from groupmilter.panel.api.access import AccessTokens
 from groupmilter.panel.login import Reason, Refusal, onward
 from groupmilter.panel.routes import Admits, get, post
+from groupmilter.panel.screens.tokens import tokens_of
 from groupmilter.panel.visit import Visit
 
 _STATUS = {Reason.SLOW: 429, Reason.FILE: 503, Reason.UNSEEN: 503}
@@ -42,7 +42,7 @@ def leave(visit: Visit) -> Response:
     """Log out, here or everywhere; where it is wished, programs lose their tokens, too."""
     everywhere, parts, me = "everywhere" in visit.form, visit.parts, visit.me
     if everywhere and "tokens" in visit.form:
-        tokens = AccessTokens(parts.ledger, parts.lookups, parts.now)
+        tokens = tokens_of(visit)
         for row in tokens.of(me.person.uuid):
             tokens.revoke(row, me.who)
     parts.door.leave(visit.request, me.who, everywhere=everywhere)

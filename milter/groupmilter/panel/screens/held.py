@@ -68,9 +68,8 @@ def show(visit: Visit) -> Response:
 
 
 def _listed(visit: Visit, states: frozenset[State], claim: str, *, oldest: bool) -> _List:
-    overview, me = visit.parts.ledger.overview, visit.me.person
-    claimed_by = {"mine": me.uuid, "unclaimed": ""}.get(claim)
-    mine = replace(visible(visit.parts, me, states), claimed_by=claimed_by)
+    overview = visit.parts.ledger.overview
+    mine = visible(visit.parts, visit.me.person, states, claim)
     wanted = replace(mine, group=visit.asked("group"))
     counts = overview.by_group(mine)
     total = counts.get(wanted.group, 0) if wanted.group else sum(counts.values())

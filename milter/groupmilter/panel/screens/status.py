@@ -107,7 +107,7 @@ def _mirror(visit: Visit) -> Mirror:
         held = watch.inventory()
     except DirectoryUnknown:
         return Mirror(None, None, 100.0, usable=False)
-    age = None if held.synced_at is None else max(0.0, visit.parts.now() - held.synced_at)
+    age = held.age(visit.parts.now())
     usable = age is not None and age <= watch.max_age
     return Mirror(held, age, share(age if age is not None else watch.max_age, watch.max_age), usable)
 

@@ -44,7 +44,7 @@ def make(visit: Visit) -> Response:
     days = visit.form["days"]
     try:
         number = int(days) if is_number(days) else -1
-        made = _tokens(visit).make(visit.me.person, visit.form["name"], scopes, number, visit.me.who)
+        made = tokens_of(visit).make(visit.me.person, visit.form["name"], scopes, number, visit.me.who)
     except BadToken as error:
         wrong = {error.field: visit.t(error.sentence, **error.values)}
         return visit.page(_PAGE, {**_content(visit), "wrong": wrong}, 422)
@@ -56,7 +56,7 @@ def make(visit: Visit) -> Response:
 
 def revoke(visit: Visit) -> Response:
     """End one of the visitor's tokens."""
-    tokens = _tokens(visit)
+    tokens = tokens_of(visit)
     found = [row for row in tokens.of(visit.me.person.uuid) if row.name == visit.form["name"]]
     if not found:
         raise Gone
@@ -64,13 +64,14 @@ def revoke(visit: Visit) -> Response:
     return visit.to("/account/tokens", "token-revoked")
 
 
-def _tokens(visit: Visit) -> AccessTokens:
+def tokens_of(visit: Visit) -> AccessTokens:
+    """Return the access tokens of the panel."""
     return AccessTokens(visit.parts.ledger, visit.parts.lookups, visit.parts.now)
 
 
 def _content(visit: Visit) -> Mapping[str, object]:
     words = {scope.value: label for scope, (label, _) in SCOPES.items()}
-    rows = _tokens(visit).of(visit.me.person.uuid)
+    rows = tokens_of(visit).of(visit.me.person.uuid)
     return {
         "rows": rows,
         "words": words,
