@@ -11,11 +11,12 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-_DEADLINE = 60.0
+_DEADLINE = 180.0
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server"),
@@ -77,6 +78,7 @@ class Browser:
         self._session = self.order("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Log", "Runtime", "Network"):
             self.order(f"{domain}.enable")
+        self.order("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(
@@ -109,13 +111,25 @@ class Browser:
     def go(self, url: str) -> None:
         """Go to a page and wait until it is loaded."""
         self.events.clear()
-        self.order("Page.navigate", url=url)
-        self.loaded()
+        loader = self.order("Page.navigate", url=url)["loaderId"]
+        self._loaded(lambda page: page == loader)
 
-    def loaded(self) -> None:
-        """Wait until a page has been loaded since the events were last cleared."""
-        while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
+    def _loaded(self, wanted: Callable[[str], bool]) -> None:
+        """Wait until a page is loaded: the one that is wanted, not one before whose news come late."""
+        while True:
+            loaded = [
+                event["params"]["loaderId"]
+                for event in self.events
+                if event.get("method") == "Page.lifecycleEvent" and event["params"]["name"] == "load"
+            ]
+            if any(map(wanted, loaded)):
+                return
             self.events.append(self._next())
+
+    def _page(self) -> str:
+        """Which page is shown, by its loader."""
+        loader: str = self.order("Page.getFrameTree")["frameTree"]["frame"]["loaderId"]
+        return loader
 
     def ask(self, expression: str) -> Any:  # noqa: ANN401 - whatever the expression gives
         """Return the value of a JavaScript expression in the page."""
@@ -126,9 +140,10 @@ class Browser:
 
     def press(self, selector: str) -> None:
         """Click an element that leads to another page, and wait for that."""
+        before = self._page()
         self.events.clear()
         self.ask(f"document.querySelector({json.dumps(selector)}).click()")
-        self.loaded()
+        self._loaded(lambda page: page != before)
 
     def write(self, selector: str, text: str) -> None:
         """Type text into a field."""

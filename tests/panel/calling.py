@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from tests.membership.offices import GROUPS, PEOPLE
-from tests.panel.house import DEADLINE, House
+from tests.panel.house import DEADLINE, ONE_BY_ONE, House
 
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
@@ -42,7 +42,7 @@ def calling(
 ) -> httpx.Client:
     """A program with a new token of somebody."""
     headers = {"authorization": f"Bearer {token(home, uid, scopes)}", "accept-language": language}
-    return httpx.Client(base_url=f"{home.url}/api/v1", headers=headers, timeout=DEADLINE)
+    return httpx.Client(base_url=f"{home.url}/api/v1", headers=headers, timeout=DEADLINE, limits=ONE_BY_ONE)
 
 
 def mirrored(home: House, name: str) -> None:

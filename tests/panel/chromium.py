@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
 DESKTOP, PHONE = (1180, 860), (390, 844)
+PATIENCE = 180_000
+"""Milliseconds for what a browser is told to do, on a machine that has much else to do."""
 _SERIOUS = ("serious", "critical")
 
 
@@ -26,7 +28,7 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         raise FileNotFoundError("chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -51,7 +53,7 @@ def window(
         java_script_enabled=scripts,
         accept_downloads=True,
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -76,8 +78,14 @@ def log_in(page: Page, uid: str, password: str = "") -> None:
     page.goto("/login")
     page.fill("#login", uid)
     page.fill("#password", password or f"{uid}-secret")
-    page.click("main form button")
+    follow(page, page.locator("main form button"))
     page.wait_for_url(lambda url: "/login" not in url)
+
+
+def follow(page: Page, leads_on: Locator) -> None:
+    """Click what leads to another page, and wait until that is there: a slow browser begins to go a moment later."""
+    with page.expect_navigation():
+        leads_on.click()
 
 
 def photograph(page: Page, name: str) -> None:

@@ -35,7 +35,9 @@ from groupmilter.panel.app import Surroundings, create_app
 from groupmilter.panel.parts import Parts
 
 ADMINISTRATORS = f"cn=mail-admins,{GROUPS}"
-DEADLINE = 60.0
+DEADLINE = 120.0
+ONE_BY_ONE = httpx.Limits(max_keepalive_connections=0)
+"""A connection for each request: one that is kept may be closed by the server just when the next request is sent."""
 _CSRF = re.compile(r'name="csrf" value="([^"]*)"')
 
 
@@ -54,7 +56,8 @@ class House:
 
     def anybody(self, language: str = "en") -> httpx.Client:
         """A browser in which nobody is logged in."""
-        return httpx.Client(base_url=self.url, headers={"accept-language": language}, timeout=DEADLINE)
+        headers = {"accept-language": language}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=DEADLINE, limits=ONE_BY_ONE)
 
     @contextmanager
     def person(self, uid: str, language: str = "en") -> Iterator[httpx.Client]:

@@ -26,6 +26,7 @@ from groupmilter.policy.facts import Strength
 from groupmilter.supervision.channel import Channel, receive, send
 
 NOW = 1_795_540_000
+DEADLINE = 120.0
 KEYS = Keys({1: b"k" * 32}, 1)
 JEAN = Person(Node(1), "u-jean", "uid=jean", "Jean Dupont", "jean.dupont@masociete.example", language="fr")
 ALICE = Person(Node(2), "u-alice", "uid=alice", "Alice Smith", "alice@masociete.example", language="en-GB")
@@ -168,7 +169,7 @@ class Site:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=30)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=DEADLINE)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -204,10 +205,10 @@ def running(app: FastAPI, log: Lines) -> Iterator[Site]:
     )
     with ours, theirs:
         thread.start()
-        ours.settimeout(30)
+        ours.settimeout(DEADLINE)
         ours.recv(1, socket.MSG_PEEK)
         assert receive(ours) == {"state": "ready"}
         yield Site(log, port, ours, codes)
         send(ours, {"drain": 5.0})
-        thread.join(30)
+        thread.join(DEADLINE)
         assert codes == [0]

@@ -35,7 +35,8 @@ def test_the_token_says_who_calls_and_what_for(home: House) -> None:
 )
 @pytest.mark.parametrize("path", ["/me", "/openapi.json", "/nothing"])
 def test_nobody_without_a_token_learns_anything(home: House, header: str, path: str) -> None:
-    answer = httpx.get(f"{home.url}/api/v1{path}", headers={"authorization": header} if header else {})
+    with home.anybody() as program:
+        answer = program.get(f"/api/v1{path}", headers={"authorization": header} if header else {})
     problem(answer, 401, "no-token")
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -86,7 +87,9 @@ def test_what_is_no_call(home: House) -> None:
 
 
 def test_too_many_calls_and_too_many_bad_tokens_wait(home: House) -> None:
-    bounded = api(home.parts, lambda _, said: said, Clients(), lambda _, __: None, Bounds(calls=3))
+    bounded = api(
+        home.parts, lambda _, said: said, Clients(), lambda _, __: None, Bounds(calls=3), lambda: 0.0
+    )
     good = {"authorization": f"Bearer {token(home, 'jean')}"}
     transport = httpx.ASGITransport(bounded, client=("192.0.2.1", 1))
 

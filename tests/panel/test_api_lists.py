@@ -109,6 +109,7 @@ def test_a_hidden_group_in_a_list_has_no_name(home: House) -> None:
             assert secret in api.get(path).text
         # Who may not know of it can't put it anywhere, and isn't told why.
         assert api.patch(CONTACT, json={"owners": {"add": [JEAN]}}).status_code == 200
+        home.until(lambda: "owner" in jean.get(CONTACT).json()["roles"])
         for written in (secret, f"cn=secret,{GROUPS}"):
             wrong = at_fault(problem(jean.post(MEMBERS, json={"add": [written]}), 422, "invalid"))
             assert wrong == {"members": "nobody of the directory has this address"}
@@ -123,6 +124,7 @@ def test_a_table_of_members_goes_out_and_comes_back(home: House) -> None:
     odd = "=cmd@ailleurs.example"
     with calling(home, ADMINISTRATOR, language="fr") as api:
         assert api.post("/groups", json={"address": "table@masociete.example"}).status_code == 201
+        mirrored(home, "table")
         path = "/groups/table@masociete.example/members"
         text = f"address,name\n{JEAN},Jean\n'{odd},\nnobody@masociete.example,\n"
         shown = api.post(f"{path}/import", content=text, headers=csv, params={"dry_run": "true"})

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.panel.chromium import DESKTOP, PHONE, chromium, flaws, log_in, overflows, photograph, window
+from tests.panel.chromium import (
+    DESKTOP,
+    PHONE,
+    chromium,
+    flaws,
+    follow,
+    log_in,
+    overflows,
+    photograph,
+    window,
+)
 from tests.panel.house import House
 from tests.panel.test_claims import who
 from tests.panel.test_put_aside import stray
@@ -63,7 +73,7 @@ def test_they_are_for_everybody(
         page.goto("/held")
         page.locator(f'input[value="{items["claimed"].name}"]').check()
         page.locator(f'input[value="{items["aside"].name}"]').check()
-        page.locator('button[value="approve"]').click()
+        follow(page, page.locator('button[value="approve"]'))
         looked_at(page, f"{language}/{kind}/held-confirm-claimed")
 
 
@@ -74,11 +84,13 @@ def test_a_moderator_claims_and_gives_back_by_keyboard(
         page.goto("/login?lang=en")
         log_in(page, "helene")
         page.goto(f"/held/{items['free'].name}")
-        page.get_by_role("button", name="I am dealing with it").press("Enter")
+        with page.expect_navigation():
+            page.get_by_role("button", name="I am dealing with it").press("Enter")
         page.get_by_text("You have been dealing with it since").wait_for()
         looked_at(page, "en/desktop/held-own")
         page.goto("/held?claim=mine")
         assert page.locator("table.held tbody tr").count() == 1
         page.goto(f"/held/{items['free'].name}")
-        page.get_by_role("button", name="Give it back").press("Enter")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Give it back").press("Enter")
         page.get_by_role("button", name="I am dealing with it").wait_for()

@@ -55,7 +55,7 @@ def test_what_is_wrong_has_the_focus_and_leads_to_the_field(home: House, browser
     browser.go(f"{home.url}/groups/{group.uuid}/moderation")
     browser.write("#hold_hours", "soon")
     browser.press(".pane form button[type=submit]")
-    assert browser.ask("document.activeElement.getAttribute('role')") == "alert"
+    until(browser, "document.activeElement.getAttribute('role') === 'alert'")
     browser.ask("document.querySelector('.box.bad a').click()")
     until(browser, "location.hash === '#hold_hours'")
     assert browser.ask("document.querySelector('#hold_hours').value") == "soon"

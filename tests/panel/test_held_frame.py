@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
-from tests.panel.browser import program
+from playwright.sync_api import BrowserContext, Page
+from tests.panel.chromium import PATIENCE, chromium, log_in
 from tests.panel.hostile import MARK, corpus
 from tests.panel.house import House
 from tests.panel.watching import held
@@ -73,22 +73,17 @@ def elsewhere() -> Iterator[Elsewhere]:
         thread.start()
         yield made
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture(scope="module")
 def moderator(home: House) -> Iterator[BrowserContext]:
     """A browser in which a moderator has logged in."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program(), args=["--no-sandbox"])
-        context = browser.new_context(locale="en")
-        page = context.new_page()
-        page.goto(f"{home.url}/login")
-        page.fill("#login", "jean")
-        page.fill("#password", "jean-secret")
-        page.click("main button")
+    with chromium() as browser:
+        context = browser.new_context(base_url=home.url, locale="en")
+        context.set_default_timeout(PATIENCE)
+        log_in(context.new_page(), "jean")
         yield context
-        browser.close()
 
 
 @contextmanager
@@ -161,7 +156,7 @@ def test_even_a_message_as_it_came_stays_in_its_frame(
         page.goto(f"{home.url}/held/{item.name}")
         for frame in page.frames[1:2]:
             for element in frame.locator("a[href], button, input[type=submit]").all()[:3]:
-                element.click(force=True, no_wait_after=True, timeout=10_000)
+                element.click(force=True, no_wait_after=True)
         settled(page)
         assert page.title() != MARK
         assert page.url == f"{home.url}/held/{item.name}"

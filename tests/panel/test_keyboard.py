@@ -55,6 +55,11 @@ def typed(page: Page, field: str, text: str) -> None:
     page.keyboard.type(text)
 
 
+def arrived(page: Page, name: str) -> None:
+    """Wait until an element of this page has the focus, to which a link leads."""
+    page.wait_for_function("name => document.activeElement.id === name", arg=name)
+
+
 def said(page: Page) -> str:
     """The notice, which has the focus."""
     page.wait_for_function("document.activeElement.matches('.box')")
@@ -73,6 +78,7 @@ def _logs_in(page: Page) -> None:
     follow(page, "Log in")
     reach(page, "#main")
     page.keyboard.press("Enter")
+    arrived(page, "main")
     assert focus(page) == ("MAIN", "main"), "the link to the content leads there"
 
 
@@ -85,6 +91,7 @@ def _makes_a_group(page: Page) -> None:
     assert "Address" in said(page)
     reach(page, "#address")
     page.keyboard.press("Enter")
+    arrived(page, "address")
     assert focus(page) == ("INPUT", "address"), "from the summary of errors to the field"
     page.keyboard.press("Control+A")
     page.keyboard.type("keyboard@masociete.example")

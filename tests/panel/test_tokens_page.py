@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from tests.membership.offices import JEAN
 from tests.panel.calling import person, tokens
@@ -18,14 +17,14 @@ TOKEN = re.compile(rf'value="({PREFIX}[\w-]+)"')
 
 
 def test_a_token_is_shown_once_and_works_until_it_is_revoked(home: House) -> None:
-    with home.person("jean", "fr") as client:
+    with home.person("jean", "fr") as client, home.anybody() as program:
         assert "Vous n’avez pas encore de jeton." in client.get(PAGE).text
         made = sent(client, PAGE, **FORM)
         assert made.status_code == 200
         found = TOKEN.search(made.text)
         assert found is not None
         bearer = {"authorization": f"Bearer {found[1]}"}
-        me = httpx.get(f"{home.url}/api/v1/me", headers=bearer).json()
+        me = program.get("/api/v1/me", headers=bearer).json()
         assert (me["address"], me["token"], me["scopes"]) == (JEAN, "Paie <1>", ["read", "write"])
         again = client.get(PAGE)
         assert PREFIX not in again.text
@@ -33,7 +32,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(home: House) -> Non
         assert client.get("/account").text.count(f'href="{PAGE}"') == 1
         gone = client.post(f"{PAGE}/revoke", data={"csrf": csrf_of(again.text), "name": "Paie <1>"})
         assert gone.headers["location"] == f"{PAGE}?said=token-revoked"
-        assert httpx.get(f"{home.url}/api/v1/me", headers=bearer).status_code == 401
+        assert program.get("/api/v1/me", headers=bearer).status_code == 401
     [*_, revoked] = [row for row in home.parts.ledger.audit() if row.action == "access-token-revoke"]
     assert (revoked.way, revoked.actor) == ("panel", JEAN)
 
