@@ -22,7 +22,7 @@ from deploy.demo.site import Site
 from deploy.demo.story import Scene
 from tests.support.serving import ServingFailed
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from tests.support.slapd import Slapd
 from tests.support.smtp_client import Transaction
 
 from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.mailbox import Folder, Maildir
 from groupmilter.moderation.request import Request, Stage
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 DOMAIN = "masociete.example"
 CLUB, CHOIR, NEWS, CAVE = (f"{name}@{DOMAIN}" for name in ("club", "chorale", "lettre", "cave"))
 READER = "lecteur@dehors.example"
@@ -104,7 +105,9 @@ class Clubs:
 
     def quiet(self) -> None:
         """Wait until nothing is queued, in the hold mailbox, or planned."""
+        box = Maildir(self.installation.service.hold)
         self.installation.settle()
+        self.until(lambda: not any(box.names(Folder.INBOX)), "an empty inbox")
         self.until(lambda: not self.ledger.letters.due(int(time.time()) + 1), "all letters sent")
         self.installation.settle()
 

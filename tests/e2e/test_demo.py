@@ -33,7 +33,7 @@ from tests.support.installation import delivered_to, return_path
 from tests.support.processes import of_group, of_session
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE = 120.0
+DEADLINE = 200.0
 ACCEPTED, OUTSIDER, FORGED, MODERATED, NESTED = STORY
 
 

@@ -47,7 +47,7 @@ def dialogue(site: Installation, mark: str, group: str, sender: str) -> None:
     commands = f"EHLO here\r\nMAIL FROM:<{sender}>\r\nRCPT TO:<{group}>\r\nDATA\r\n".encode()
     ran = subprocess.run(
         ["sendmail", "-C", str(site.postfix.config_directory), "-bs"],
-        input=commands + content + b".\r\nQUIT\r\n", capture_output=True, timeout=60, check=True,
+        input=commands + content + b".\r\nQUIT\r\n", capture_output=True, timeout=150, check=True,
     )  # fmt: skip
     assert b"354 " in ran.stdout
 

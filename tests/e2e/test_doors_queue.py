@@ -39,11 +39,21 @@ def postsuper(site: Installation, *arguments: str) -> None:
 
 @contextmanager
 def nobody_home(site: Installation, *addresses: str) -> Iterator[None]:
-    """While these take nothing, so that what is for them stays in the queue."""
+    """While these take nothing, so that what is for them stays in the queue.
+
+    It isn't tried again there until somebody wants it: a copy that is on its way just when its message is put back
+    would come beside those of the message put back.
+    """
     site.sink.replies.update(dict.fromkeys(addresses, FULL))
+    backoff = ("minimal_backoff_time", "maximal_backoff_time")
+    before = {name: site.postfix.postconf(name) for name in backoff}
+    site.postfix.edit(dict.fromkeys(backoff, "1h"))
+    site.postfix.reload()
     try:
         yield
     finally:
+        site.postfix.edit(before)
+        site.postfix.reload()
         site.sink.replies.clear()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.test_doors_queue import nobody_home, postsuper, queued
 from tests.support.installation import Installation, delivered_to, recipients
 from tests.support.office import ALICE, COMMERCIAL, CONTACT, JEAN, OFFICE, PIERRE, identity, message
 from tests.support.postfix import Postfix
@@ -125,13 +126,12 @@ def test_stopped_and_configured_what_was_accepted_is_delivered(site: Installatio
 def test_a_queued_message_that_is_requeued_does_not_reach_the_hold_mailbox_or_anybody_twice(
     site: Installation,
 ) -> None:
-    site.sink.replies[JEAN] = site.sink.replies[PIERRE] = "450 4.2.2 mailbox full for now"
     mark = identity()
-    assert site.send(ALICE, [CONTACT], message(mark, ALICE), login="alice").accepted
-    site.postfix.wait(lambda: site.postfix.log().count("450 4.2.2") >= 2, "two deferred copies")
-    stop(site)
-    postsuper(site, "-r", "ALL")
-    site.sink.replies.clear()
+    with nobody_home(site, JEAN, PIERRE):
+        assert site.send(ALICE, [CONTACT], message(mark, ALICE), login="alice").accepted
+        assert queued(site, "deferred") == [JEAN, PIERRE]
+        stop(site)
+        postsuper(site, "-r", "ALL")
     site.postfix.restart()
     site.postfix.flush()
     site.settle()
@@ -227,10 +227,3 @@ def lookup(site: Installation, *addresses: str) -> dict[str, str]:
     )
     assert ran.stderr == ""
     return dict(line.split("\t") for line in ran.stdout.splitlines())
-
-
-def postsuper(site: Installation, *arguments: str) -> None:
-    """postsuper(1) on this instance."""
-    subprocess.run(
-        ("postsuper", "-c", str(site.postfix.config_directory), *arguments), check=True, capture_output=True
-    )

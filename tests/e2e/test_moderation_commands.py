@@ -20,7 +20,7 @@ from tests.support.serving import command
 from groupmilter.cli.exits import Exit
 from groupmilter.moderation.item import State
 
-DEADLINE = 120.0
+DEADLINE = 150.0
 
 
 @pytest.fixture(name="site")

@@ -20,7 +20,7 @@ from groupmilter.config.keys import create_secret
 from groupmilter.moderation.item import DESK, Event, State
 from groupmilter.moderation.ledger import Ledger
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 SENDER = "client@outside.example"
 ODD = (
     b"from: Bare Name\r\n"

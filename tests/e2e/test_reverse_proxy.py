@@ -27,7 +27,7 @@ from groupmilter.moderation.ledger import Ledger
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "groupmilter.conf"
 NAME = "groups.masociete.example"
-DEADLINE = 60.0
+DEADLINE = 150.0
 _MAIN = """\
 daemon off;
 worker_processes 1;

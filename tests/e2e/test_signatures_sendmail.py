@@ -66,7 +66,7 @@ def _signers() -> Iterator[Signers]:
 
 def copies(site: SendmailInstallation, mark: str, wanted: list[str]) -> list[SunkMessage]:
     """The copies of a mail, as soon as these have theirs; letters about it have no return path."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while recipients(found := [m for m in site.delivered(mark) if not m.told]) != sorted(wanted):
         assert time.monotonic() < deadline, (wanted, recipients(found), site.service.log()[-3000:])
         time.sleep(0.05)
@@ -74,7 +74,7 @@ def copies(site: SendmailInstallation, mark: str, wanted: list[str]) -> list[Sun
 
 
 def approve(site: SendmailInstallation, mark: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while True:
         with site.service.ledger() as ledger:
             found = [one for one in ledger.items((State.HELD,)) if mark in one.arrival.subject]

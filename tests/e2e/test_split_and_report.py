@@ -49,7 +49,7 @@ EXTRA = "".join(
     )
 )  # fmt: skip
 BODY = b"a line of text\r\n" * 50
-DEADLINE = 25.0
+DEADLINE = 150.0
 
 
 @dataclass

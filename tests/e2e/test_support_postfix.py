@@ -34,7 +34,7 @@ def empty_sink(sink: Sink) -> None:
 
 
 def client(port: int) -> smtplib.SMTP:
-    session = smtplib.SMTP("127.0.0.1", port, timeout=30)
+    session = smtplib.SMTP("127.0.0.1", port, timeout=150)
     session.ehlo("client.example")
     return session
 

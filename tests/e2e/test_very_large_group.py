@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from tests.support.installation import installation, recipients
 from tests.support.office import ALICE, OFFICE, PLACEHOLDER, group, identity, message
 from tests.support.service import Service
@@ -19,6 +20,7 @@ CONNECTIONS = {"default_destination_recipient_limit": "20000", "smtp_destination
 """So that the sink gets a few large transactions, not two thousand of 9 MB each."""
 
 
+@pytest.mark.timeout(900)
 def test_everybody_gets_it_once(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     directory = tmp_path / "office.ldif"
@@ -31,7 +33,7 @@ def test_everybody_gets_it_once(tmp_path: Path) -> None:
         installation(service, main=CONNECTIONS) as site,
     ):
         assert site.send(ALICE, [EVERYBODY], message(mark, ALICE, body=body), login="alice").accepted
-        site.sink.wait_for_copies(SIZE, 240.0)
+        site.sink.wait_for_copies(SIZE, 600.0)
         site.settle()
         copies = Counter(recipients(site.delivered(mark)))
         assert copies == dict.fromkeys((f"member{n:06}@crowd.example" for n in range(SIZE)), 1)

@@ -59,12 +59,14 @@ class Failing:
         return self.whole.ledger.bounces.failures(address)
 
     def still(self) -> None:
-        """Return once neither Postfix nor the desk has anything left."""
-        box = Maildir(self.whole.installation.service.hold)
+        """Return once neither Postfix nor the desk has anything left: no mail on its way, no letter to be sent."""
+        box, letters = Maildir(self.whole.installation.service.hold), self.whole.ledger.letters
         for _ in range(2):
             self.whole.installation.settle()
             self.whole.until(lambda: not any(box.names(Folder.INBOX)), "an empty inbox")
+            self.whole.until(lambda: not letters.due(int(time.time()) + 1), "all letters sent")
             time.sleep(0.2)
+        self.whole.installation.settle()
 
     def to(self, address: str) -> list[SunkMessage]:
         """Everything that came to somebody."""

@@ -141,7 +141,7 @@ class Shots:
             sent = self.site.send(play.sender, play.to, message(mark, play.sender), login=play.login)
             shot = Shot(mark, play, sent.recipients, sent.end)
         except (ConnectionError, TimeoutError):
-            # A server that was killed several times is started again by Postfix's master after a minute only.
+            # A server that was killed has closed it, and one that is killed again and again doesn't greet in time.
             shot = Shot(mark, play, broke=True)
         self.shots.append(shot)
         return shot

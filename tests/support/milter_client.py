@@ -98,7 +98,7 @@ class MilterClient:
     protocol: int = ALL_PROTOCOL
     hostname: str = "mx.masociete.example"
     daemon_name: str | None = None
-    timeout: float = 60.0
+    timeout: float = 150.0
     granted_actions: int = field(default=0, init=False)
     granted_protocol: int = field(default=0, init=False)
     _macros: Macros = field(default_factory=lambda: Macros("", ""), init=False)

@@ -17,7 +17,7 @@ from typing import Self
 
 from tests.support.milter_protocol import NEVER_ANSWERED, NOT_ANSWERED, Packet, frame, read_packet
 
-_DEADLINE = 60.0
+_DEADLINE = 150.0
 
 
 @dataclass(kw_only=True)

@@ -29,7 +29,7 @@ from groupmilter.moderation.item import Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Ledger
 
 CALM = Path(__file__).with_name("calm.yaml")
-DEADLINE = 60.0
+DEADLINE = 150.0
 MODERATOR = Who("jean.dupont@masociete.example", Way.COMMAND)
 
 

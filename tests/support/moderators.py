@@ -28,7 +28,7 @@ from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.moderation.ledger import Changed
 
 _EVENTS = {"approve": Event.APPROVE, "reject": Event.REJECT}
-_SECONDS = 60.0
+_SECONDS = 150.0
 
 
 @dataclass

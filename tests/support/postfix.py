@@ -35,7 +35,7 @@ from tests.support.processes import of_group
 
 _POSTFIX = "/usr/sbin/postfix"
 _START_ATTEMPTS = 5
-_DEADLINE = 60.0
+_DEADLINE = 150.0
 
 
 class PostfixError(Exception):
@@ -166,12 +166,15 @@ class Postfix:
 
     def restart(self) -> None:
         """Stop and start on the same ports: afterwards no process has the old settings."""
-        self._control("stop")
-        self._control("start")
+        self.stop()
+        self.start()
 
     def stop(self) -> None:
         """`postfix stop`; the queue stays. `start()` brings it back."""
+        master = int((self.layout.queue / "pid" / "master.pid").read_text("ascii"))
         self._control("stop")
+        # master(8) may be gone before its children, who hold the ports.
+        _await_end(master)
 
     def start(self) -> None:
         """`postfix start`, on the ports it had."""
@@ -273,9 +276,7 @@ class Postfix:
     def _stop_if_running(self) -> None:
         status = [_POSTFIX, "-c", str(self.config_directory), "status"]
         if subprocess.run(status, capture_output=True, timeout=_DEADLINE, check=False).returncode == 0:
-            master = int((self.layout.queue / "pid" / "master.pid").read_text("ascii"))
-            self._control("stop")
-            _await_end(master)
+            self.stop()
 
 
 def settled(file: Path) -> None:

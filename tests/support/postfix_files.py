@@ -216,6 +216,9 @@ def _routes(layout: Layout, routing: Routing) -> dict[str, str]:
         "minimal_backoff_time": "1s",
         "maximal_backoff_time": "5s",
         "queue_run_delay": "2s",
+        # Nor do a delivery or a process that fails once keep the rest waiting for a minute.
+        "transport_retry_time": "1s",
+        "service_throttle_time": "1s",
     }
 
 

@@ -34,7 +34,7 @@ from tests.support.smtp_client import SmtpClient
 
 HOSTNAME = "mx.masociete.example"
 _ROOT = Path(__file__).resolve().parents[2]
-_DEADLINE = 60.0
+_DEADLINE = 150.0
 
 
 class SendmailError(Exception):

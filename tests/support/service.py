@@ -49,7 +49,7 @@ from groupmilter.groups.ticket import Keys
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.supervision import ControlError, ask
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 MAILBOX_USER = "nobody"
 _ROOT = Path(__file__).resolve().parents[2]
 

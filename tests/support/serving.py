@@ -30,7 +30,7 @@ from tests.support.processes import of_session
 import groupmilter
 from groupmilter.supervision import ControlError, ask
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 
 
 class ServingFailed(RuntimeError):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-_DEADLINE = 60.0
+_DEADLINE = 150.0
 _OUR_LETTER = re.compile(rb"\r\nFrom: (?:[^\r]|\r\n[ \t])*\bmoderation@groups\.")
 _EHLO = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 SIZE 0\r\n"
 

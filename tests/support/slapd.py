@@ -27,8 +27,8 @@ from tests.support.certificates import Authority
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.slapd_configuration import Settings, configuration_ldif
 
-START_DEADLINE = 30.0
-STOP_DEADLINE = 30.0
+START_DEADLINE = 150.0
+STOP_DEADLINE = 150.0
 _START_TRIES = 5
 
 Content = str | Path

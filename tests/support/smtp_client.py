@@ -2,7 +2,7 @@
 
 smtplib repairs too much (line ends, dots, addresses, order of commands) for tests of what odd clients do.
 Here nothing is repaired, and every reply is returned, none raised. Fails with `TimeoutError` when the server
-is silent for a minute, and with `ConnectionError` when it has closed the connection.
+is silent for some minutes, and with `ConnectionError` when it has closed the connection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-_TIMEOUT = 60.0
+_TIMEOUT = 150.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from groupmilter.supervision import ControlError, ask
 
 PROGRAM = [sys.executable, "-m", "tests.support.supervised_milter"]
 _ROOT = Path(__file__).parents[2]
-DEADLINE = 60.0
+DEADLINE = 150.0
 T = TypeVar("T")
 
 
