@@ -347,6 +347,16 @@ def path_of(where: str) -> str:
     return where.removesuffix("/delete")
 
 
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_a_group_without_address_is_asked_for_one(home: House, typed: str) -> None:
+    with home.person("helene", "fr") as admin:
+        answer = filled(admin, "/groups/new", {"address": typed, "members.add": "Nobody Atall"})
+    assert answer.status_code == 422
+    assert answer.text.count("Un groupe doit avoir une adresse.") == 2, "in the summary and at the field"
+    assert "serveur de messagerie accepte" not in answer.text
+    assert "personne dans l’annuaire n’a ce nom" in answer.text, "and what else is wrong is said as well"
+
+
 def test_owners_delete_nothing_and_not_everybody_makes_groups(home: House) -> None:
     with home.person("sian") as sian:
         where = path(home, "newsletter")

@@ -172,6 +172,8 @@ def test_several_are_decided_after_a_page_that_asks(home: House) -> None:
         assert done.headers["location"] == "/held?said=messages-approved"
         none = sent(client, "/held", decision="approve")
         assert none.headers["location"] == "/held?said=no-message-chosen"
+        assert 'class="box warn said"' in client.get(none.headers["location"]).text, "nothing was done"
+        assert 'class="box good said"' in client.get(done.headers["location"]).text
     assert [state(home, each) for each in (one, two, three)] == [
         State.REJECTED,
         State.APPROVED,

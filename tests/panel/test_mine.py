@@ -101,6 +101,21 @@ def test_i_join_and_leave_an_open_group(home: House, club: str) -> None:
         assert "You are no longer a member." in pierre.get(left.headers["location"]).text
 
 
+def test_each_page_of_a_group_says_how_to_join_or_leave_it(home: House, club: str) -> None:
+    support = f"/groups/{home.group('support').uuid}"
+    with home.person("pierre") as pierre:
+        for place in ("", "/owners", "/members", "/membership", "/delivery"):
+            assert pierre.get(club + place).text.count(f'href="{mine(club, "join")}">Join this group<') == 1
+        assert mine(support, "join") not in pierre.get(support).text, "it is closed"
+        filled(pierre, mine(club, "join"))
+        assert f'href="{mine(club, "leave")}">Leave this group<' in pierre.get(club).text
+        assert mine(club, "join") not in pierre.get(club).text
+    with home.person("zoe") as zoe:
+        page = zoe.get(club).text
+        assert "Refuse everything" in page
+        assert mine(club, "leave") not in page, "the owner's pages are for changing it"
+
+
 def test_what_cannot_be_is_said_why(home: House, club: str) -> None:
     with home.person("pierre", "fr") as pierre:
         closed = f"/groups/{home.group('support').uuid}"

@@ -70,6 +70,9 @@ def test_french_is_set_as_french_wants_it(sentence: Sentence) -> None:
     for text in translated(sentence):
         assert "'" not in text, "the apostrophe is ’"
         assert not re.search(r"[^\u00a0][:;»!?]|«[^\u00a0]", text), "no-break spaces"
+        assert not re.search(r"\d \d|[\d}] (?:s|h|Mo|ko)(?![\w’])", text), (
+            "numbers and their units stay together"
+        )
 
 
 def test_the_french_catalogue_says_nothing_that_nobody_says() -> None:

@@ -35,6 +35,10 @@ class Lookup(Directory, Protocol):
         """Return the entry with a distinguished name."""
 
 
+CHANGE = frozenset({Role.ADMINISTRATOR, Role.OWNER})
+"""Whoever is one of these may change the group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """A person's roles, in one generation of the mirror.
@@ -103,4 +107,4 @@ class Roles:
 
     def may_change(self, group: Group) -> bool:
         """Tell whether he may change the group at all."""
-        return not self.to(group).isdisjoint({Role.ADMINISTRATOR, Role.OWNER})
+        return not self.to(group).isdisjoint(CHANGE)

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from groupmilter.directory.catalogue import Catalogue
 from groupmilter.directory.snapshot import Snapshot
-from groupmilter.groups.group import Group
+from groupmilter.groups.group import Group, JoinPolicy
 from groupmilter.groups.ticket import digest
-from groupmilter.membership.roles import Roles
+from groupmilter.membership.roles import CHANGE, Role, Roles
+from groupmilter.moderation.request import Wanted
 from groupmilter.panel.visit import Gone, Visit
 
 Found = TypeVar("Found")
@@ -46,6 +47,17 @@ class Look:
     def sees_members(self, group: Group) -> bool:
         """Tell whether he may see who is in the group."""
         return not group.hidden_members or self.roles.may_change(group)
+
+
+def offered(group: Group, mine: frozenset[Role]) -> Wanted | None:
+    """Return what a group's pages offer to somebody who only looks: to join, to leave, or None for neither.
+
+    :param mine: what he is to the group. What becomes of it is `enrolment`'s to say, once he asks.
+    """
+    wanted, policy = Wanted.JOIN, group.join_policy
+    if Role.MEMBER in mine:
+        wanted, policy = Wanted.LEAVE, group.leave_policy
+    return None if policy is JoinPolicy.CLOSED or not mine.isdisjoint(CHANGE) else wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,13 @@ _OF_SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 """Reasons that name an attribute: how people say the same, and the fields whose names stand for it."""
 
+_PROOFS: Mapping[str, str] = {
+    "login": marked("log-in"),
+    "certificate": marked("certificate"),
+    "network": marked("trusted network"),
+}
+"""What proves a sender, in people's words; names of methods such as DKIM are the same everywhere."""
+
 _ATTRIBUTE = re.compile(r"\bdg\w+|^owner\b")
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 _PATTERNS = tuple(
@@ -169,7 +176,7 @@ def because_words(t: Say, because: str, *, attributes: bool = False) -> Markup:
     if found is None:
         return Markup.escape(shown(because, 300))
     sentence, *fields = _OF_SETTINGS.get(found[0], (found[0],))
-    values = {name: Markup("<bdi>{}</bdi>").format(shown(value)) for name, value in found[1].items()}
+    values = {name: _value(t, name, value) for name, value in found[1].items()}
     words = t(
         sentence,
         **values,
@@ -177,6 +184,12 @@ def because_words(t: Say, because: str, *, attributes: bool = False) -> Markup:
     )
     named = ", ".join(_ATTRIBUTE.findall(found[0])) if attributes and fields else ""
     return words + Markup(' <span class="quiet">({})</span>').format(named) if named else words
+
+
+def _value(t: Say, name: str, value: str) -> Markup:
+    if name == "proof" and value in _PROOFS:
+        return t(_PROOFS[value])
+    return Markup("<bdi>{}</bdi>").format(shown(value))
 
 
 def rule_words(t: Say, rule: str) -> Markup:

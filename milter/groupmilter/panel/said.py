@@ -54,3 +54,8 @@ SAID = {
     "address-resumed": marked("This address gets group mail again."),
     "address-not-suspended": marked("This address wasn't suspended any more."),
 }
+
+NOT_DONE = frozenset(
+    {"no-message-chosen", "no-change-chosen", "goes-nowhere", "request-failed", "request-before"}
+)
+"""Those of them that tell that nothing came of it."""

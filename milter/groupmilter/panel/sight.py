@@ -14,9 +14,9 @@ from groupmilter.directory.findings import Kind
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Person
 from groupmilter.membership.address_book import Known
-from groupmilter.membership.roles import Role
+from groupmilter.membership.roles import CHANGE, Role
 from groupmilter.membership.vocabulary import ADDRESSES_OF
-from groupmilter.panel.look import Look, looked
+from groupmilter.panel.look import Look, looked, offered
 from groupmilter.panel.troubles import Trouble, troubles
 from groupmilter.panel.visit import Gone, Visit
 
@@ -65,7 +65,7 @@ class Sight:
     @property
     def may_change(self) -> bool:
         """Whether he may change it, save what is the administrators'."""
-        return not self.mine.isdisjoint({Role.OWNER, Role.ADMINISTRATOR})
+        return not self.mine.isdisjoint(CHANGE)
 
     @property
     def administers(self) -> bool:
@@ -85,7 +85,13 @@ class Sight:
     def content(self) -> Mapping[str, object]:
         """What ``screens/group.html`` wants."""
         sees = self.may_change or not self.group.hidden_members
-        return {"sight": self, "group": self.group, "may_change": self.may_change, "sees": sees}
+        return {
+            "sight": self,
+            "group": self.group,
+            "may_change": self.may_change,
+            "sees": sees,
+            "offer": offered(self.group, self.mine),
+        }
 
 
 def sighted(visit: Visit) -> Sight:

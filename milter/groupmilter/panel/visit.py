@@ -19,7 +19,7 @@ from groupmilter.panel.guard import WITH_OUR_SCRIPT
 from groupmilter.panel.language import Words
 from groupmilter.panel.pages import Pages
 from groupmilter.panel.parts import Parts
-from groupmilter.panel.said import SAID
+from groupmilter.panel.said import NOT_DONE, SAID
 from groupmilter.panel.visitor import Visitor
 from groupmilter.panel.waiting import Waiting, waiting
 
@@ -83,12 +83,13 @@ class Visit:
 
     def page(self, template: str, content: Mapping[str, object] | None = None, status: int = 200) -> Response:
         """Answer with a page; templates find the visit as ``visit``, the form as ``form``."""
-        said = SAID.get(self.request.query_params.get("said", ""), "")
+        key = self.request.query_params.get("said", "")
         around = {
             "visit": self,
             "visitor": self.visitor,
             "form": self.form,
-            "said": said,
+            "said": SAID.get(key, ""),
+            "said_tone": "warn" if key in NOT_DONE else "good",
             "awaiting": self._waiting,
         }
         whole = {"wrong": {}, **around, **(content or {})}

@@ -79,7 +79,10 @@ def _prepared(visit: Visit, groups: Groups) -> tuple[Prepared, Outcome]:
         found.wishes += [Several("members", add) for add in owners]
     address = _address(form)
     prepared, problems = groups.prepare_new(address, found.wishes, _entry_name(groups, address))
-    return prepared, Outcome(wrong(visit, (*found.problems, *problems)))
+    said = wrong(visit, (*found.problems, *problems))
+    if not form["address"].strip():
+        said = {**said, "address": visit.t("A group needs an address.")}
+    return prepared, Outcome(said)
 
 
 def _address(form: Form) -> str:

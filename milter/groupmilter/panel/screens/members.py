@@ -15,7 +15,7 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.group import Group
 from groupmilter.language.catalogue import marked
 from groupmilter.membership import contacts
-from groupmilter.panel.look import Look, Pager, looked
+from groupmilter.panel.look import Look, Pager, looked, offered
 from groupmilter.panel.routes import get
 from groupmilter.panel.saving import writing
 from groupmilter.panel.screens.pick import leading
@@ -94,7 +94,12 @@ def _content(visit: Visit, look: Look) -> Mapping[str, object]:
 
 def around(look: Look, group: Group) -> Mapping[str, object]:
     """Return what every page below a group's members needs."""
-    return {"group": group, "may_change": look.changes(group), "sees": look.sees_members(group)}
+    return {
+        "group": group,
+        "may_change": look.changes(group),
+        "sees": look.sees_members(group),
+        "offer": offered(group, look.roles.to(group)),
+    }
 
 
 def _query(visit: Visit) -> MemberQuery:

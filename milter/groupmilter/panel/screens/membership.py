@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from groupmilter.membership.roles import Role
 from groupmilter.panel.group_form import GroupForm
 from groupmilter.panel.screens.requests import askings
 from groupmilter.panel.sight import Sight
@@ -15,7 +14,7 @@ from groupmilter.panel.wishing import Fields
 def _more(visit: Visit, sight: Sight) -> Mapping[str, object]:
     """Return what the tab shows beside the form."""
     waiting = visit.parts.requests.pending(visit.me.person, sight.group.uuid)
-    return {"waiting": askings(visit, waiting), "member": Role.MEMBER in sight.mine}
+    return {"waiting": askings(visit, waiting)}
 
 
 FORM = GroupForm(
