@@ -52,7 +52,7 @@ class Office:
         )
         self.config.write_text(
             f"directory: {{url: '{url or self.slapd.uri}', base: '{BASE}', bind_dn: '{READER[0]}',\n"
-            f"  password_file: reader, timeout: 10s, write: {write}}}\n"
+            f"  password_file: reader, timeout: 120s, write: {write}}}\n"
             f"service: {{domain: groups.masociete.example, key_file: {self.folder}/ticket.key,\n"
             f"  release: {{secret_file: {self.folder}/release.secret}}}}\n"
             f"mirror: {self.folder}/mirror.db\nstate: sqlite:///{self.folder}/state.db\n"

@@ -52,7 +52,7 @@ class PlainOffice(Office):
         profile = "" if "profile" in more else "profile: plain, "
         self.config.write_text(
             f"directory: {{url: '{url or self.slapd.uri}', base: '{BASE}', {bind}{profile}{more}\n"
-            f"  timeout: 10s, write: {{groups: '{GROUPS}'}}}}\n"
+            f"  timeout: 120s, write: {{groups: '{GROUPS}'}}}}\n"
             f"service: {{domain: groups.masociete.example, key_file: {self.folder}/ticket.key}}\n"
             f"mirror: {self.folder}/mirror.db\nstate: sqlite:///{self.folder}/state.db\n"
             f"hold_mailbox: maildir:{self.folder}/hold\nmap: {{path: {self.folder}/groups, type: texthash}}\n"

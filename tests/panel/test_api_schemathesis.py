@@ -19,7 +19,9 @@ from tests.panel.calling import ADMINISTRATOR, token
 from tests.panel.house import House, house
 from tests.panel.watching import held
 
+from groupmilter.panel import server
 from groupmilter.panel.app import Surroundings
+from groupmilter.panel.server import Patient
 
 HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("GROUPMILTER_EXAMPLES", "")
@@ -33,8 +35,10 @@ MANY = 1_000_000
 
 
 @pytest.fixture
-def much_asked(tmp_path: Path) -> Iterator[House]:
-    """A house that is patient with whoever asks often."""
+def much_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A house that is patient with whoever asks often, and with whoever thinks long before he asks again."""
+    monkeypatch.setattr(server, "_KEEP_ALIVE", 3600)
+    monkeypatch.setattr(Patient, "silence", 3600.0)
 
     def patient(usual: Surroundings) -> Surroundings:
         return replace(usual, calls=MANY, bad_tokens=MANY, bad_tokens_in_all=MANY)
@@ -45,7 +49,7 @@ def much_asked(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-@pytest.mark.timeout(3600 if EXAMPLES else 600)
+@pytest.mark.timeout(7200 if EXAMPLES else 1800)
 def test_every_answer_is_one_that_is_described(much_asked: House, tmp_path: Path) -> None:
     settings = tmp_path / "schemathesis.toml"
     settings.write_text((HERE / "schemathesis.toml").read_text("utf-8") + ("" if EXAMPLES else BRIEF))

@@ -40,12 +40,15 @@ def behind(home: House) -> Iterator[None]:
 
 @contextmanager
 def without(home: House, uid: str, group: str = "commercial") -> Iterator[None]:
-    """Somebody moderates a group no longer, which the mirror doesn't know yet."""
+    """Somebody moderates a group no longer, which the mirror doesn't know yet; in the end he does, and it knows."""
     dn, value = f"cn={group},{GROUPS}", f"dgModerator: uid={uid},{PEOPLE}"
+    node = person(home, uid).node
     with behind(home):
         home.office.slapd.modify(f"dn: {dn}\nchangetype: modify\ndelete: dgModerator\n{value}\n")
         yield
+    home.until(lambda: node not in home.group(group).moderators)
     home.office.slapd.modify(f"dn: {dn}\nchangetype: modify\nadd: dgModerator\n{value}\n")
+    home.until(lambda: node in home.group(group).moderators)
 
 
 def state(home: House, item: Item) -> State:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.panel.house import House, csrf
 from tests.panel.watching import held
 
 from groupmilter.bootstrap.parts import mirror_age
-from groupmilter.directory.ages import NEVER
+from groupmilter.directory.ages import NEVER, Ages
 from groupmilter.moderation.bounce_book import Failed, Suspension
 from groupmilter.moderation.item import DESK, Event, Way, Who
+from groupmilter.panel.ageing import drawn, history
 from groupmilter.panel.charts import Axis, Point, columns, over_time, share
+from groupmilter.panel.language import Words
 from groupmilter.panel.reasons import RULES, known
 from groupmilter.policy.rules import RULES as POLICY_RULES
 from groupmilter.rehearsal.cases import read_files
@@ -82,7 +85,8 @@ def test_status_draws_how_old_the_mirror_was(home: House) -> None:
     watch.ages.path.unlink(missing_ok=True)
     with home.person("helene") as client:
         assert "Nothing is recorded of its age yet" in client.get("/status").text
-        for minute in range(180):
+        # Of the next minutes too: the page is asked for a little later.
+        for minute in range(-30, 180):
             if not 60 <= minute < 90:
                 age = 7.0 if minute != 120 else watch.max_age + 3600
                 watch.ages.note(now - minute * 60, age)
@@ -97,6 +101,20 @@ def test_status_draws_how_old_the_mirror_was(home: House) -> None:
     assert '<th scope="col">Hour</th><th scope="col" class="count">Highest age</th>' in day
     assert '<td class="count">25 hours</td><td class="count">1 minute</td>' in day
     assert '<td class="count">25 hours</td>' in _figure(page, "age-weeks")
+
+
+def test_what_has_just_begun_is_no_gap(tmp_path: Path) -> None:
+    """Ages are noted once a minute: of a column that is younger nothing can be known yet."""
+    now, ages = 1_795_680_000, Ages(tmp_path / "ages")
+    for minute in range(1, 31):
+        ages.note(now - minute * 60, 7.0)
+    words = Words("en", lambda _, text: text, ZoneInfo("UTC"))
+    gaps = []
+    for later in (1, 59, 60, 120):
+        found = drawn(history(ages, 86_400.0, now + later, 0), 86_400.0, words, 0)
+        assert found is not None
+        gaps.append(len(found.day.gaps))
+    assert gaps == [1, 1, 2, 2], "before it began, and in the end the minute that nobody noted"
 
 
 def _figure(page: str, name: str) -> str:

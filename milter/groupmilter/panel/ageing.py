@@ -95,7 +95,9 @@ def drawn(found: History, limit: float, words: Words, offset: int) -> Drawn | No
 def _chart(
     found: Sequence[Stretch], limit: float, axis: Axis, words: Words, points: Sequence[Point]
 ) -> Chart:
-    ages = [None if each.gap else each.highest for each in found]
+    # Of less than a minute nothing can be recorded yet: a column that has just begun is no gap.
+    told = [each for each in found if each.recorded or each.seconds >= MINUTES.step]
+    ages = [None if each.gap else each.highest for each in told]
     return over_time(ages, limit, axis, words.short_length, points)
 
 
