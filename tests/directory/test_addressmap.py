@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from groupmilter.directory.addressmap import SUFFIXES, AddressMap, MapError, entries, preferred_type
+from groupmilter.directory.generatedmap import GeneratedMap
 
 SERVICE = "groups.example.org"
 MANY = entries([f"group{number}@example.org" for number in range(10)], SERVICE)
@@ -136,3 +137,20 @@ def test_the_best_type_that_postfix_knows() -> None:
     assert preferred_type(["cdb", "hash"]) == "hash"
     assert preferred_type(["cdb"]) == "cdb"
     assert preferred_type([]) == "texthash"
+
+
+def test_the_addresses_of_last_time_are_written_again_only_where_a_file_is_lost_or_altered(
+    tmp_path: Path,
+) -> None:
+    generated = GeneratedMap(tmp_path / "groups", "hash", "lists.example.org")
+    assert generated.write(("a@example.org", "b@example.org")).changed
+    table = (tmp_path / "groups.db").stat().st_ino
+    again = generated.write(("a@example.org", "b@example.org"))
+    assert (again.changed, again.count) == (False, 2)
+    assert (tmp_path / "groups.db").stat().st_ino == table
+    (tmp_path / "groups.db").unlink()
+    assert generated.write(("a@example.org", "b@example.org")).changed
+    (tmp_path / "groups").write_text("a@example.org\telsewhere@example.org\n")
+    assert generated.write(("a@example.org", "b@example.org")).changed
+    assert generated.write(("a@example.org", "c@example.org")).changed
+    assert generated.addresses() == frozenset({"a@example.org", "c@example.org"})

@@ -149,6 +149,18 @@ LEAVER: list[list[Change]] = [
     [Remove("u2")],
 ]
 
+# A group within another begins to refuse, its members change, it takes everything again, and is taken out.
+NESTED: list[list[Change]] = [
+    [
+        Put(group("u0", "a", ["a@example.org"], [group_dn("b")], {})),
+        Put(group("u1", "b", ["b@example.org"], [], {})),
+    ],
+    [Put(group("u1", "b", ["b@example.org"], [], {"dgAllowedSender": [group_dn("b")]}))],
+    [Put(group("u1", "b", ["b@example.org"], [group_dn("a")], {"dgAllowedSender": [group_dn("b")]}))],
+    [Put(group("u1", "b", ["b@example.org"], [], {"dgAllowedSender": [group_dn("a")]}))],
+    [Put(group("u0", "a", ["a@example.org"], [], {}))],
+]
+
 
 def dn_of(mirror: Mirror, node: int | None) -> str:
     row = mirror._connection.execute("SELECT dn FROM node WHERE id = ?", (node,)).fetchone()
@@ -159,6 +171,7 @@ def dn_of(mirror: Mirror, node: int | None) -> str:
 @example(batches=TWINS, noted=1)
 @example(batches=TWINS, noted=20_000)
 @example(batches=LEAVER, noted=20_000)
+@example(batches=NESTED, noted=20_000)
 @given(
     st.lists(st.lists(CHANGES, min_size=1, max_size=4), min_size=1, max_size=5), st.sampled_from([1, 20_000])
 )

@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from groupmilter.directory.addressmap import AddressMap, MapError, Written, entries, preferred_type
@@ -33,6 +34,7 @@ class GeneratedMap:
         self._service_domain = service_domain
         self._delimiters = delimiters
         self._known: tuple[int, frozenset[str]] | None = None
+        self._last: tuple[object, Written] | None = None
 
     @property
     def kind(self) -> str:
@@ -40,16 +42,28 @@ class GeneratedMap:
         self._kind = self._kind or preferred_type(_known_types())
         return self._kind
 
-    def write(self, addresses: Iterable[str], taken: Container[str] = (), *, force: bool = False) -> Written:
-        """Bring the map up to the groups' addresses; raises `MapError`.
+    def write(
+        self, addresses: tuple[str, ...], taken: frozenset[str] = frozenset(), *, force: bool = False
+    ) -> Written:
+        """Bring the map up to the groups' addresses; raises `MapError`. Costs little where they are those of last time.
 
         :param taken: addresses that are somebody's own, though they look like a group's further ones.
         """
+        if self._last is not None and self._last[0] == (addresses, taken, *self._stamps()):
+            return replace(self._last[1], changed=False, reload_needed=False)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with _empty_configuration() as configuration:
-            made = AddressMap(self.path, self.kind, _program("postmap") or "postmap", configuration)
             content = entries(addresses, self._service_domain, self._delimiters, taken)
-            return made.write(content, force=force)
+            written = self._map(configuration).write(content, force=force)
+        self._last = ((addresses, taken, *self._stamps()), written)
+        return written
+
+    def _map(self, configuration: Path | None = None) -> AddressMap:
+        return AddressMap(self.path, self.kind, _program("postmap") or "postmap", configuration)
+
+    def _stamps(self) -> tuple[tuple[int, int] | None, ...]:
+        """Return what tells whether text and table are still those that were written."""
+        return tuple(map(_stamp, (self.path, self._map().table)))
 
     def addresses(self) -> frozenset[str] | None:
         """Return the addresses that the map knows; None where there is no map yet."""
@@ -61,6 +75,14 @@ class GeneratedMap:
         except OSError:
             return None
         return self._known[1]
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _known_types() -> list[str]:

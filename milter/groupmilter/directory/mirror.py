@@ -267,6 +267,7 @@ class Mirror:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 self._dynamic.load()
+                self._findings.forget()
                 raise
 
     def _shrink_log(self) -> None:

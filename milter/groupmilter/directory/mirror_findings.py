@@ -146,6 +146,11 @@ class Findings:
         self._connection = connection
         self._limits = limits
         self._own_domains = own_domains
+        self._nested = False
+
+    def forget(self) -> None:
+        """Begin anew with how groups are nested: what was found is rolled back."""
+        self._nested = False
 
     def follow(self, changed: Changed, moved: set[int]) -> None:
         """Compute anew what a batch may have changed; ``moved``: groups whose dynamic members changed."""
@@ -164,8 +169,10 @@ class Findings:
         self._shared(_SHARED_ADDRESSES, None if everything else changed.addresses)
         self._shared(_SHARED_LOGINS, None if everything else changed.logins)
         self._shared(_SHARED_DIGESTS, None if everything else changed.shorts)
-        if changed.groups or moved or everything:
+        # Of many groups it takes long, and most changes are of people; limits may be others than before the start.
+        if changed.nesting or moved or everything or (changed.groups and not self._nested):
             self._nesting()
+            self._nested = True
         for name in ("concerned", "linking", "linked"):
             self._connection.execute(f"DROP TABLE {name}")
         self._connection.execute("DROP VIEW live")

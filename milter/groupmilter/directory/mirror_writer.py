@@ -16,23 +16,23 @@ from dataclasses import dataclass, field
 from groupmilter.directory.dn import normalise
 from groupmilter.directory.entry import Change, Entry, KeepOnly, Put, Remove
 from groupmilter.directory.findings import stored
+from groupmilter.directory.mirror_bulk import Bulk, is_empty
 from groupmilter.directory.mirror_rows import Row, listed
-from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, INDEXES, REVERSE, RIGHTS, SEARCHED
+from groupmilter.directory.mirror_schema import DISABLED, DYNAMIC, MEMBERSHIP, REVERSE, RIGHTS, SEARCHED
 from groupmilter.directory.profile import Profile, Record
 from groupmilter.directory.side_store import signature, values_of
 
-_EXCLUDED = RIGHTS["excluded"]
+_EXCLUDED, _ALLOWED = RIGHTS["excluded"], RIGHTS["allowed"]
 _ENTRY = "INSERT INTO entry VALUES(?, ?, ?, ?, ?)"
 _DETAIL = "INSERT INTO detail VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ADDRESS = "INSERT INTO address VALUES(?, ?, ?)"
 _LOGIN = "INSERT INTO login VALUES(?, ?)"
 _LISTED = "INSERT INTO listed VALUES(?, ?, ?)"
 _LINK = "INSERT OR IGNORE INTO link VALUES(?, ?, ?)"
-_ROWS_KEPT_BACK = 5_000
 _NODES_KEPT = 150_000
 _CHANGES_NOTED = 20_000
 _HELD = (
-    "SELECT d.node, d.uuid, d.short, d.digest, d.body, e.kind = 1, e.flags, e.address, d.urls"
+    "SELECT d.node, d.uuid, d.dn, d.short, d.digest, d.body, e.kind = 1, e.flags, e.address, d.urls"
     " FROM detail d JOIN entry e ON e.node = d.node"
 )
 _BY_UUID, _BY_NODE = f"{_HELD} WHERE d.uuid = ?", f"{_HELD} WHERE d.node = ?"
@@ -48,11 +48,13 @@ class Changed:
     :param delivery: of these, the ones whose mail address, lock, kind or existence changed.
     :param groups: nodes whose group is new, changed or gone.
     :param urls: of these, the ones whose dynamic members must be found anew.
+    :param nesting: whether a group came, went, says something else, or names other groups than before.
     :param addresses: canonical addresses that came or went; ``logins``, ``shorts`` (56-bit digests) likewise.
     """
 
     any: bool = False
     everything: bool = False
+    nesting: bool = False
     entries: set[int] = field(default_factory=set)
     delivery: set[int] = field(default_factory=set)
     groups: set[int] = field(default_factory=set)
@@ -90,6 +92,7 @@ class _Held:
 
     node: int
     uuid: str
+    dn: str
     short: int
     digest: bytes
     body: str
@@ -97,61 +100,6 @@ class _Held:
     flags: int
     address: str
     urls: str | None
-
-
-class _Bulk:
-    """Row inserts: at once, or for the first load of an empty mirror in bulk and with the indexes made last.
-
-    :param empty: whether nothing is in the mirror, so that only what this batch put there can be there.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, *, empty: bool) -> None:
-        self._connection = connection
-        self._empty = empty
-        self._there: set[str | int] = set()
-        self._rows: dict[str, list[tuple[object, ...]]] = {}
-        self._kept_back = 0
-        if empty:
-            for name in INDEXES:
-                connection.execute(f"DROP INDEX {name}")
-
-    def lacks(self, key: str | int) -> bool:
-        """Tell whether the mirror certainly has no entry with this UUID, or at this node."""
-        return self._empty and key not in self._there
-
-    def note(self, uuid: str, node: int) -> None:
-        """Note that an entry is there."""
-        if self._empty:
-            self._there.update((uuid, node))
-
-    def insert(self, statement: str, row: tuple[object, ...]) -> None:
-        """Insert a row, or keep it back for a while."""
-        if not self._empty:
-            self._connection.execute(statement, row)
-            return
-        self._rows.setdefault(statement, []).append(row)
-        self._kept_back += 1
-        if self._kept_back > _ROWS_KEPT_BACK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the rows kept back; needed before anything is read or deleted."""
-        if self._kept_back:
-            for statement, rows in self._rows.items():
-                self._connection.executemany(statement, rows)
-            self._rows = {}
-            self._kept_back = 0
-
-    def finish(self) -> None:
-        """Write everything, and make the indexes."""
-        self.flush()
-        if self._empty:
-            for statement in INDEXES.values():
-                self._connection.execute(statement)
-
-
-def _is_empty(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM detail LIMIT 1").fetchone() is None
 
 
 class Writer:
@@ -176,7 +124,7 @@ class Writer:
         self._placeholder = normalise(placeholder) or ""
         self._generation = generation
         self._nodes: dict[str, int] = {}
-        self._bulk = _Bulk(connection, empty=_is_empty(connection))
+        self._bulk = Bulk(connection, empty=is_empty(connection))
 
     def perform(self, change: Change) -> None:
         """Bring one change into the tables."""
@@ -222,7 +170,7 @@ class Writer:
             self._clear(self.node(_name(entry.dn)))
             return
         new = self._rows(record)
-        beside = signature(values_of(entry))
+        beside = signature(values_of(entry)) if new.group else b""
         # The rows may be the same, but what the mirror has of the side store isn't.
         digest = hashlib.blake2b(new.digest() + beside, digest_size=16).digest() if beside else new.digest()
         old = None if self._bulk.lacks(new.uuid) else self._held(_BY_UUID, new.uuid)
@@ -242,7 +190,7 @@ class Writer:
         self._note(node, new, short, old)
         self._write(node, new, (short, digest), old)
         if new.group or (old is not None and old.group):
-            self._keep_side(new.uuid, beside if new.group else b"")
+            self._keep_side(new.uuid, beside)
         if searched:
             self._insert_links((group, SEARCHED, node) for group in searched)
 
@@ -265,6 +213,8 @@ class Writer:
         self.changed.claim(new.addresses, new.logins, short)
         if group and (old is None or old.urls != new.urls):
             self.changed.urls.add(node)
+        if group and not (old is not None and _says(old) == _says(new)):
+            self.changed.nesting = True
 
     def _write(self, node: int, new: Row, digests: tuple[int, bytes], old: _Held | None) -> None:
         execute = self._connection.execute
@@ -314,8 +264,13 @@ class Writer:
             for number, target in sorted(wanted):
                 self._bulk.insert(_LINK, (node, number, target))
             return
-        if any(number == _EXCLUDED for number, _ in wanted ^ held):
+        differing = wanted ^ held
+        if any(number == _EXCLUDED for number, _ in differing):
             self.changed.urls.add(node)
+        self.changed.nesting = self.changed.nesting or any(
+            number == _ALLOWED or (number < MEMBERSHIP and self._is_group(target))
+            for number, target in differing
+        )
         self._delete_links((node, *gone) for gone in held - wanted)
         self._insert_links((node, *come) for come in sorted(wanted - held))
 
@@ -329,6 +284,10 @@ class Writer:
         self._nodes.update((name, target) for _, target, name in rows)
         return {(number, target) for number, target, _ in rows}
 
+    def _is_group(self, node: int) -> bool:
+        found = self._connection.execute("SELECT 1 FROM entry WHERE node = ? AND kind = 1", (node,))
+        return found.fetchone() is not None
+
     def _is_placeholder(self, name: str) -> bool:
         """Tell whether a DN is the configured one, given in full or as the first RDNs of it."""
         placeholder = self._placeholder
@@ -338,8 +297,8 @@ class Writer:
         self._bulk.flush()
         wanted = {self.node(_name(name)) for name in new.member_of}
         held = set(self._sources(node, REVERSE))
-        for group in wanted ^ held:
-            self.changed.groups.add(group)
+        self.changed.groups |= wanted ^ held
+        self.changed.nesting = self.changed.nesting or (new.group and wanted != held)
         self._delete_links((group, REVERSE, node) for group in held - wanted)
         self._insert_links((group, REVERSE, node) for group in wanted - held)
 
@@ -367,6 +326,7 @@ class Writer:
         """Take an entry out; links of others to its name stay, dangling, and dynamic ones for `mirror_dynamic`."""
         self.changed.note(old.node, group=old.group, delivery=True)
         if old.group:
+            self.changed.nesting = True
             self.changed.urls.add(old.node)
             self._connection.execute("DELETE FROM side WHERE uuid = ?", (old.uuid,))
         self._unclaim(old)
@@ -387,6 +347,11 @@ class Writer:
         for (uuid,) in held:
             if uuid not in uuids:
                 self._remove(uuid)
+
+
+def _says(group: Row | _Held) -> tuple[object, ...]:
+    """Return what groups around it and within it hang on, its links apart."""
+    return group.group, group.dn, group.flags, group.address, group.body
 
 
 def _name(dn: str) -> str:

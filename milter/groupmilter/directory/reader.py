@@ -281,7 +281,7 @@ class SyncStream:
 
 
 def _bounded(name: str, attributes: Mapping[str, tuple[bytes, ...]], most: int) -> None:
-    if any(len(found) > most for found in attributes.values()):
+    if attributes and max(map(len, attributes.values())) > most:
         raise Incomplete(f"{name} has an attribute with more than {most} values")
 
 
