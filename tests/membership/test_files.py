@@ -157,6 +157,8 @@ def test_what_is_no_such_file_is_refused(office: Office, tmp_path: Path) -> None
     file.write_text("a,b\n1,2\n")
     assert "PrimarySmtpAddress" in office.call("group", "import", "-F", "exchange", str(file)).stderr
     assert "row 2 has no address" in office.call("group", "import", str(file)).stderr
+    file.write_text("PrimarySmtpAddress;DisplayName\nfish@masociete.example;Fish\n")
+    assert "it is an export of Exchange" in office.call("group", "import", str(file)).stderr
     assert office.call("group", "import", str(tmp_path / "none")).exit_code == Exit.CONFIGURATION
 
 

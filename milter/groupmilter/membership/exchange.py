@@ -38,9 +38,11 @@ _ONE_DESCRIPTION = marked("a group has one description; the other column has ano
 _NO_SIZE = marked("no size")
 _NO_LANGUAGE = marked("no language before it")
 _ONE_SIDE = marked("reports go to one side here: the owners, as to the manager")
-_ADDRESS = ("PrimarySmtpAddress", "WindowsEmailAddress")
+ADDRESS = ("PrimarySmtpAddress", "WindowsEmailAddress")
+"""Columns of an export with a group's address."""
 _JOINING = {"open": "open", "closed": "closed", "approvalrequired": "approval"}
-_YES_NO = {"true": "yes", "false": "no"}
+# A spreadsheet in French that has saved the file again writes VRAI and FAUX.
+_YES_NO = {"true": "yes", "false": "no", "vrai": "yes", "faux": "no"}
 _NOTIFY = {"always": "always", "internal": "internal", "never": "never"}
 _SINGLES: Mapping[str, tuple[str, Mapping[str, str] | None]] = {
     "DisplayName": ("name", None),
@@ -109,10 +111,10 @@ def groups(text: str) -> Drafts:
     """Return the groups of an export."""
     read = rows(text)
     columns = dict.fromkeys(name for row in read for name in row)
-    known = {name.lower(): name for name in (*_ADDRESS, *_SINGLES, *_LISTS, *_OTHERS, *_REPORTS)}
-    if not any(name.lower() in {each.lower() for each in _ADDRESS} for name in columns):
+    known = {name.lower(): name for name in (*ADDRESS, *_SINGLES, *_LISTS, *_OTHERS, *_REPORTS)}
+    if not any(name.lower() in {each.lower() for each in ADDRESS} for name in columns):
         raise BadFile(
-            marked("no column {name}: is this an export of Get-DistributionGroup?"), name=_ADDRESS[0]
+            marked("no column {name}: is this an export of Get-DistributionGroup?"), name=ADDRESS[0]
         )
     straight = [{known.get(name.lower(), name): cell.strip() for name, cell in row.items()} for row in read]
     drafts = tuple(_draft(number, row) for number, row in enumerate(straight, 2))
@@ -133,11 +135,11 @@ def _foreign(names: list[str], read: list[dict[str, str]]) -> Iterator[Unmapped]
 
 
 def _says_something(cell: str) -> bool:
-    return bool(cell) and cell.lower() != "false" and not _LOST_LIST.fullmatch(cell)
+    return bool(cell) and _YES_NO.get(cell.lower()) != "no" and not _LOST_LIST.fullmatch(cell)
 
 
 def _draft(number: int, row: Mapping[str, str]) -> Draft:
-    address = next((row[name] for name in _ADDRESS if row.get(name)), "")
+    address = next((row[name] for name in ADDRESS if row.get(name)), "")
     found = _Reading(address or f"row {number}")
     if not address:
         found.unmapped.append(unmapped(found.address, _GROUP, _UNADDRESSED))
@@ -235,7 +237,7 @@ def _tips(found: _Reading, row: Mapping[str, str]) -> None:
 def _reports(found: _Reading, row: Mapping[str, str]) -> None:
     if not any(row.get(name) for name in _REPORTS):
         return
-    manager, sender = (row.get(name, "").lower() == "true" for name in _REPORTS)
+    manager, sender = (_YES_NO.get(row.get(name, "").lower()) == "yes" for name in _REPORTS)
     if manager and sender:
         found.lose("ReportToOriginatorEnabled", _ONE_SIDE)
     found.singles["bounces_to"] = "owner" if manager else "sender" if sender else "nobody"

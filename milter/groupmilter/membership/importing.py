@@ -19,6 +19,7 @@ from groupmilter.language.spoken import Spoken
 from groupmilter.membership.address_book import Known
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.draft import COLUMN, WORDS, BadFile, Draft, Drafts, Unmapped, unmapped
+from groupmilter.membership.exchange import ADDRESS as EXCHANGE_ADDRESS
 from groupmilter.membership.service import Groups, NoSuchGroup, Prepared, Result, Stored, Tick
 from groupmilter.membership.table import parted, rows
 from groupmilter.membership.vocabulary import LISTS, BadWish, Remark, Several, Single, Wish, field_of
@@ -78,6 +79,10 @@ def own_table(text: str) -> Drafts:
             elif name != "address":
                 singles[f"{name}.{language}" if language else name] = cell
         address = row.get("address", "").strip()
+        if not address and not set(EXCHANGE_ADDRESS).isdisjoint(row):
+            raise BadFile(
+                marked("it is an export of Exchange: say so by the format {format}"), format="exchange"
+            )
         if not address:
             raise BadFile(marked("row {number} has no address"), number=number)
         drafts.append(Draft(address, singles=singles, lists=lists))
