@@ -195,7 +195,7 @@ def test_something_after_its_end_is_refused(good: list[Member], tmp_path: Path) 
         verified(path, lambda _: None)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     changes=some.lists(some.tuples(some.integers(0, 2**20), some.integers(0, 255)), min_size=1, max_size=8)
 )

@@ -68,7 +68,7 @@ WORDS = [field.name for field in fields(Terms) if field.type == "str"]
 
 
 @given(st.data())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_any_text_is_kept_or_marked_where_nobody_could_keep_it(ledger: Ledger, data: st.DataObject) -> None:
     """NUL and lone surrogates come from the wire; they must neither stop the desk nor hit another item."""
     words = {name: data.draw(text) for name in TEXTS if name != "content"}

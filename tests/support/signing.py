@@ -38,6 +38,11 @@ def made_key(bits: int, number: int = 0) -> bytes:  # noqa: ARG001 - each number
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
+def modulus(key: bytes) -> int:
+    """The modulus of a private key: each signature that it makes is a number below."""
+    return int(dkim.crypto.parse_pem_private_key(key)["modulus"])
+
+
 def _public(key: bytes) -> bytes:
     command = ["openssl", "pkey", "-pubout", "-outform", "DER"]
     return b64encode(subprocess.run(command, input=key, check=True, capture_output=True).stdout)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import re
 
-from dkim.crypto import parse_pem_private_key
 from tests.support.proving import MESSAGE, Court
-from tests.support.signing import Signer
+from tests.support.signing import Signer, modulus
 
 from groupmilter.mail.fingerprint import MOST_SIGNATURES
 
@@ -33,8 +32,9 @@ def test_a_signature_is_spelt_in_one_way() -> None:
         found = re.search(rb"\bb=([A-Za-z0-9+/=]+(?:\r\n[ \t]+[A-Za-z0-9+/=]+)*)", message)
         assert found is not None
         octets = base64.b64decode(b"".join(found[1].split()))
-        modulus = parse_pem_private_key(signer.key)["modulus"]
-        added = (int.from_bytes(octets, "big") + modulus * 2**64).to_bytes(len(octets) + 16, "big")
+        added = (int.from_bytes(octets, "big") + modulus(signer.key) * 2**64).to_bytes(
+            len(octets) + 16, "big"
+        )
         for other in (added, b"\0" + octets):
             whole = base64.b64encode(other)
             assert not court.prove(message[: found.start(1)] + whole + message[found.end(1) :]).dkim

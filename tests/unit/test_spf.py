@@ -155,7 +155,7 @@ def test_a_local_part_with_meaning_for_dns_asks_for_nothing_else(court: Court) -
         assert policy.fault("192.0.2.1", f"{local}@{DOMAIN}", "mx", patience())
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(

@@ -21,6 +21,8 @@ def server() -> Iterator[Dns]:
 def ask(server: Dns, name: str, kind: str, lifetime: float = 30.0) -> list[str]:
     asker = dns.resolver.Resolver(configure=False)
     asker.nameservers = [dns.nameserver.Do53Nameserver(LOOPBACK, server.port)]
+    # Asked once, however slow the answer.
+    asker.timeout = lifetime
     return [str(record) for record in asker.resolve(f"{name}.", kind, lifetime=lifetime, search=False)]
 
 
