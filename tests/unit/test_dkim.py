@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -215,34 +215,6 @@ def test_no_key_and_another_key(court: Court, signer: Signer) -> None:
     smaller, greater = sorted((signer, Signer(made_key(2048, 1))), key=lambda one: modulus(one.key))
     greater.publish(court.dns)
     assert nothing(court.prove(smaller.craft(MESSAGE)), "the header was changed, or the key is another")
-    court.dns.remove(signer.name)
-    court.dns.txt(signer.name, smaller.record, greater.record)
-    assert court.prove(greater.craft(MESSAGE)).dkim == PROVEN, "whichever of two keys it is"
-
-
-@pytest.mark.parametrize(
-    "number",
-    [
-        lambda key: b"\xff" * (key.bit_length() // 8),
-        lambda key: key.to_bytes(key.bit_length() // 8, "big"),
-        lambda key: b"\x01" * (key.bit_length() // 8 - 1),
-        lambda key: b"\x00" + b"\x01" * (key.bit_length() // 8),
-    ],
-    ids=["greatest", "modulus", "an octet less", "an octet more"],
-)
-def test_a_signature_that_the_key_could_not_make(
-    court: Court, signer: Signer, number: Callable[[int], bytes]
-) -> None:
-    signed = signer.craft(MESSAGE, {"c": "simple/simple"})
-    field, below = signed.split(b"\r\nFrom:", 1)
-    made = b64encode(number(modulus(signer.key)))
-    forged = field[: field.rindex(b" b=") + 3] + made + b"\r\nFrom:" + below
-    assert nothing(court.prove(forged), "not a number that the key could make")
-
-
-def test_a_signature_by_a_key_of_another_length(court: Court, signer: Signer) -> None:
-    signer.publish(court.dns, Signer(made_key(1024)).record)
-    assert nothing(court.prove(signer.craft(MESSAGE)), "not a number that the key could make")
 
 
 @pytest.mark.parametrize(
@@ -364,10 +336,10 @@ def test_a_field_added_on_top_is_not_covered(court: Court, signer: Signer) -> No
 
 
 def test_a_body_that_is_too_large_or_was_not_kept_is_not_verified(court: Court, signer: Signer) -> None:
-    court.bounds = Bounds(octets=1_000, seconds=20.0)
+    whole, court.bounds = court.bounds, replace(court.bounds, octets=1_000)
     signed = signer.craft(MESSAGE + b"x\r\n" * 500)
     assert nothing(court.prove(signed), "too large")
-    court.bounds = Bounds(seconds=20.0)
+    court.bounds = whole
     assert court.prove(signed).dkim == PROVEN
 
 

@@ -31,13 +31,17 @@ _AUDITED = 60
 
 @dataclass(slots=True)
 class State:
-    """The state as one worker sees it; the ledger is opened with the first question, in the thread aside."""
+    """The state as one worker sees it; the ledger is opened with the first question, in the thread aside.
+
+    :param clock: `time.monotonic`, by which an answer grows old.
+    """
 
     open: Callable[[], Ledger]
     daemon_name: str
     login: str
     log: FilteringBoundLogger
     aside: Aside = field(default_factory=Aside)
+    clock: Callable[[], float] = time.monotonic
     _ledger: Ledger | None = None
     _minute: int = 0
     _rows: int = 0
@@ -46,12 +50,12 @@ class State:
     @property
     def waiting(self) -> Callable[[], Waiting | None]:
         """Return what tells how much is held; None where nobody can tell."""
-        return Remembered(self._waiting)
+        return Remembered(self._waiting, clock=self.clock)
 
     @property
     def suspended(self) -> Callable[[], frozenset[str]]:
         """Return what tells which members are left out; nobody is where that can't be told: it harms nobody."""
-        asked = Remembered(self._suspended, _SUSPENDED_SECONDS)
+        asked = Remembered(self._suspended, _SUSPENDED_SECONDS, self.clock)
         return lambda: asked() or frozenset()
 
     @property
