@@ -175,7 +175,11 @@ def test_of_several_that_wait_behind_one_that_hangs_none_is_answered_late() -> N
         except TimeoutError:
             outcomes.append("late")
 
-    hung = threading.Thread(target=ask, args=(lambda: (asked.set(), answered.wait(DEADLINE)),))
+    def hangs() -> None:
+        asked.set()
+        answered.wait(DEADLINE)
+
+    hung = threading.Thread(target=ask, args=(hangs,))
     hung.start()
     assert asked.wait(DEADLINE)
     others = [threading.Thread(target=ask, args=(lambda: late.append(1),)) for _ in range(5)]
