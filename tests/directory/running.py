@@ -17,7 +17,7 @@ from groupmilter.directory.side_store import SideFeed
 from groupmilter.directory.synchroniser import Surroundings, Synchroniser
 from groupmilter.directory.synchroniser_settings import SyncSettings
 
-DEADLINE = 60.0
+DEADLINE = 150.0
 SUFFIX = "dc=masociete,dc=example"
 ATTRIBUTES = ("objectClass", "cn", "uid", "mail", "member", "displayName")
 QUERY = "(mail=*)"

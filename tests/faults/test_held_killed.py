@@ -7,7 +7,6 @@ ledger's commit, which the audit trail has then told.
 
 from __future__ import annotations
 
-import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,12 +19,11 @@ from tests.faults.conftest import CALM
 from tests.support.failpoints import MAY_DELIVER_TWICE, POINTS
 from tests.support.installation import Installation, installation
 from tests.support.load import Shot, Shots, Tally
-from tests.support.moderators import Moderators
+from tests.support.moderators import BROKEN, Moderators
 from tests.support.office import OFFICE
 from tests.support.service import Service
 
 from groupmilter.moderation.item import Item, State
-from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.moderation.mailbox import Maildir
 
 FOLDERS = {State.RELEASED: "Approved", State.REJECTED: "Rejected"}
@@ -86,7 +84,7 @@ class Life:
         def decided() -> bool:
             if self._item(shot).state is not State.HELD:
                 return True
-            with suppress(ConnectionError, urllib.error.URLError, LedgerUnavailable):
+            with suppress(*BROKEN):
                 decide()
             return self._item(shot).state is not State.HELD
 

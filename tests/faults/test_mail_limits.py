@@ -24,7 +24,7 @@ def test_without_descriptors_connections_wait_or_fail_and_afterwards_all_is_well
             opened = sum(connects(service, idle) for _ in range(2 * FEW))
             assert 0 < opened < 2 * FEW
         service.wait(lambda: serves(service), "service again")
-        assert serves(service)
+        assert serves(service, seconds=60)
         service.wait(service.settled, "all workers")
 
 
@@ -38,10 +38,10 @@ def connects(service: Service, idle: ExitStack) -> bool:
     return True
 
 
-def serves(service: Service) -> bool:
+def serves(service: Service, seconds: float = 2) -> bool:
     """Whether a new session gets its verdict."""
     try:
-        with MilterClient(service.milter, timeout=2) as client:
+        with MilterClient(service.milter, timeout=seconds) as client:
             client.connect(ip="203.0.113.9")
             client.mail("x@outside.example")
             return client.rcpt("contact@masociete.example").smtp.startswith("550 5.7.1")

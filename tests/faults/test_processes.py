@@ -221,16 +221,20 @@ def test_a_configuration_whose_workers_do_not_start_leaves_the_old_ones_at_work(
 
 
 def test_a_worker_with_a_hanging_callback_is_replaced_and_its_other_sessions_go_on(tmp_path: Path) -> None:
-    with supervised(tmp_path, workers=1, drain=4.0) as running, MilterClient(running.address) as other:
+    with (
+        supervised(tmp_path, workers=1, drain=4.0, stall=3.0) as running,
+        MilterClient(running.address) as other,
+    ):
         other.connect()
         _, stuck = who(other)
         with MilterClient(running.address) as hung:
             hung.connect()
             waiting = threading.Thread(target=_mail_that_hangs, args=(hung,))
             waiting.start()
+            eventually(lambda: stuck in running.children(stage="draining"), "its time begins")
+            assert who(other)[1] == stuck
             eventually(lambda: running.children() - {stuck}, "a new worker")
             assert answerer(running.address)[1] != stuck
-            assert who(other)[1] == stuck
             eventually(lambda: not is_ours(stuck), "the stuck worker ends when its time is over")
             waiting.join()
             hung.drop()
@@ -244,7 +248,7 @@ def _mail_that_hangs(client: MilterClient) -> None:
 
 
 def test_a_frozen_worker_is_killed_and_replaced(tmp_path: Path) -> None:
-    with supervised(tmp_path, workers=1) as running:
+    with supervised(tmp_path, workers=1, stall=3.0, acknowledge=3.0) as running:
         (frozen,) = running.children()
         os.kill(frozen, signal.SIGSTOP)
         eventually(lambda: running.children() - {frozen}, "a new worker")

@@ -46,7 +46,7 @@ from tests.support.smtp_client import SmtpReply
 from groupmilter.moderation.item import Item, State
 from groupmilter.moderation.ledger import Ledger
 
-_DEADLINE = 120.0
+_DEADLINE = 300.0
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]{6,20})\b")
 
 

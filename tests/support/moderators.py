@@ -4,14 +4,15 @@
     letter = jean.letter(shot.mark)                  None as long as there is none
     jean.by_mail(letter, "approve")
 
-Fails with AssertionError for a letter that lacks the way which is wanted, and with `urllib.error.URLError` where the
-panel can't be reached.
+Fails with AssertionError for a letter that lacks the way which is wanted, and with one of `BROKEN` where a server
+can't be reached, or is killed before it has answered: nobody knows then whether it has decided.
 """
 
 from __future__ import annotations
 
 import email
 import email.policy
+import http.client
 import re
 import time
 import urllib.error
@@ -25,10 +26,13 @@ from tests.support.office import JEAN
 from tests.support.smtp_client import Transaction
 
 from groupmilter.moderation.item import Event, Way, Who
-from groupmilter.moderation.ledger import Changed
+from groupmilter.moderation.ledger import Changed, LedgerUnavailable
 
 _EVENTS = {"approve": Event.APPROVE, "reject": Event.REJECT}
 _SECONDS = 150.0
+
+BROKEN = (OSError, http.client.HTTPException, LedgerUnavailable)
+"""URLError and TimeoutError are OSErrors; an answer that breaks off in its middle is `IncompleteRead`."""
 
 
 @dataclass

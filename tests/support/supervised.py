@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,7 +107,8 @@ class Supervised:
 
     def log(self) -> list[dict[str, Any]]:
         """Return the log's lines."""
-        lines = (self.folder / "log").read_text().splitlines()
+        # The last line may still be on its way into the file.
+        lines = (self.folder / "log").read_text().split("\n")[:-1]
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def events(self) -> list[str]:
@@ -134,7 +135,8 @@ class Supervised:
             self.process.wait()
         for pid in self.started():
             if is_ours(pid):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def is_ours(pid: int) -> bool:

@@ -103,7 +103,8 @@ class Site:
             settings.get("workers", 2),
             run,
             descriptors=frozenset({self.listener.fileno()}),
-            stall_after=3.0,
+            # A worker of a busy machine is slow; it doesn't hang.
+            stall_after=settings.get("stall", 120.0),
             drain_within=settings.get("drain", 60.0),
         )
         return (milters, Role("idle", 1, idle, alone=True)) if settings.get("idle") else (milters,)
@@ -135,7 +136,12 @@ def main() -> int:
         site.log,
         control=control.socket,
         notifier=Notifier.from_environment(os.environ, os.getpid()),
-        limits=Limits(stop=site.settings.get("stop", 20.0), acknowledge=3.0, shortest=0.1, longest=0.5),
+        limits=Limits(
+            stop=site.settings.get("stop", 60.0),
+            acknowledge=site.settings.get("acknowledge", 120.0),
+            shortest=0.1,
+            longest=0.5,
+        ),
         on_stop=site.listener.close,
     )
     return supervisor.run()

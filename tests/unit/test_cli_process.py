@@ -20,7 +20,7 @@ from groupmilter.cli.exits import Exit
 
 CASES = Path(__file__).parents[1] / "cases"
 GROUPMILTER = (sys.executable, "-m", "groupmilter")
-DEADLINE = 60.0
+DEADLINE = 150.0
 
 
 def environment(**more: str) -> dict[str, str]:
