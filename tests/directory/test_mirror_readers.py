@@ -76,7 +76,7 @@ def test_nobody_ever_sees_half_a_change(path: Path) -> None:
     try:
         for thread in threads:
             thread.start()
-        writer.join(120)
+        writer.join(600)
         assert writer.exitcode == 0
     finally:
         finished.set()
