@@ -14,6 +14,13 @@ def path(home: House, name: str, place: str = "") -> str:
     return f"/groups/{home.group(name).uuid}{place}"
 
 
+def test_a_mistyped_address_leads_back_to_the_groups(home: House) -> None:
+    with home.person("pierre", "fr") as pierre:
+        page = pierre.get("/group")
+    assert page.status_code == 404
+    assert '<a href="/groups">Vers les groupes</a>' in page.text
+
+
 def test_the_list_is_searched_sorted_and_filtered(home: House) -> None:
     with home.person("helene", "fr") as admin:
         page = admin.get("/groups")

@@ -207,6 +207,7 @@ def test_other_places_do_not_exist(site: Site, path: str) -> None:
     page = site.ask(path, headers={"accept-language": "fr-CA, en;q=0.5"})
     assert page.status == 404
     assert "[fr] There is no such page" in page.text
+    assert 'href="/groups"' not in page.text, "there are none here"
 
 
 def test_a_mistake_of_ours_is_logged_and_not_shown(site: Site, desk: Desk) -> None:

@@ -96,11 +96,12 @@ def create_app(
         Frame(parts, pages, clients, report).mount(app, ROUTES)
         app.mount(PATH, api(parts, around.translate, clients, report, bounds))
     _add_small_pages(app, pages)
-    _add_errors(app, pages)
+    errors = _Errors(pages, panel=parts is not None)
+    _add_errors(app, errors)
     # The type alone: an error's text may quote what came in.
     app.add_middleware(
         Guard,
-        fallback=lambda request: _error(pages, request, 500),
+        fallback=lambda request: errors.page(request, 500),
         report=lambda error: log.error("page failed", kind=type(error).__name__, exc_info=error),
     )
     return app
@@ -126,21 +127,32 @@ def _add_small_pages(app: FastAPI, pages: Pages) -> None:
         app.add_api_route(path, endpoint, methods=_PAGE, response_model=None)
 
 
-def _add_errors(app: FastAPI, pages: Pages) -> None:
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """Pages for what isn't as it was asked for.
+
+    :param panel: whether there are groups to lead back to.
+    """
+
+    pages: Pages
+    panel: bool
+
+    def page(self, request: Request, status: int) -> Response:
+        shown = status if status in _KNOWN_ERRORS else 400 if status < 500 else 500
+        content = {"status": shown, "panel": self.panel}
+        return self.pages.page("error.html", self.pages.words(request), content, status)
+
+
+def _add_errors(app: FastAPI, errors: _Errors) -> None:
     def refused(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        response = _error(pages, request, status)
+        response = errors.page(request, status)
         # The method list that 405 has to name.
         response.headers.update(getattr(error, "headers", None) or {})
         return response
 
     def unavailable(request: Request, _: Exception) -> Response:
-        return ledger_unavailable(pages, request)
+        return ledger_unavailable(errors.pages, request)
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(LedgerUnavailable, unavailable)
-
-
-def _error(pages: Pages, request: Request, status: int) -> Response:
-    shown = status if status in _KNOWN_ERRORS else 400 if status < 500 else 500
-    return pages.page("error.html", pages.words(request), {"status": shown}, status)

@@ -168,7 +168,7 @@ class Deciding:
         headers = dict(_RETRY) if problem is Problem.UNKNOWN else {}
         if problem is not Problem.UNKNOWN and not self._recorded(request, token, problem):
             headers = {"retry-after": str(self.bad.left())}
-            return self.pages.page("error.html", words, {"status": 429}, 429, headers)
+            return self.pages.page("error.html", words, {"status": 429, "panel": False}, 429, headers)
         return self.pages.page("problem.html", words, {"problem": str(problem)}, _STATUS[problem], headers)
 
     def _recorded(self, request: Request, token: str, problem: Problem) -> bool:
