@@ -190,10 +190,14 @@ class Load(Shots):
 
     def wait_accepted(self, more: int, seconds: float = _DEADLINE) -> None:
         """Return once so many more messages have been answered 250."""
-        wanted = self.accepted + more
-        self.site.service.wait(
-            lambda: self.accepted >= wanted or bool(self._failures), f"{more} more messages", seconds
-        )
+        self._wait(self.accepted + more, f"{more} more messages", seconds)
+
+    def wait_most(self, seconds: float = _DEADLINE) -> None:
+        """Return once all have been answered 250 that are to be sent."""
+        self._wait(self.most, f"{self.most} messages", seconds)
+
+    def _wait(self, wanted: int, what: str, seconds: float) -> None:
+        self.site.service.wait(lambda: self.accepted >= wanted or bool(self._failures), what, seconds)
 
     def _send(self, play: Play) -> None:
         try:

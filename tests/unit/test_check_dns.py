@@ -26,7 +26,10 @@ def dns() -> Iterator[Dns]:
 @pytest.fixture
 def check(tmp_path: Path, dns: Dns) -> Check:
     def run(
-        more: str = "", options: tuple[str, ...] = (), servers: tuple[Dns, ...] = (dns,)
+        more: str = "",
+        options: tuple[str, ...] = (),
+        servers: tuple[Dns, ...] = (dns,),
+        timeout: str = "10s",
     ) -> list[dict[str, str]]:
         config = tmp_path / "config.yaml"
         asked = ", ".join(f'"{server.host}:{server.port}"' for server in servers)
@@ -35,7 +38,7 @@ def check(tmp_path: Path, dns: Dns) -> Check:
             f"service: {{domain: groups.masociete.example, key_file: {tmp_path}/ticket.key}}\n"
             f"mirror: {tmp_path}/mirror.db\nstate: sqlite:///{tmp_path}/state.db\n"
             f"hold_mailbox: maildir:{tmp_path}/hold\nown_domains: [masociete.example]\n"
-            f"authentication: {{servers: [{asked}], timeout: 1s}}\n{more}"
+            f"authentication: {{servers: [{asked}], timeout: {timeout}}}\n{more}"
         )
         called = ("check", "--no-postfix", "--config", str(config), "--json", *options)
         shown: dict[str, Any] = json.loads(CliRunner().invoke(app, called).stdout)
@@ -53,7 +56,7 @@ def test_a_server_that_answers(dns: Dns, check: Check) -> None:
 def test_a_server_that_does_not(dns: Dns, check: Check, trouble: Trouble) -> None:
     with Dns() as other:
         dns.trouble("", trouble)
-        bad, good = check(servers=(dns, other))
+        bad, good = check(servers=(dns, other), timeout="3s")
     assert (bad["level"], bad["subject"]) == ("warning", f"127.0.0.1 port {dns.port}")
     assert "451 4.4.3" in bad["text"]
     assert good["level"] == "ok"
