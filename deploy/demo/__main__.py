@@ -35,8 +35,8 @@ _WANTED = len(STORY) + len(DECISIONS) + 1
 _FAILURES = (PostfixError, ServingFailed, SlapdFailed, OSError, TimeoutError)
 
 
-class _Ended(Exception):
-    """Somebody wants it to end: Ctrl-C, TERM or HUP."""
+class _Ended(BaseException):
+    """Somebody wants it to end: Ctrl-C, TERM or HUP. No library on the way may take it for an error and go on."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.processes import of_session
+from tests.support.processes import of_session, uninterrupted
 
 import groupmilter
 from groupmilter.supervision import ControlError, ask
@@ -98,7 +98,7 @@ class Serving:
 
     def start(self) -> None:
         """Start the service and return once it is ready."""
-        with (self.folder / "groupmilter.log").open("ab") as log:
+        with (self.folder / "groupmilter.log").open("ab") as log, uninterrupted():
             self._process = subprocess.Popen(
                 [command(), "serve", "--config", self.path],
                 stdin=subprocess.DEVNULL,

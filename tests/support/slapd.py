@@ -25,6 +25,7 @@ from typing import Self
 
 from tests.support.certificates import Authority
 from tests.support.ports import LOOPBACK, free_port
+from tests.support.processes import uninterrupted
 from tests.support.slapd_configuration import Settings, configuration_ldif
 
 START_DEADLINE = 150.0
@@ -305,7 +306,7 @@ class Slapd:
 
     def _launch(self) -> None:
         addresses = f"{self.uri}/ {self.socket_uri}/" + (f" {self.tls_uri}/" if self.settings.tls else "")
-        with (self.directory / "slapd.log").open("wb") as log:
+        with (self.directory / "slapd.log").open("wb") as log, uninterrupted():
             self._process = subprocess.Popen(
                 [
                     program("slapd"),
