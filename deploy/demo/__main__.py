@@ -89,7 +89,7 @@ def _show(console: Console, *, once: bool) -> int:
 
 def _tell(console: Console, site: Site, number: int, scene: Scene) -> bool:
     outcome = play(site, scene)
-    held = [site.held()[name].read_bytes() for name in outcome.held]
+    held = [site.read(name) for name in outcome.held]
     console.print(telling.scene(number, scene, outcome, explained(site, scene), held))
     return outcome.matches(scene)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from deploy.demo.decisions import MODERATORS, Decided, Way
 from deploy.demo.play import Exchange, play, send
-from deploy.demo.post import folder_of, parsed, text_of
+from deploy.demo.post import folder_of, parsed, read, text_of
 from deploy.demo.site import Site
 from deploy.demo.story import Scene
 from tests.support.serving import ServingFailed
@@ -54,11 +54,19 @@ class Came:
 
 def waiting(site: Site, scene: Scene) -> str:
     """Return the name of a scene's message in the hold mailbox; it is sent unless that happened already."""
-    about = [name for name, path in site.held().items() if parsed(path)["Subject"] == scene.subject]
+    about = [name for name in site.held() if _subject(site, name) == scene.subject]
     if about:
         return about[0]
     [name] = play(site, scene).held
     return name
+
+
+def _subject(site: Site, name: str) -> str:
+    """The subject of a held message; none where it has just gone, as an answer has that was read."""
+    try:
+        return str(read(site.read(name))["Subject"])
+    except KeyError:
+        return ""
 
 
 def letter(site: Site, scene: Scene, login: str) -> EmailMessage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -173,9 +174,12 @@ def watch(site: Site, tell: Callable[[str, str, str], None]) -> None:
     while True:
         time.sleep(_PAUSE)
         for key, (path, where) in dict(_all_mail(site)).items():
-            if key not in seen and path.exists():
-                seen[key] = (path, where)
-                tell(where, *_heading(path.read_bytes()))
+            # What is moved just now is told of the next time, from where it is then.
+            with suppress(FileNotFoundError):
+                if key not in seen:
+                    heading = _heading(path.read_bytes())
+                    seen[key] = (path, where)
+                    tell(where, *heading)
         for message in site.sink.messages[outside:]:
             tell(f"outside: {', '.join(message.addresses)}", *_heading(message.content))
             outside += 1

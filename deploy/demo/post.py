@@ -18,7 +18,12 @@ FOLDERS = tuple(folder.value for folder in Folder)
 
 def parsed(path: Path) -> EmailMessage:
     """Return a message."""
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    return read(path.read_bytes())
+
+
+def read(octets: bytes) -> EmailMessage:
+    """Return a message of which these are the octets."""
+    message = email.message_from_bytes(octets, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     return message
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -113,6 +113,12 @@ class Site:
     def held(self) -> dict[str, Path]:
         """The files in the hold mailbox and its folders, by name."""
         return files(self.hold)
+
+    def read(self, name: str) -> bytes:
+        """A held message, though the desk moves it just now; KeyError where it is gone."""
+        while True:
+            with suppress(FileNotFoundError):
+                return self.held()[name].read_bytes()
 
     def _set_up(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="groupmilter-demo-"))

@@ -81,9 +81,19 @@ def test_the_story_tells_what_the_readme_promises() -> None:
 
 def test_the_held_message_bears_a_ticket_and_its_return_path(site: Site) -> None:
     [name] = play(site, MODERATED).held
-    message = site.held()[name].read_bytes()
+    message = site.read(name)
     assert re.fullmatch(r"hold\+[a-z2-7]{59}@groups\.masociete\.example", delivered_to(message))
     assert return_path(message) == MODERATED.sender
+
+
+def test_a_held_message_is_read_though_the_desk_moves_it_just_then(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [name] = play(site, MODERATED).held
+    looked, gone = site.held, [{name: site.hold / "new" / name}]
+    wait(lambda: looked()[name] not in gone[0].values(), "the desk's taking it in")
+    monkeypatch.setattr(site, "held", lambda: gone.pop() if gone else looked())
+    assert return_path(site.read(name)) == MODERATED.sender
 
 
 def test_what_is_shown_names_everybody_who_got_it(site: Site) -> None:
