@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from groupmilter import bootstrap
 from groupmilter.bootstrap.side import Beside
 from groupmilter.config.reload import load
 from groupmilter.directory.change import Difference, Meanwhile, Setting, Values, WriteRefused, Written
+from groupmilter.directory.keeping import Emptied
 from groupmilter.directory.side_store import SideChange, SideStoreUnavailable
 from groupmilter.directory.writer import Writer
 from groupmilter.membership.authority import Forbidden, Reason
@@ -179,6 +181,64 @@ def test_a_new_group_gets_its_address_after_its_rules(place: PlainOffice, tmp_pa
     assert there == []
     assert place.values("ventes", "businessCategory") == ["ventes@masociete.example"]
     place.slapd.delete(f"cn=ventes,{GROUPS}")
+
+
+@pytest.fixture
+def owned_beside(place: PlainOffice, tmp_path: Path) -> PlainOffice:
+    """The same, where the directory has no attribute for owners."""
+    shipped = (Path(__file__).parents[2] / "ldap_schema" / "profiles" / "plain.yaml").read_text("utf-8")
+    mapped = tmp_path / "own.yaml"
+    mapped.write_text(shipped.replace("    owners: owner\n", ""), "utf-8")
+    place.configure(more=f"profile: {mapped}, ")
+    return place
+
+
+def test_who_comes_second_can_not_take_out_the_last_owner_beside_the_directory(
+    owned_beside: PlainOffice,
+) -> None:
+    with writing(owned_beside) as (writer, side), writing(owned_beside) as (other, _):
+        writer.change(DN, (Values("owners", (JEAN, ZOE)),))
+        side.before = lambda: other.change(DN, (Values("owners", (), (ZOE,)),), ("owners",))
+        with pytest.raises(Emptied) as refused:
+            writer.change(DN, (Values("owners", (), (JEAN,)), Values("members", (ZOE,))), ("owners",))
+    assert owned_beside.kept()["owners"] == (JEAN,)
+    # What the directory had taken by then is told, for the journal.
+    assert refused.value.written == (Difference("members", (), (ZOE,)),)
+    assert ZOE in owned_beside.values("contact", "member")
+
+
+def test_the_last_owner_beside_the_directory_stays_whoever_asks(owned_beside: PlainOffice) -> None:
+    with writing(owned_beside) as (writer, _):
+        writer.change(DN, (Values("owners", (JEAN,)),))
+        with pytest.raises(Emptied):
+            writer.change(DN, (Values("owners", (), (JEAN,)),), ("owners",))
+        # Another one in the same step, and he may go.
+        writer.change(DN, (Values("owners", (ZOE,), (JEAN,)),), ("owners",))
+    assert owned_beside.kept()["owners"] == (ZOE,)
+
+
+def test_two_who_take_each_other_out_beside_the_directory_leave_somebody(owned_beside: PlainOffice) -> None:
+    """Of three, two take out themselves and the third, at once; the list is never found empty."""
+    start = threading.Barrier(2)
+
+    def leave(who: str) -> int:
+        refused = 0
+        with writing(owned_beside) as (writer, _):
+            for _step in range(ROUNDS):
+                if who == JEAN:
+                    writer.change(DN, (Values("owners", (JEAN, PIERRE, ZOE)),))
+                start.wait(60)
+                try:
+                    writer.change(DN, (Values("owners", (), (who, PIERRE)),), ("owners",))
+                except Emptied:
+                    refused += 1
+                start.wait(60)
+                assert owned_beside.kept()["owners"] in ((JEAN,), (ZOE,))
+                start.wait(60)
+        return refused
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(leave, (JEAN, ZOE))) == ROUNDS
 
 
 def test_a_ledger_that_is_damaged_stops_the_change_before_the_directory_is_asked(place: PlainOffice) -> None:

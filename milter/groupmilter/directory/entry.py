@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -23,6 +23,13 @@ class Entry:
         """Return the first value as text (undecodable octets as U+FFFD), empty where there is none."""
         values = self.attributes.get(attribute.lower(), ())
         return values[0].decode("utf-8", "replace") if values else ""
+
+    def holds(self, attributes: Mapping[str, Sequence[bytes]]) -> bool:
+        """Tell whether all these values are there, whatever the case of letters."""
+        there = {name: {raw.lower() for raw in raws} for name, raws in self.attributes.items()}
+        return all(
+            {raw.lower() for raw in raws} <= there.get(n.lower(), set()) for n, raws in attributes.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,13 @@ class SideStoreUnavailable(DirectoryUnknown):
 class SideChange:
     """Values that leave a field and values that come, as they are spelt.
 
-    :param label: see `SideValues`.
+    :param label: see `SideValues`. ``stay``: values of which one has to be there still, where there are any.
     """
 
     label: str
     remove: tuple[str, ...] = ()
     add: tuple[str, ...] = ()
+    stay: tuple[str, ...] = ()
 
 
 class SideStore(Protocol):
@@ -59,7 +60,10 @@ class SideStore(Protocol):
         """Return the UUIDs of the entries that have any value in one of some fields."""
 
     def change(self, uuid: str, dn: str, changes: Sequence[SideChange]) -> bool:
-        """Make all changes or none: none, and False, where a value to go isn't there or one to come is."""
+        """Make all changes or none.
+
+        None, and False, where a value to go isn't there, one to come is, or none is there of those that are to stay.
+        """
 
     def forget(self, uuid: str) -> None:
         """Take away everything that is kept for an entry that was deleted."""

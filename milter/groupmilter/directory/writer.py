@@ -27,7 +27,7 @@ from groupmilter.directory.change import (
     Written,
 )
 from groupmilter.directory.entry import Entry
-from groupmilter.directory.keeping import emptied, reversed_in, staying
+from groupmilter.directory.keeping import beside, emptied, in_directory, reversed_in, staying
 from groupmilter.directory.ldap_connection import Clock, LdapConnection, monotonic
 from groupmilter.directory.ldap_settings import NO_SUCH_OBJECT, LdapSettings, ReadFailed, Refused
 from groupmilter.directory.modification import Plan, current, planned
@@ -147,7 +147,7 @@ class Writer:
             return self._changed(session, dn, changes, differences, keep)
 
         def afterwards(lost: Lost) -> Outcome:
-            return self._change_found(dn, changes, differences, lost)
+            return self._change_found(dn, changes, keep, differences, lost)
 
         return self._somewhere(once, afterwards)
 
@@ -202,7 +202,7 @@ class Writer:
 
         def afterwards(lost: Lost) -> bool:
             entry = self._found(dn, lost, attributes)
-            if entry is None or not _holds(entry, attributes):
+            if entry is None or not entry.holds(attributes):
                 raise OutcomeUnknown(f"{lost}; {dn} is not there so far")
             return True
 
@@ -286,7 +286,7 @@ class Writer:
                 return replace(plan, written=done)
             if not plan.modifications:
                 return Written(done)
-            there = plan.there
+            there, stay = plan.there, staying(self.profile, entry, plan, keep, done)
             if there.modifications:
                 version = entry.attributes.get(VERSION, (b"",))[0]
                 again = again + 1 if (there, version) == refused else 0
@@ -294,7 +294,7 @@ class Writer:
                 if again > (0 if version else _REPEATS):
                     self._refuse(session, answer, dn, there.attributes)
                 differences[:] = (*done, *plan.differences)
-                answer = self._sent(session, entry, there, staying(self.profile, entry, plan, keep))
+                answer = self._sent(session, entry, there, in_directory(stay))
                 if answer.code not in _PERHAPS_MEANWHILE | {SUCCESS, _ASSERTION_FAILED}:
                     self._refuse(session, answer, dn, there.attributes)
                 if answer.code != SUCCESS:
@@ -303,7 +303,7 @@ class Writer:
                     wanted = None if refused and wanted else wanted
                     continue
                 self._stayed(session, dn, plan, keep)
-            if not plan.beside or self._side.change(entry.uuid, entry.dn, plan.beside):
+            if not plan.beside or self._side.change(entry.uuid, entry.dn, beside(plan, stay)):
                 return Written((*done, *plan.differences))
             done, refused = (*done, *there.differences), None
         raise DirectoryUnavailable(f"{session.url}: others change {dn} all the time")
@@ -350,14 +350,22 @@ class Writer:
         return f"(objectclass={name.lower()})" not in self.profile.filter().lower()
 
     def _change_found(
-        self, dn: str, changes: Sequence[Change], differences: Sequence[Difference], lost: Lost
+        self,
+        dn: str,
+        changes: Sequence[Change],
+        keep: Collection[str],
+        differences: Sequence[Difference],
+        lost: Lost,
     ) -> Outcome:
         wanted = asked(self.profile, dn, changes, self.placeholder)
         entry = self._found(dn, lost, wanted=wanted)
         plan = None if entry is None else planned(self.profile, entry, changes, self.placeholder, whole=False)
         if entry is None or not isinstance(plan, Plan) or plan.there.modifications:
             raise OutcomeUnknown(f"{lost}; the change to {dn} is not there so far")
-        if plan.beside and not self._side.change(entry.uuid, entry.dn, plan.beside):
+        stay = staying(
+            self.profile, entry, plan, keep, replace(plan, differences=tuple(differences)).there.differences
+        )
+        if plan.beside and not self._side.change(entry.uuid, entry.dn, beside(plan, stay)):
             raise OutcomeUnknown(f"{lost}; the change to {dn} is there in part")
         return Written(tuple(differences))
 
@@ -383,13 +391,6 @@ class Writer:
         )
         told = f"{session.url}: {words}{what}: {answer.text or dn}"
         raise WriteRefused(OTHERS, words=told)
-
-
-def _holds(entry: Entry, attributes: Mapping[str, Sequence[bytes]]) -> bool:
-    there = {name: {raw.lower() for raw in raws} for name, raws in entry.attributes.items()}
-    return all(
-        {raw.lower() for raw in raws} <= there.get(name.lower(), set()) for name, raws in attributes.items()
-    )
 
 
 def _final(failure: ReadFailed) -> bool:

@@ -274,16 +274,18 @@ class Groups:
         try:
             outcome = self.writer.change(group.entry.dn, step, self._kept)
         except Emptied as error:
+            self._note_edit(group, error.written)
             raise WriteRefused(LAST_OWNER) from error
         except OutcomeUnknown as error:
             self.note("group-edit", group, before="", after="", detail=f"outcome unknown: {error}")
             raise
-        differences = outcome.differences if isinstance(outcome, Written) else outcome.written
+        self._note_edit(group, outcome.differences if isinstance(outcome, Written) else outcome.written)
+        return outcome
+
+    def _note_edit(self, group: Stored, differences: Sequence[Difference]) -> None:
         if differences:
             before, after = journal_texts(differences)
-            said = summary(differences)
-            self.note("group-edit", group, before=before, after=after, detail=said)
-        return outcome
+            self.note("group-edit", group, before=before, after=after, detail=summary(differences))
 
     def _create(self, prepared: Prepared) -> tuple[Stored, tuple[Difference, ...]]:
         entry = prepared.group.entry

@@ -64,15 +64,18 @@ class SideBook:
             return frozenset(connection.execute(wanted).scalars())
 
     def change(self, uuid: str, dn: str, changes: Sequence[SideChange]) -> bool:
-        """Make all changes or none: none, and False, where a value to go isn't there or one to come is.
+        """Make all changes or none.
+
+        None, and False, where a value to go isn't there, one to come is, or none is there of those that are to stay.
 
         :param dn: of the entry, for people who look at what is kept.
         """
         try:
             with self._writing() as connection:
+                # First, so that whoever changes the same entry at once waits, in every database.
+                _touch(connection, uuid, dn)
                 for change in changes:
                     _change(connection, uuid, change)
-                _touch(connection, uuid, dn)
         except _Crossed:
             return False
         return True
@@ -196,6 +199,8 @@ def _change(connection: Connection, uuid: str, change: SideChange) -> None:
         digest = digest_of(change.label, storable(text))
         if connection.execute(delete(SIDE_VALUE).where(*mine, SIDE_VALUE.c.digest == digest)).rowcount != 1:
             raise _Crossed
+    if change.stay and not _any(connection, mine, change):
+        raise _Crossed
     digests = {digest_of(change.label, text): text for text in map(storable, change.add)}
     for some in parts(list(digests)):
         if connection.execute(select(SIDE_VALUE.c.id).where(*mine, SIDE_VALUE.c.digest.in_(some))).first():
@@ -208,6 +213,17 @@ def _change(connection: Connection, uuid: str, change: SideChange) -> None:
         held = connection.execute(select(func.count()).select_from(SIDE_VALUE).where(*mine)).scalar()
         if held != 1:
             raise _Crossed
+
+
+def _any(connection: Connection, mine: Sequence[ColumnElement[bool]], change: SideChange) -> bool:
+    """Tell whether one of the values that are to stay is there."""
+    digests = [digest_of(change.label, text) for text in map(storable, change.stay)]
+    return any(
+        connection.execute(
+            select(SIDE_VALUE.c.id).where(*mine, SIDE_VALUE.c.digest.in_(some)).limit(1)
+        ).first()
+        for some in parts(digests)
+    )
 
 
 def _serial(connection: Connection) -> int:
