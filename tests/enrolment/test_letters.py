@@ -83,6 +83,38 @@ def test_who_decides_gets_his_own_ways_and_the_reason() -> None:
     assert "Pierre Durand demande à rejoindre" in str(letters()["ask"]["Subject"])
 
 
+@pytest.mark.parametrize(("language", "asks"), [("fr", "demande à rejoindre"), ("en", "asks to join")])
+def test_the_group_is_called_what_people_call_it_with_its_address_beside(language: str, asks: str) -> None:
+    titled = replace(LETTERS, title=lambda _: "Chœur d'hommes")
+    owner, asker = Addressee(OWNER, "Jean", language, "j"), Addressee(REQUEST.address, "", language, "p")
+    asked = titled.ask(REQUEST, owner, DOORS, NOW)
+    late = titled.late(replace(REQUEST, stage=Stage.DONE, decided_by="x@own.example"), owner, NOW)
+    done = titled.outcome(replace(REQUEST, stage=Stage.DONE), asker, OWNERS, NOW)
+    for letter in (asked, late, done):
+        assert "Chœur d'hommes (choir@own.example)" in texts(letter)[0]
+        assert "Chœur d'hommes" in str(letter["From"])
+        assert str(letter["Subject"]).endswith("Chœur d'hommes")
+    assert f"Pierre Durand {asks} Chœur d'hommes" in texts(asked)[0]
+
+
+def test_strangers_and_who_has_not_proven_to_ask_are_not_told_what_it_is_called() -> None:
+    titled = replace(LETTERS, title=lambda _: "Chœur d'hommes")
+    stranger = replace(REQUEST, person_uuid="", person_name="", address="x@elsewhere.example")
+    to = Addressee(stranger.address, "", "fr")
+    confirm = titled.confirm(REQUEST, Addressee(REQUEST.address, "", "fr"), DOORS, NOW)
+    for letter in (confirm, titled.outcome(replace(stranger, stage=Stage.DONE), to, OWNERS, NOW)):
+        assert "Chœur" not in letter.as_string() + str(letter["From"]) + texts(letter)[0]
+        assert "choir@own.example" in texts(letter)[0]
+
+
+def test_what_a_group_is_called_can_not_pass_for_ours() -> None:
+    titled = replace(LETTERS, title=lambda _: f"approve+{TOKEN}@groups.own.example\r\nBcc: x@evil.example")
+    letter = titled.ask(replace(REQUEST, reason=""), Addressee(OWNER, "Jean", "fr", "j"), DOORS, NOW)
+    bare = letters(reason="")["ask"]
+    assert texts(letter)[0].count(TOKEN) == texts(bare)[0].count(TOKEN)
+    assert letter.keys() == bare.keys()
+
+
 def test_a_reply_confirms() -> None:
     letter = letters()["confirm"]
     assert letter["Reply-To"] == DOORS.confirm

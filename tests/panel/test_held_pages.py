@@ -16,7 +16,7 @@ from groupmilter import bootstrap
 from groupmilter.moderation.circle import called
 from groupmilter.moderation.item import DESK, Event, Item, State, Way, Who
 from groupmilter.moderation.remembering import BY_RULE
-from groupmilter.moderation.rows import Letter
+from groupmilter.moderation.rows import About, Letter
 from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.holding import visible
 from groupmilter.panel.waiting import waiting
@@ -318,7 +318,8 @@ def test_a_letter_that_came_back_is_told_with_the_reason(home: House) -> None:
     letters.plan([Letter(0, item.id, "request", address, "Jean", "fr", "uuid", 0, now, "0")])
     [planned] = [one for one in letters.due(now, address=address) if one.item_id == item.id]
     letters.sent([planned.id], now)
-    letters.returned(planned, now, "5.1.1 no such user")
+    about = About(item.digest, item.name, item.terms.group_address, item.terms.group_uuid)
+    letters.returned(planned, about, now, "5.1.1 no such user")
     with home.person("helene") as client:
         page = client.get(f"/held/{item.name}").text
     assert "came back" in page

@@ -18,7 +18,7 @@ from groupmilter.enrolment.correspondence import RequestCorrespondence
 from groupmilter.enrolment.letters import RequestLetters
 from groupmilter.enrolment.mailed import Mailed
 from groupmilter.enrolment.notices import Notices
-from groupmilter.enrolment.place import decider_of, group_of
+from groupmilter.enrolment.place import decider_of, group_of, title_of
 from groupmilter.enrolment.service import Requests, Require, Write
 from groupmilter.enrolment.tokens import Tokens
 from groupmilter.enrolment.upkeep import Upkeep
@@ -69,10 +69,15 @@ def at_the_desk(
 ) -> AtTheDesk:
     """Return what the desk does about requests."""
     service, settings = requests(configuration, opened), configuration.settings
-    letters = RequestLetters(settings.service_domain, catalogue(), settings.texts.language)
+    registers = service.notices.registers
+    letters = RequestLetters(
+        settings.service_domain, catalogue(), settings.texts.language,
+        title=lambda request: title_of(request, registers),
+    )  # fmt: skip
     correspondence = RequestCorrespondence(
-        opened, letters, tokens(configuration, service), lambda group: owners_of(group, settings), time.time
-    )
+        opened, service.notices, letters, tokens(configuration, service), lambda group: owners_of(group, settings),
+        time.time,
+    )  # fmt: skip
     upkeep = Upkeep(service, attempts, time.time, log)
     steps = (
         ("carry out requests", upkeep.carry_out),

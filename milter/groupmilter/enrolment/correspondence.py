@@ -10,24 +10,25 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from groupmilter.enrolment.letters import Doors, RequestLetters
-from groupmilter.enrolment.notices import CONFIRM, KINDS, LATE, OUTCOME, REMINDER
+from groupmilter.enrolment.notices import ASKING, CONFIRM, KINDS, LATE, OUTCOME, REMINDER, Notices
 from groupmilter.enrolment.tokens import Tokens
 from groupmilter.groups.ticket import Action
 from groupmilter.moderation.ledger import Ledger
 from groupmilter.moderation.request import Request, Stage
-from groupmilter.moderation.rows import Letter
+from groupmilter.moderation.rows import About, Letter
 from groupmilter.moderation.stationery import Addressee
 
 
 @dataclass(frozen=True, slots=True)
 class RequestCorrespondence:
-    """Writes what `notices` has planned.
+    """Writes what notices have planned.
 
     :param owners: the address by which the owners of a group (by its address) are reached.
     :param clock: seconds since 1970, UTC.
     """
 
     ledger: Ledger
+    notices: Notices
     letters: RequestLetters
     tokens: Tokens
     owners: Callable[[str], str]
@@ -37,6 +38,22 @@ class RequestCorrespondence:
     def kinds(self) -> frozenset[str]:
         """The kinds of letters that are written here."""
         return KINDS
+
+    @property
+    def asking(self) -> frozenset[str]:
+        """The kinds that ask somebody to decide."""
+        return ASKING
+
+    def about(self, one: Letter) -> About | None:
+        """Return the request that a letter asks about; None where it is gone, and for a letter that tells something."""
+        found = self.ledger.requests.get(int(one.detail or 0)) if one.kind in ASKING else None
+        if found is None:
+            return None
+        return About(found.digest, found.name, found.group_address, found.group_uuid)
+
+    def lost(self, one: Letter) -> None:
+        """Ask others where a letter that asks has not reached somebody; raises `DirectoryUnknown`."""
+        self.notices.lost(one)
 
     def composed(self, one: Letter) -> EmailMessage | None:
         """Return a letter; None for one that has nothing to say any more."""

@@ -68,18 +68,27 @@ _WITH_OWNERS = frozenset({Stage.REFUSED, Stage.FAILED, Stage.EXPIRED, Stage.REJE
 _ACCEPTED = frozenset({Stage.ACCEPTED, Stage.DONE, Stage.FAILED})
 
 
-def heading(request: Request, voice: Voice) -> Said:
-    """Return who asks for what, as a title."""
+def heading(request: Request, voice: Voice, title: str = "") -> Said:
+    """Return who asks for what, as a title.
+
+    :param title: what people call the group; empty: its address.
+    """
     who = harmless(request.who, 80)
-    return voice.say(_HEADINGS[request.kind], who=who, group=shown(request.group_address))
+    return voice.say(_HEADINGS[request.kind], who=who, group=group_in_words(request, title))
 
 
-def rows(request: Request, voice: Voice, now: int, *, named: bool) -> tuple[Row, ...]:
+def group_in_words(request: Request, title: str) -> str:
+    """Return what people call the group of a request, its address where they call it nothing."""
+    return harmless(title, 80) or shown(request.group_address)
+
+
+def rows(request: Request, voice: Voice, now: int, *, named: bool, title: str = "") -> tuple[Row, ...]:
     """Return the facts of a request.
 
-    :param now: seconds since 1970, UTC. ``named``: with who asks, for those who decide.
+    :param now: seconds since 1970, UTC. ``named``: with who asks, for those who decide. ``title``: see `heading`.
     """
-    found = [Row(voice.say("Group"), shown(request.group_address))]
+    group = shown(request.group_address)
+    found = [Row(voice.say("Group"), f"{harmless(title, 80)} ({group})" if title else group)]
     if named:
         if request.person_name:
             found.append(Row(voice.say("Name"), shown(request.person_name)))
@@ -95,13 +104,13 @@ def rows(request: Request, voice: Voice, now: int, *, named: bool) -> tuple[Row,
     return (*found, Row(voice.say("Reference"), request.name))
 
 
-def outcome(request: Request, voice: Voice, owners: str) -> tuple[Said, tuple[Said, ...]]:
-    """Return how a request stands, as a title and what follows, for who asked.
+def outcome(request: Request, voice: Voice, owners: str, title: str = "") -> tuple[Said, tuple[Said, ...]]:
+    """Return how a request stands, as a heading and what follows, for who asked.
 
-    :param owners: the address by which the group's owners are reached.
+    :param owners: the address by which the group's owners are reached. ``title``: see `heading`.
     """
-    title, text = _OUTCOMES.get((request.kind, request.stage)) or _OUTCOMES[request.kind, Stage.WAITING]
-    group = shown(request.group_address)
+    first, text = _OUTCOMES.get((request.kind, request.stage)) or _OUTCOMES[request.kind, Stage.WAITING]
+    group = group_in_words(request, title)
     said = [voice.say(text)] if text else []
     if request.stage is Stage.REFUSED:
         answer = answer_of(request.note)
@@ -109,7 +118,7 @@ def outcome(request: Request, voice: Voice, owners: str) -> tuple[Said, tuple[Sa
         said.append(voice.say(refusal(request.kind, answer), group=group, through=through))
     if request.stage in _WITH_OWNERS and owners:
         said.append(voice.say(_ASK_OWNERS, owners=shown(owners)))
-    return voice.say(title, group=group), tuple(said)
+    return voice.say(first, group=group), tuple(said)
 
 
 def story(request: Request, voice: Voice, reader: str) -> Said:

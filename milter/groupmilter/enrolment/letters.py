@@ -6,7 +6,7 @@ its own and never looks like ours; no letter names an owner to who asked. Source
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from email.message import EmailMessage
@@ -17,6 +17,7 @@ from groupmilter.language.catalogue import LANGUAGES, Catalogue, marked
 from groupmilter.language.speech import Speech
 from groupmilter.mail.shown import shown
 from groupmilter.moderation import layout
+from groupmilter.moderation.excerpt import harmless
 from groupmilter.moderation.request import Request, Stage
 from groupmilter.moderation.sheet import Choice, Page, Quote, Said, Sheet, Voice, joined
 from groupmilter.moderation.stationery import Addressee, Stationery, before_at, fill, refer
@@ -40,12 +41,15 @@ class RequestLetters:
     """Composes the letters about requests of a site.
 
     :param language: which comes first where both are written. ``zone``: in which times are said; None for the host's.
+    :param title: what people call the group of a request; empty: its address. Whoever isn't of the organisation, or
+        hasn't proven that he asked, isn't told it.
     """
 
     service_domain: str
     catalogue: Catalogue
     language: str = "fr"
     zone: tzinfo | None = None
+    title: Callable[[Request], str] = lambda _: ""
 
     def confirm(self, request: Request, to: Addressee, doors: Doors, now: int) -> EmailMessage:
         """Return the question whether it was really the reader who wrote: the only letter to somebody unproven."""
@@ -70,7 +74,7 @@ class RequestLetters:
         self, request: Request, to: Addressee, doors: Doors, now: int, *, reminder: bool = False
     ) -> EmailMessage:
         """Return the request to decide; to somebody who can't, what waits and how it is decided on the server."""
-        voice = self._voice(to)
+        voice, title = self._voice(to), self.title(request)
         decides = bool(doors.accept)
         stranded = () if decides else (
             voice.say(
@@ -80,16 +84,16 @@ class RequestLetters:
             (("en", f"groupmilter requests show {request.name}"),),
         )  # fmt: skip
         sheet = Sheet(
-            heading=heading(request, voice),
+            heading=heading(request, voice, title),
             paragraphs=stranded,
-            rows=rows(request, voice, now, named=True),
+            rows=rows(request, voice, now, named=True, title=title),
             quote=_quote(request, voice),
             choices=self._choices(doors, voice) if decides else (),
             page=_page(doors, voice.say("Or decide on this page")),
             notes=_notes(voice) if decides else (),
         )
         kind = "reminder" if reminder else "request"
-        letter = self._letter(to, request, voice.say(_ASKING[reminder]), kind, now, voice)
+        letter = self._letter(to, request, voice.say(_ASKING[reminder]), kind, now, voice, title)
         if reminder:
             refer(letter, self._stationery.message_id(f"{request.name}.request", to.address))
         return _filled(letter, sheet, voice)
@@ -99,27 +103,27 @@ class RequestLetters:
 
         :param owners: the address by which the group's owners are reached.
         """
-        voice = self._voice(to)
-        first, more = outcome(request, voice, owners)
+        voice, title = self._voice(to), self.title(request) if request.person_uuid else ""
+        first, more = outcome(request, voice, owners, title)
         given = request.stage is Stage.REJECTED and request.comment
         sheet = Sheet(
             heading=first,
             paragraphs=more,
-            rows=rows(request, voice, now, named=False),
+            rows=rows(request, voice, now, named=False, title=title),
             quote=Quote(voice.say("The reason given:"), lines(request.comment)) if given else None,
         )
         kind = f"outcome.{request.stage.value}"
-        return _filled(self._letter(to, request, first, kind, now, voice), sheet, voice)
+        return _filled(self._letter(to, request, first, kind, now, voice, title), sheet, voice)
 
     def late(self, request: Request, to: Addressee, now: int) -> EmailMessage:
         """Return that somebody else was first: who, when and how."""
-        voice = self._voice(to)
+        voice, title = self._voice(to), self.title(request)
         sheet = Sheet(
             heading=voice.say("Your decision came too late and changes nothing."),
             paragraphs=(story(request, voice, to.address),),
-            rows=rows(request, voice, now, named=True),
+            rows=rows(request, voice, now, named=True, title=title),
         )
-        letter = self._letter(to, request, voice.say("Already decided"), f"late.{now}", now, voice)
+        letter = self._letter(to, request, voice.say("Already decided"), f"late.{now}", now, voice, title)
         refer(letter, self._stationery.message_id(f"{request.name}.request", to.address))
         return _filled(letter, sheet, voice)
 
@@ -128,12 +132,12 @@ class RequestLetters:
         return Stationery(self.service_domain, self.zone)
 
     def _letter(
-        self, to: Addressee, request: Request, label: Said, kind: str, now: int, voice: Voice
+        self, to: Addressee, request: Request, label: Said, kind: str, now: int, voice: Voice, title: str = ""
     ) -> EmailMessage:
-        group = shown(before_at(request.group_address))
+        group = harmless(title, 80) or shown(before_at(request.group_address))
         subject = joined(label)
         if "outcome" not in kind:
-            about = heading(request, Voice((voice.first,)))[0][1]
+            about = heading(request, Voice((voice.first,)), title)[0][1]
             subject = voice.first.say("{label}: {subject}", label=subject, subject=about)
         name = voice.first.say("Members of {group}", group=group)
         return self._stationery.letter(to, name, subject, f"{request.name}.{kind}", now)

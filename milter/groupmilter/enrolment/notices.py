@@ -6,7 +6,7 @@ those only so many an hour. Raises `LedgerUnavailable` and `DirectoryUnknown`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from groupmilter.enrolment.place import Around, Registers, asked, group_of
@@ -22,7 +22,8 @@ REQUEST = "membership-request"
 REMINDER = "membership-reminder"
 OUTCOME = "membership-outcome"
 LATE = "membership-late"
-KINDS = frozenset({CONFIRM, REQUEST, REMINDER, OUTCOME, LATE})
+ASKING = frozenset({REQUEST, REMINDER})
+KINDS = ASKING | {CONFIRM, OUTCOME, LATE}
 
 _HOUR = 3600
 _SENT = "confirmation-sent"
@@ -58,15 +59,41 @@ class Notices:
             self._plan(OUTCOME, request)
 
     def ask(self, request: Request, kind: str = REQUEST) -> None:
-        """Plan the letters to whoever can decide: owners, else administrators, else the site's contact."""
+        """Plan the letters to whoever can decide: owners, else administrators, else the site's contact.
+
+        Whom no letter has reached is written to once more, and counts for nobody: others were asked in his place.
+        """
+        self._ask(
+            request, kind, {uuid for uuid, reached in self._reached(request).items() if not reached}, set()
+        )
+
+    def lost(self, letter: Letter) -> None:
+        """Go on to the next who may decide where a letter that asks has not reached somebody, and nobody is left."""
+        request = self.ledger.requests.get(int(letter.detail or 0))
+        if request is None or request.stage is not Stage.WAITING or not letter.uuid:
+            return
+        known = {**self._reached(request), letter.uuid: False}
+        if not any(reached for uuid, reached in known.items() if uuid):
+            self._ask(request, REQUEST, known.keys(), known.keys())
+
+    def _reached(self, request: Request) -> Mapping[str, bool]:
+        """Return whom letters ask about a request, by UUID (empty: the contact), and whether they may reach him."""
+        return self.ledger.letters.asked_apart(ASKING, str(request.id))
+
+    def _ask(self, request: Request, kind: str, lost: Set[str], passed: Set[str]) -> None:
+        """Plan letters to the nearest who can be reached.
+
+        :param lost: UUIDs of persons who can't be. ``passed``: those who aren't written to again, empty: the contact.
+        """
         with self.registers.snapshot() as directory:
             group = group_of(request, directory)
-            people = asked(group, self.around, directory) if group is not None else ()
-        letters = [self._to(kind, request, person) for person in people]
-        if not letters:
+            people = asked(group, self.around, directory, lost) if group is not None else ()
+        self.ledger.letters.plan(self._to(kind, request, one) for one in people if one.uuid not in passed)
+        if all(person.uuid in lost for person in people) and "" not in passed:
             contact = self.contact(request.group_address)
-            letters = [Letter(0, 0, kind, contact, "", "", "", 0, self._now(), str(request.id))]
-        self.ledger.letters.plan(letters)
+            self.ledger.letters.plan(
+                (Letter(0, 0, kind, contact, "", "", "", 0, self._now(), str(request.id)),)
+            )
 
     def turned(self, request: Request) -> None:
         """Tell who asked what has become of it, unless he did it himself and has seen it."""

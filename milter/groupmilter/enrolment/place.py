@@ -6,12 +6,13 @@ Every function raises `DirectoryUnknown` where the mirror can't tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from groupmilter.directory.change import WriteRefused
 from groupmilter.enrolment.verdict import Answer, Applicant, Verdict, answered
+from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group
 from groupmilter.groups.person import Node, Person
 from groupmilter.groups.reach import reachable
@@ -19,7 +20,7 @@ from groupmilter.groups.standing import Standing
 from groupmilter.groups.ticket import digest
 from groupmilter.language.catalogue import marked
 from groupmilter.mail.address import canonical
-from groupmilter.moderation.circle import Circle, Lookup
+from groupmilter.moderation.circle import Circle, Lookup, title
 from groupmilter.moderation.entitlement import ON_THE_SERVER
 from groupmilter.moderation.item import Who
 from groupmilter.moderation.request import Request, Wanted
@@ -101,16 +102,30 @@ def deciders(group: Group, around: Around, directory: Lookup) -> Circle:
     return replace(around(group, directory), moderators=frozenset())
 
 
-def asked(group: Group, around: Around, directory: Lookup) -> tuple[Person, ...]:
-    """Return who is written to about a request: owners, or administrators where no owner can be reached."""
-    rings = deciders(group, around, directory).rings
-    return next((people for ring in rings if (people := reachable(ring, directory))), ())
+def asked(group: Group, around: Around, directory: Lookup, lost: Collection[str] = ()) -> tuple[Person, ...]:
+    """Return who is written to about a request: owners, and administrators where no owner can be reached.
+
+    :param lost: UUIDs of persons whom letters don't reach. They are written to, and count for nobody.
+    """
+    found: dict[str, Person] = {}
+    for ring in deciders(group, around, directory).rings:
+        found |= {person.uuid: person for person in reachable(ring, directory)}
+        if not found.keys() <= set(lost):
+            break
+    return tuple(found.values())
 
 
 def group_of(request: Request, directory: Lookup) -> Group | None:
     """Return the group of a request, None where it is gone."""
     found = directory.by_digest(digest(request.group_uuid))
     return found if isinstance(found, Group) and found.uuid == request.group_uuid else None
+
+
+def title_of(request: Request, registers: Registers) -> str:
+    """Return what people call the group of a request, empty where it has no name or the mirror can't tell."""
+    with suppress(DirectoryUnknown), registers.snapshot() as directory:
+        return title(group_of(request, directory))
+    return ""
 
 
 def person_of(request: Request, directory: Lookup) -> Person | None:

@@ -91,12 +91,15 @@ def _holders(administrators: Iterable[Administration], directory: Lookup) -> Nod
 
 
 def called(address: str, lookups: Lookups) -> str:
-    """Return the name of the group with an address, as people see it; else what stands before the @.
+    """Return the name of the group with an address, as people see it; else what stands before the @."""
+    with suppress(DirectoryUnknown), lookups.snapshot() as directory:
+        return title(directory.find(address)) or before_at(address)
+    return before_at(address)
+
+
+def title(found: Group | Person | None) -> str:
+    """Return a group's name as people see it, empty where there is none.
 
     A name with an address in it isn't used: as the name of a sender, filters take it for a forgery.
     """
-    with suppress(DirectoryUnknown), lookups.snapshot() as directory:
-        found = directory.find(address)
-        if isinstance(found, Group) and found.name and "@" not in found.name:
-            return found.name
-    return before_at(address)
+    return found.name if isinstance(found, Group) and "@" not in found.name else ""

@@ -29,6 +29,7 @@ from groupmilter.moderation.letters import LISTED, Addressee, Letters, Ways
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.pacing import HOUR, allowance
 from groupmilter.moderation.quorum import persons
+from groupmilter.moderation.rows import About
 from groupmilter.moderation.submission import Envelope, NotSubmitted
 from groupmilter.moderation.weekly import BOUNCES, Weekly
 
@@ -56,6 +57,16 @@ class Writing(Protocol):
 
     def composed(self, one: Letter) -> EmailMessage | None:
         """Return a letter; None for one that has nothing to say any more."""
+
+    @property
+    def asking(self) -> frozenset[str]:
+        """The kinds that ask somebody to decide; the others tell something."""
+
+    def about(self, one: Letter) -> About | None:
+        """Return what a letter asks about; None where that is gone, and for a letter that asks nothing."""
+
+    def lost(self, one: Letter) -> None:
+        """Ask others where a letter that asks has not reached somebody, and nobody else was reached."""
 
 
 class _Silent(Exception):
@@ -100,18 +111,17 @@ class Correspondence:
     def returned(self, bundle: int, about: int, why: str) -> bool:
         """Note that a piece of mail that asked has come back, and ask others where too few are left; once.
 
-        :param bundle: the number of its first letter. ``about``: the digest of that one's item.
+        :param bundle: the number of its first letter. ``about``: the digest of what that one asks about.
         :returns: False where there is no such letter, or it has come back before.
         """
-        letters = self.ledger.letters.arrived(bundle)
-        items = {one.id: self.ledger.item(one.item_id) for one in letters}
-        first = items.get(bundle)
+        letters = self.ledger.letters.arrived(bundle, self._asking)
+        first = next((self._about(one) for one in letters if one.id == bundle), None)
         if first is None or first.digest != about:
             return False
         # Others first, and the letter last by which all are found: where something fails, the report is read again.
         for one in reversed(letters):
-            self._ask_others(one, items[one.id])
-            self.ledger.letters.returned(one, self._now(), why)
+            self._ask_others(one)
+            self.ledger.letters.returned(one, self._about(one), self._now(), why)
         return True
 
     def _ask(
@@ -142,8 +152,29 @@ class Correspondence:
         if not asked:
             self._ask_contact(item, kind, now)
 
-    def _ask_others(self, lost: Letter, item: Item | None) -> None:
+    @property
+    def _asking(self) -> frozenset[str]:
+        return ASKING | (self.others.asking if self.others else frozenset())
+
+    def _writer(self, one: Letter) -> Writing | None:
+        """Return who writes a letter where it isn't about held mail."""
+        return self.others if self.others is not None and one.kind in self.others.kinds else None
+
+    def _about(self, one: Letter) -> About | None:
+        """Return what a letter asks about; None where that is gone, and for a letter that asks nothing."""
+        if (writer := self._writer(one)) is not None:
+            return writer.about(one)
+        item = self.ledger.item(one.item_id) if one.kind in ASKING else None
+        if item is None:
+            return None
+        return About(item.digest, item.name, item.terms.group_address, item.terms.group_uuid)
+
+    def _ask_others(self, lost: Letter) -> None:
         """Go on to the next ring where a letter has not reached somebody, and too few are left who can decide."""
+        if (writer := self._writer(lost)) is not None:
+            writer.lost(lost)
+            return
+        item = self.ledger.item(lost.item_id)
         if item is None or item.state is not State.HELD or lost.detail == _CONTACT:
             return
         known = {**self.ledger.letters.asked(item.id), lost.uuid: False}
@@ -236,8 +267,8 @@ class Correspondence:
         """Return a letter; None for one that answers automatic mail, which nobody may (RFC 3834 section 2)."""
         to = Addressee(one.address, one.name, one.language, one.uuid)
         now = self._now()
-        if self.others is not None and one.kind in self.others.kinds:
-            return self.others.composed(one)
+        if (writer := self._writer(one)) is not None:
+            return writer.composed(one)
         if one.kind == BOUNCES:
             return self.weekly.composed(one, to)
         if item is None:
@@ -316,22 +347,22 @@ class Correspondence:
     def _envelope(self, letters: Sequence[Letter]) -> Envelope:
         """Return the envelope of a piece of mail: of what asks we want to hear when it doesn't arrive."""
         first = min(letters, key=lambda one: one.id)
-        item = self.ledger.item(first.item_id) if first.kind in ASKING else None
+        about = self._about(first)
         path, notify = "", "NEVER"
-        if item is not None:
-            ticket = Ticket(Kind.BOUNCE, self._now(), first.id, item.digest, reason=LETTER)
+        if about is not None:
+            ticket = Ticket(Kind.BOUNCE, self._now(), first.id, about.digest, reason=LETTER)
             path, notify = f"bounce+{seal(ticket, self.keys)}@{self.service_domain}", "FAILURE"
         return Envelope(path, ((first.address, f"NOTIFY={notify}"),), not first.address.isascii())
 
     def _failed(self, one: Letter, failure: NotSubmitted) -> None:
         queue, now = self.ledger.letters, self._now()
-        if failure.permanent and one.kind not in ASKING:
+        if failure.permanent and one.kind not in self._asking:
             queue.forget(one.id)
             self.ledger.note("letter-refused", DESK, now, item_id=one.item_id, detail=one.address)
             return
         queue.failed(one, now, str(failure), refused=failure.permanent)
         if failure.permanent:
-            self._ask_others(one, self.ledger.item(one.item_id))
+            self._ask_others(one)
 
     def _now(self) -> int:
         return int(self.clock())

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import DESK
 from groupmilter.moderation.pacing import Piece
-from groupmilter.moderation.rows import REFUSED, Letter
+from groupmilter.moderation.rows import REFUSED, About, Letter
 from groupmilter.moderation.schema import AUDIT, ITEM, LETTER
 
 ASKING = frozenset({"request", "reminder"})
@@ -149,29 +149,44 @@ class LetterQueue:
         """Return whom letters ask about an item, by UUID (empty: the site's contact): whether they have reached him, or
         may still.
         """
-        in_vain = func.max(case((_IN_VAIN, 1), else_=0))
-        wanted = select(LETTER.c.uuid, in_vain).where(LETTER.c.item_id == item_id, _ASKING)
-        with self._database.reading() as connection:
-            rows = connection.execute(wanted.group_by(LETTER.c.uuid)).all()
-        return {str(uuid): not vain for uuid, vain in rows}
+        return self._asked(LETTER.c.item_id == item_id, _ASKING)
 
-    def arrived(self, bundle: int) -> tuple[Letter, ...]:
+    def asked_apart(self, kinds: Collection[str], detail: str) -> Mapping[str, bool]:
+        """Return the same for letters that are about no item.
+
+        :param kinds: of letters that ask. ``detail``: what they have in common.
+        """
+        return self._asked(LETTER.c.item_id == 0, LETTER.c.kind.in_(sorted(kinds)), LETTER.c.detail == detail)
+
+    def _asked(self, *conditions: ColumnElement[bool]) -> Mapping[str, bool]:
+        in_vain = func.max(case((_IN_VAIN, 1), else_=0))
+        wanted = select(LETTER.c.uuid, in_vain).where(*conditions).group_by(LETTER.c.uuid)
+        with self._database.reading() as connection:
+            return {str(uuid): not vain for uuid, vain in connection.execute(wanted).all()}
+
+    def arrived(self, bundle: int, kinds: Collection[str] = ASKING) -> tuple[Letter, ...]:
         """Return the letters of one piece of mail that asked, unless it has come back.
 
-        :param bundle: the number of the first of them.
+        :param bundle: the number of the first of them. ``kinds``: those that ask.
         """
-        conditions = (LETTER.c.bundle == bundle, LETTER.c.sent > 0, _ASKING, ~_IN_VAIN)
+        conditions = (
+            LETTER.c.bundle == bundle,
+            LETTER.c.sent > 0,
+            LETTER.c.kind.in_(sorted(kinds)),
+            ~_IN_VAIN,
+        )
         return self._letters(*conditions, order=(LETTER.c.id,), limit=1000)
 
-    def returned(self, letter: Letter, now: int, why: str) -> None:
-        """Note that a letter was sent and came back: it isn't tried again."""
-        about = select(ITEM.c.name, ITEM.c.group_address, ITEM.c.group_uuid).where(
-            ITEM.c.id == letter.item_id
-        )
+    def returned(self, letter: Letter, about: About | None, now: int, why: str) -> None:
+        """Note that a letter was sent and came back: it isn't tried again.
+
+        :param about: None where that is gone; then nobody can be told of it.
+        """
         with self._database.writing() as connection:
             those = update(LETTER).where(LETTER.c.id == letter.id)
             connection.execute(those.values(why=f"{REFUSED}{why}"))
-            for named in connection.execute(about).all():
+            if about is not None:
+                named = (about.name, about.group, about.group_uuid)
                 row = _row("letter-returned", letter.address, now, *named)
                 connection.execute(insert(AUDIT).values(**row))
 

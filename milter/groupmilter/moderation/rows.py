@@ -75,6 +75,19 @@ class AuditRow:
     group_uuid: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a letter asks somebody about: a held message, or a request to join or leave.
+
+    :param digest: by which tokens name it. ``name``: for people. ``group``: its group's address.
+    """
+
+    digest: int
+    name: str
+    group: str
+    group_uuid: str
+
+
 REFUSED = "refused: "
 """How the reason begins why a letter has not reached somebody, and won't."""
 
