@@ -67,7 +67,9 @@ def test_it_tells_nobody_else_anything_and_no_hidden_group(home: House) -> None:
         mirrored(home, "ombre")
         every = {"url": f"ldap:///{GROUPS}??sub?(cn=ombre)"}
         assert "ombre" in api.get(LOOK, params=every).json()["first"][0]["address"]
-        assert zoe.get(LOOK, params=every).json()["first"] == []
+        shown = zoe.get(LOOK, params=every).json()
+        assert (shown["count"], shown["first"]) == (0, []), "a count tells of it, too"
+        assert api.get(LOOK, params=every).json()["count"] == 1
         assert api.delete("/groups/ombre@masociete.example").status_code == 204
 
 

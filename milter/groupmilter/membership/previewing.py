@@ -36,7 +36,8 @@ UNUSABLE = marked("This rule can't be used: {why}")
 class Preview:
     """Whom a rule would find.
 
-    :param rule: by criteria, None where they can't say it. ``more``: it finds more than are counted.
+    :param rule: by criteria, None where they can't say it. ``count``: of whom whoever asks may know.
+        ``more``: it finds more than are counted.
     :param first: some of them, none that whoever asks may not know of.
     """
 
@@ -54,14 +55,15 @@ def preview(
     *,
     held: Sequence[Administration],
     owns: bool,
-    visible: Callable[[Known], bool],
+    known_of: Callable[[Sequence[Known]], Sequence[Known]],
     shown: int,
 ) -> Preview:
     """Return whom a member URL finds.
 
     :param group: DN of the group that the rule is for. ``held``: by what whoever asks administers it.
     :param owns: whether he owns it: then he sees whom every owner sees.
-    :param visible: whether he may learn of an entry. ``shown``: how many are returned by name, at most.
+    :param known_of: returns of some entries those of which he may learn; hidden groups aren't counted either.
+    :param shown: how many are returned by name, at most.
     """
     parsed = groups.wishes.rule(url)
     asks_more = needs_server(parsed.filter, groups.writer.profile.filter_attributes)
@@ -69,11 +71,13 @@ def preview(
         raise UrlError(BEYOND if held else RESTRICTED)
     found = groups.book.matching(parsed, COUNTED + 1)
 
-    def named(each: Known) -> bool:
-        return each.dn != group and (owns or _concerns(held, each)) and visible(each)
+    known = known_of(found[:COUNTED])
 
-    first = tuple(islice(filter(named, found), shown))
-    return Preview(url, rule(url), min(len(found), COUNTED), first, len(found) > COUNTED)
+    def named(each: Known) -> bool:
+        return each.dn != group and (owns or _concerns(held, each))
+
+    first = tuple(islice(filter(named, known), shown))
+    return Preview(url, rule(url), len(known), first, len(found) > COUNTED)
 
 
 def _concerns(held: Sequence[Administration], known: Known) -> bool:

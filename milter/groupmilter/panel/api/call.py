@@ -5,7 +5,7 @@ Raises `Refusal` where the token's scopes don't reach.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -73,11 +73,25 @@ class Call:
 
     def knows(self, known: Known) -> bool:
         """Tell whether the person may learn of an entry; what the mirror doesn't have yet may be hidden."""
-        return not known.group or self.look(lambda directory: self._sees(known.dn, directory))
+        return bool(self.known_of((known,)))
 
-    def _sees(self, dn: str, directory: Lookup) -> bool:
-        roles, entry = self.roles(directory), directory.by_dn(dn)
-        return roles.administers_everything or (isinstance(entry, Group) and roles.knows_of(entry))
+    def known_of(self, found: Sequence[Known]) -> Sequence[Known]:
+        """Return of some entries those of which the person may learn, as `knows` tells."""
+        if not any(each.group for each in found):
+            return found
+
+        def gathered(directory: Lookup) -> Sequence[Known]:
+            roles = self.roles(directory)
+            if roles.administers_everything:
+                return found
+            entries = ((each, directory.by_dn(each.dn) if each.group else None) for each in found)
+            return [
+                each
+                for each, entry in entries
+                if not each.group or (isinstance(entry, Group) and roles.knows_of(entry))
+            ]
+
+        return self.look(gathered)
 
     def _named(self, dn: str, directory: Lookup) -> str:
         entry = directory.by_dn(dn)

@@ -41,7 +41,7 @@ def look(call: Reading, group: GroupPath, asked: Annotated[PreviewQuestion, Quer
         try:
             seen = preview(
                 service, found.entry.dn, asked.url or _by_criteria(call, asked), held=held, owns=Role.OWNER in roles,
-                visible=call.knows, shown=asked.limit,
+                known_of=call.known_of, shown=asked.limit,
             )  # fmt: skip
         except UrlError as error:
             sentence, values = why(error)

@@ -5,7 +5,7 @@ Whoever wants adds those who are clear and keeps the rest to look after. Raises 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -113,18 +113,23 @@ def come(differences: tuple[Difference, ...]) -> tuple[str, ...]:
 
 def seen_by(visit: Visit) -> Callable[[Known], bool]:
     """Return what tells whether the visitor may know of an entry: hidden groups are nobody to others."""
+    known = known_by(visit)
+    return lambda each: bool(known((each,)))
 
-    def seen(known: Known) -> bool:
-        if not known.group:
-            return True
 
-        def gathered(look: Look) -> bool:
-            found = look.directory.by_dn(known.dn)
-            return isinstance(found, Group) and (look.lists.may_see(found.node) or look.changes(found))
+def known_by(visit: Visit) -> Callable[[Sequence[Known]], Sequence[Known]]:
+    """Return what leaves of some entries those of which the visitor may know, in one look."""
 
-        return looked(visit, gathered)
+    def sees(look: Look, dn: str) -> bool:
+        found = look.directory.by_dn(dn)
+        return isinstance(found, Group) and (look.lists.may_see(found.node) or look.changes(found))
 
-    return seen
+    def known(found: Sequence[Known]) -> Sequence[Known]:
+        if not any(each.group for each in found):
+            return found
+        return looked(visit, lambda look: [each for each in found if not each.group or sees(look, each.dn)])
+
+    return known
 
 
 def _chosen(visit: Visit) -> Mapping[str, str]:

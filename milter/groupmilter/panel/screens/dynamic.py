@@ -23,7 +23,7 @@ from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.saving import settled, writing
-from groupmilter.panel.screens.adding import seen_by
+from groupmilter.panel.screens.adding import known_by, seen_by
 from groupmilter.panel.screens.members import around
 from groupmilter.panel.visit import Gone, Visit
 
@@ -163,7 +163,7 @@ def _preview(visit: Visit, written: str) -> Preview:
     with writing(visit) as groups:
         return preview(
             groups, group.dn, written, held=roles.holding(group), owns=Role.OWNER in roles.to(group),
-            visible=seen_by(visit), shown=_SHOWN,
+            known_of=known_by(visit), shown=_SHOWN,
         )  # fmt: skip
 
 
