@@ -23,7 +23,6 @@ from groupmilter.cli.options import Call, ConfigOption, JsonOption
 from groupmilter.cli.times import moment_option
 
 if TYPE_CHECKING:
-    from groupmilter.config.reload import Configuration
     from groupmilter.membership.taking_back import Undo
     from groupmilter.moderation.journal import Filter
     from groupmilter.moderation.ledger import Ledger
@@ -90,7 +89,7 @@ def undo(
     if bool(rows) == given.any:
         raise CommandFailed(Exit.USAGE, "either numbers name the changes, or filters choose them")
     with opened(configuration) as ledger:
-        found = _named(ledger, rows) if rows else _chosen(configuration, ledger, given)
+        found = _named(ledger, rows) if rows else _chosen(call, ledger, given)
         if given.any and found and not (dry_run or yes):
             _ask(len(found))
         undone = _taken_back(call, ledger, found, dry_run=dry_run)
@@ -118,12 +117,12 @@ def _number(text: str) -> int:
     return int(digits)
 
 
-def _chosen(configuration: Configuration, ledger: Ledger, given: _Given) -> Sequence[AuditRow]:
+def _chosen(call: Call, ledger: Ledger, given: _Given) -> Sequence[AuditRow]:
     from groupmilter.membership.taking_back import ACTIONS
 
     if given.action and given.action not in ACTIONS:
         raise typer.BadParameter(f"wants {', '.join(sorted(ACTIONS))}", param_hint="--action")
-    rows = ledger.journal.each(_filter(configuration, ledger, given), sys.maxsize)
+    rows = ledger.journal.each(_filter(call, ledger, given), sys.maxsize)
     found: list[AuditRow] = []
     for row in rows:
         if row.action in ACTIONS and (row.before or row.after):
@@ -133,20 +132,29 @@ def _chosen(configuration: Configuration, ledger: Ledger, given: _Given) -> Sequ
     return found
 
 
-def _filter(configuration: Configuration, ledger: Ledger, given: _Given) -> Filter:
-    from groupmilter.cli.ledger import group_asked
+def _filter(call: Call, ledger: Ledger, given: _Given) -> Filter:
+    from groupmilter.cli.ledger import group_address
     from groupmilter.moderation.journal import Filter
 
     now = time.time()
-    address, uuid = group_asked(configuration, ledger, given.group)
+    address = group_address(call.configuration(), ledger, given.group)
+    uuid = _uuid(call, address) if address else ""
     return Filter(
         uuid=uuid,
         address=address,
+        namesakes=not uuid,
         actor=given.by,
         action=given.action,
         since=moment_option(given.since, now, "--since"),
         until=moment_option(given.until, now, "--until"),
     )
+
+
+def _uuid(call: Call, address: str) -> str:
+    """Return the UUID of the group that has an address in the directory now, empty where none has it."""
+    with serving(call, dry_run=True) as groups:
+        found = groups.find(address)
+    return found.entry.uuid if found is not None else ""
 
 
 def _ask(count: int) -> None:

@@ -20,6 +20,7 @@ class Filter:
 
     :param groups: only about groups whose entries have these UUIDs; None: about anything.
     :param uuid, address: about the group with this UUID, or with this address then; of both, either is enough.
+    :param namesakes: whether rows count that bear the address and another UUID: another group had it then.
     :param actor: a part of the name of who did it, in any case. ``since``, ``until``: seconds since 1970, UTC; rows
         from the one on and before the other.
     """
@@ -27,6 +28,7 @@ class Filter:
     groups: frozenset[str] | None = None
     uuid: str = ""
     address: str = ""
+    namesakes: bool = True
     actor: str = ""
     action: str = ""
     since: int = 0
@@ -114,6 +116,8 @@ def about(
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     found = about(group=wanted.address, group_uuid=wanted.uuid, action=wanted.action)
+    if not wanted.namesakes:
+        found.append(AUDIT.c.group_uuid.in_(("", wanted.uuid)))
     if wanted.groups is not None:
         named = sorted(wanted.groups)
         found.append(
