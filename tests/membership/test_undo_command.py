@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 from tests.membership.offices import CONTACT, JEAN, PEOPLE, ZOE, Office
@@ -109,6 +110,33 @@ def test_a_mass_change_goes_back_by_filter_the_newest_first(office: Office) -> N
     assert office.values("contact", "dgHoldHours") == ["3"]
     [row] = office.journal("group-undo")
     assert row.detail == ", ".join(f"#{number}" for number in rows)
+
+
+def test_a_group_is_its_entry_and_not_whoever_had_its_address_before(office: Office) -> None:
+    """The changes of a group that is gone are chosen by its address only until another one has that."""
+    reims = ("--group", "reims@masociete.example", "--dry-run", "--yes")
+    made = ("group", "create", "reims@masociete.example", "--owner", JEAN)
+    office.asked(*made)
+    office.asked("group", "edit", "reims@masociete.example", "-s", "hold_hours=5")
+    office.asked("audit", "undo", _newest(office, "group-create"))
+    chosen = office.asked("audit", "undo", *reims, "--action", "group-delete")["changes"]
+    assert [each["standing"] for each in chosen] == ["ready"], "nobody has the address: it can come back"
+    office.asked(*made, "--member", ZOE)
+    office.asked("group", "edit", "reims@masociete.example", "-s", "hold_hours=9")
+    newest = {row.id for action in ("group-create", "group-edit") for row in office.journal(action)[-1:]}
+    assert {each["row"] for each in office.asked("audit", "undo", *reims)["changes"]} == newest
+    # What an earlier version wrote says nothing but the address.
+    with sqlite3.connect(office.folder / "state.db") as ledger:
+        ledger.execute(
+            'INSERT INTO audit (at, action, actor, way, origin, item, "group", "before", "after", detail, '
+            "group_uuid) VALUES (1, 'group-edit', 'x', 'command', '', '', 'reims@masociete.example', "
+            "'{\"hold_hours\": 5}', '{\"hold_hours\": 7}', '', '')"
+        )
+        old = ledger.execute("SELECT max(id) FROM audit").fetchone()[0]
+    assert {each["row"] for each in office.asked("audit", "undo", *reims, code=11)["changes"]} == newest | {
+        old
+    }
+    office.asked("audit", "undo", _newest(office, "group-create"))
 
 
 def test_filters_choose_by_whom_and_when_and_find_nothing(office: Office) -> None:

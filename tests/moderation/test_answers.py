@@ -72,6 +72,17 @@ def test_what_stands_above_the_quote_is_the_reason_of_a_rejection(post: Post) ->
     assert (post.item(item).state, post.item(item).comment) == (State.REJECTED, "Not here.\nTry sales.")
 
 
+def test_what_has_no_group_any_more_can_only_be_rejected(post: Post) -> None:
+    item = post.held(1, group="group-gone")
+    answered(post, item, "boss")
+    assert post.item(item).state is State.HELD
+    (letter,) = post.letters(BOSS)
+    assert "Il n’y a plus de groupe auquel remettre le message" in text(letter)
+    assert "token-nowhere" in actions(post)
+    answered(post, item, "boss", Action.REJECT)
+    assert post.item(item).state is State.REJECTED
+
+
 def test_later_answers_are_told_who_was_first(post: Post) -> None:
     item = post.held(1)
     answered(post, item, "anna", Action.REJECT)

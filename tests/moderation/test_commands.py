@@ -176,6 +176,25 @@ def test_what_was_shunted_can_be_decided_and_what_is_out_cannot(site: Host) -> N
     assert site.state(released) is State.RELEASED
 
 
+def test_what_has_no_group_any_more_can_only_be_rejected(site: Host) -> None:
+    lost, waits = site.held(1), site.held(2)
+    ledger = site.opened()
+    with ledger.database.writing() as connection:
+        # As if its entry were another one.
+        connection.exec_driver_sql(f'UPDATE item SET "group" = "group" + 1 WHERE id = {lost.id}')
+    ledger.close()
+    refused = site.call("held", "approve", waits.name, lost.name, code=Exit.FINDING).stderr
+    assert f"no group any more to which these could go: {lost.name}." in refused
+    assert (site.state(lost), site.state(waits)) == (State.HELD, State.HELD)
+    said = site.call("held", "release-all", "--yes").stdout
+    assert "1 message stays: there is no group any more" in said
+    assert "1 message approved" in said
+    found = site.asked("held", "release-all", "--yes")
+    assert (found["held"], found["approved"], found["nowhere"]) == (1, 0, 1)
+    site.call("held", "reject", lost.name, "--reason", "gone")
+    assert site.state(lost) is State.REJECTED
+
+
 def test_a_name_that_is_none_decides_nothing(site: Host) -> None:
     items = [site.held(number) for number in range(30)]
     first = min(item.name[0] for item in items if sum(one.name[0] == item.name[0] for one in items) > 1)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
-from tests.panel.calling import calling
+from tests.panel.calling import at_fault, calling, person, problem
 from tests.panel.house import House, csrf, sent
 from tests.panel.test_held_rights import state
-from tests.panel.watching import PLAIN, held
+from tests.panel.watching import PLAIN, held, link
 
 from groupmilter import bootstrap
 from groupmilter.moderation.arrival import read_arrival
@@ -68,6 +69,32 @@ def test_it_can_only_be_rejected(home: House) -> None:
         done = client.post(path, data={"csrf": csrf(both), "decision": "reject"})
         assert done.headers["location"] == f"{path}?said=message-rejected"
     assert state(home, item) is State.REJECTED
+
+
+def test_by_the_api_it_can_only_be_rejected_too(home: House) -> None:
+    item, waits = stray(home, 3), held(home)
+    path = f"/held/{item.name}/decision"
+    with calling(home, "administrator", language="fr") as api:
+        wrong = at_fault(problem(api.post(path, json={"decision": "approve"}), 422, "invalid"))
+        assert wrong == {"decision": "Il n’y a plus de groupe auquel le remettre."}
+        several = {"names": [item.name, waits.name], "decision": "approve"}
+        wrong = at_fault(problem(api.post("/held", json=several), 422, "invalid"))
+        assert item.name in wrong["decision"]
+        assert waits.name not in wrong["decision"]
+        assert (state(home, item), state(home, waits)) == (State.SHUNTED, State.HELD), "all or none"
+        assert api.post(path, json={"decision": "reject"}).status_code == 200
+    assert state(home, item) is State.REJECTED
+
+
+def test_by_link_it_can_only_be_rejected_too(home: House) -> None:
+    item = stray(home, 4)
+    lasting = replace(item, terms=Terms(expires=int(home.parts.now()) + 3600))
+    url, form = link(home, lasting, person(home, "administrator"))
+    with httpx.Client(base_url=home.url) as client:
+        answer = client.post(url, data=form, headers={"origin": home.url})
+        assert (answer.status_code, "This message can&#39;t be approved" in answer.text) == (409, True)
+        assert "It can only be rejected." in answer.text
+    assert state(home, item) is State.SHUNTED
 
 
 def test_what_could_not_be_delivered_says_why_to_its_moderators(home: House) -> None:

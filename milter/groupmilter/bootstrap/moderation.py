@@ -84,7 +84,7 @@ def _entitled(configuration: Configuration) -> Entitled:
             with asking(configuration, rights(configuration, person)) as authority:
                 authority.require_decision(concerns)
         except Forbidden as error:
-            raise MayNotDecide(error.sentence) from error
+            raise MayNotDecide(error.sentence, **error.values) from error
         except LdifError as error:
             raise DirectoryUnknown(str(error)) from error
 

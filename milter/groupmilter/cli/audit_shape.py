@@ -111,7 +111,7 @@ def _draw_why(console: Console, undo: Undo) -> None:
     """Print why nothing went back, unless what stays says it."""
     if undo.standing is Standing.NOTHING and any(map(_stays, undo.pieces)):
         return
-    why = str(undo.why or undo.forbidden or "")
+    why = str(undo.why or "")
     console.print(
         plain(f"  {_SAID[undo.standing]}{f': {why}' if why else ''}"), style="yellow", soft_wrap=True
     )

@@ -81,6 +81,8 @@ def _decide(call: Call, names: Sequence[str], event: Event, reason: str) -> None
         # All names are looked up before anything is decided: a typing error decides nothing.
         items = {item.id: item for item in [item_named(ledger, name) for name in names]}
         service, who = decisions(configuration, ledger), administrator()
+        if event is Event.APPROVE:
+            service.require_somewhere(tuple(items.values()))
         results = [service.decide(item, event, who, reason) for item in items.values()]
     running = _running(configuration)
     shown = {"decisions": [_shape(result) for result in results], "running": running}
@@ -145,10 +147,10 @@ def release_all(
         if count and not yes:
             _ask(count, address)
         service = decisions(configuration, ledger)
-        approved = _approve_all(service, address, newest, count, reason)
+        approved, nowhere = _approve_all(service, address, newest, count, reason)
     running = _running(configuration)
-    shown = {"held": count, "approved": approved, "running": running}
-    call.terminal.show(shown, lambda console: _draw_all(console, approved, address, running=running))
+    shown = {"held": count, "approved": approved, "nowhere": nowhere, "running": running}
+    call.terminal.show(shown, lambda console: _draw_all(console, approved, nowhere, address, running=running))
 
 
 def _ask(count: int, group: str) -> None:
@@ -161,25 +163,39 @@ def _ask(count: int, group: str) -> None:
         raise CommandFailed(Exit.FINDING, "nothing was decided")
 
 
-def _approve_all(service: Decisions, group: str, newest: int, count: int, reason: str) -> int:
-    """Approve what was held when we were asked, a hundred at a time; return how many that were."""
+def _approve_all(service: Decisions, group: str, newest: int, count: int, reason: str) -> tuple[int, int]:
+    """Approve what was held when we were asked, a hundred at a time; return how many that were.
+
+    The second number is of those that stay: their group is gone.
+    """
     from groupmilter.cli.administrator import administrator
     from groupmilter.cli.progress import bar
 
     held = service.ledger.search.each({State.HELD}, group=group, newest=newest)
-    who, approved = administrator(), 0
+    who, approved, nowhere = administrator(), 0, 0
     with bar("Approving", count) as tick:
         while some := list(islice(held, _AT_ONCE)):
-            results = service.decide_each(some, Event.APPROVE, who, reason)
+            lost = {item.id for item in service.nowhere(some)}
+            going = [item for item in some if item.id not in lost]
+            nowhere += len(lost)
+            results = service.decide_each(going, Event.APPROVE, who, reason)
             approved += sum(result.happened for result in results)
             tick(len(some))
-    return approved
+    return approved, nowhere
 
 
-def _draw_all(console: Console, approved: int, group: str, *, running: bool) -> None:
+def _draw_all(console: Console, approved: int, nowhere: int, group: str, *, running: bool) -> None:
     to = f" for {group}" if group else ""
-    if not approved:
+    if nowhere:
+        stay = "stays: there is" if nowhere == 1 else "stay: there is"
+        text = (
+            f"{many(nowhere)} {stay} no group any more to which {'it' if nowhere == 1 else 'they'} could go."
+        )
+        console.print(plain(text), style="yellow")
+    if not approved and not nowhere:
         console.print(plain(f"Nothing waits{to}."))
+        return
+    if not approved:
         return
     then = "; the desk releases them now" if running else ""
     console.print(plain(f"{many(approved)}{to} approved{then}."), style="green")

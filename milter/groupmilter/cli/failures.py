@@ -86,6 +86,7 @@ def _of_others() -> Iterator[tuple[type[Exception], Exit]]:
         ("moderation.archive", "BadArchive", Exit.STATE),
         ("moderation.restoring", "InTheWay", Exit.IN_THE_WAY),
         ("membership.service", "NoSuchGroup", Exit.FINDING),
+        ("moderation.entitlement", "Undecided", Exit.FINDING),
         ("directory.change", "WriteRefused", Exit.DIRECTORY),
         ("directory.writer", "DirectoryUnavailable", Exit.DIRECTORY),
         ("config.rotation", "KeysFull", Exit.IN_THE_WAY),

@@ -29,6 +29,7 @@ from groupmilter.groups.concern import Concern
 from groupmilter.groups.group import JoinPolicy
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import marked
+from groupmilter.language.spoken import Spoken
 from groupmilter.mail.address import canonical
 from groupmilter.membership.founding import Founding
 from groupmilter.membership.standing import Ascent
@@ -75,21 +76,16 @@ _SENTENCES = {
 }
 
 
-class Forbidden(Exception):
+class Forbidden(Spoken):
     """Somebody may not do what he asked for; nothing of it was written.
 
-    :param fields: canonical fields that it is about.
+    :param fields: canonical fields that it is about, which the sentence may name.
     """
 
     def __init__(self, reason: Reason, fields: Sequence[str] = ()) -> None:
-        super().__init__(f"{reason}: {', '.join(fields)}" if fields else str(reason))
+        super().__init__(_SENTENCES[reason], fields=", ".join(fields))
         self.reason = reason
         self.fields = tuple(fields)
-
-    @property
-    def sentence(self) -> str:
-        """What to say, for translation; it may name ``fields``."""
-        return _SENTENCES[self.reason]
 
 
 class Authority(Protocol):

@@ -283,8 +283,6 @@ def applied(
 
 def reason(error: Exception) -> Remark:
     """Return why something wasn't done."""
-    if isinstance(error, Forbidden):
-        return Remark(error.sentence, {"fields": ", ".join(error.fields)})
     if isinstance(error, Spoken):
         return Remark(error.sentence, error.values)
     return Remark(WORDS, {"words": str(error)})

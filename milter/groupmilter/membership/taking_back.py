@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from groupmilter.directory.change import FieldContent, WriteRefused
 from groupmilter.directory.dn import normalise
+from groupmilter.directory.modification import is_placeholder
 from groupmilter.directory.profile_fields import GROUP
 from groupmilter.directory.spelling import SEVERAL
 from groupmilter.language.spoken import OTHERS
@@ -27,6 +28,9 @@ EDIT, CREATE, DELETE = "group-edit", "group-create", "group-delete"
 ACTIONS = frozenset({EDIT, CREATE, DELETE})
 """What the journal calls that which can be taken back."""
 
+
+_Held = tuple[str, FieldContent, FieldContent]
+"""A field that a group had, what it was and what became of it."""
 
 _LOOKS = 5
 """How often a change is looked at again that somebody else changes in that moment."""
@@ -65,16 +69,15 @@ class Deed:
 class Undo:
     """One change, and what taking it back would do or has done.
 
-    :param problems: what of it can't be had any more; the rest can. ``forbidden``: why whoever acts may not.
-    :param why: the directory's words where it refuses.
+    :param problems: what of it can't be had any more; the rest can.
+    :param why: why whoever acts may not, or the directory's words where it refuses.
     """
 
     deed: Deed
     standing: Standing
     pieces: tuple[Piece, ...] = ()
     problems: tuple[BadWish, ...] = ()
-    forbidden: Forbidden | None = None
-    why: WriteRefused | None = None
+    why: Forbidden | WriteRefused | None = None
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class TakingBack:
             except Forbidden as error:
                 return Undo(deed, Standing.FOREIGN, undo.pieces, undo.problems, error)
             except WriteRefused as error:
-                return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, why=error)
+                return Undo(deed, Standing.REFUSED, undo.pieces, undo.problems, error)
             if result is None or result.meanwhile is None:
                 return undo
             # Somebody else has just changed the same: what is his now stays, and is shown so.
@@ -151,7 +154,7 @@ class TakingBack:
         except NotUndone:
             return Undo(deed, Standing.UNREADABLE), None
         except Forbidden as error:
-            return Undo(deed, Standing.FOREIGN, forbidden=error), None
+            return Undo(deed, Standing.FOREIGN, why=error), None
         except WriteRefused as error:
             return Undo(deed, Standing.REFUSED, why=error), None
 
@@ -189,7 +192,7 @@ class TakingBack:
         return Undo(deed, Standing.READY)
 
     def _removed(self, deed: Deed) -> tuple[Undo, Prepared | None]:
-        held = fields_of(deed.before, "")
+        held = tuple(self._without_placeholder(fields_of(deed.before, "")))
         rdn, parent = _parted(deed.detail)
         if not held or not rdn:
             raise NotUndone("the journal doesn't hold what the group was")
@@ -203,8 +206,15 @@ class TakingBack:
             prepared = self._without(deed, held, rdn, parent, problems)
         return Undo(deed, Standing.READY, back, problems), prepared
 
+    def _without_placeholder(self, held: Sequence[_Held]) -> Iterator[_Held]:
+        """Yield the fields of a group without the member that stands there when there is none."""
+        placeholder = normalise(self.groups.writer.placeholder) or ""
+        for name, was, became in held:
+            there = (each for each in _list(was) if not is_placeholder(each.encode(), placeholder))
+            yield name, tuple(there) if name == "members" else was, became
+
     def _without(
-        self, deed: Deed, held: Sequence[tuple[str, FieldContent, FieldContent]], rdn: str, parent: str,
+        self, deed: Deed, held: Sequence[_Held], rdn: str, parent: str,
         problems: Sequence[BadWish],
     ) -> Prepared:  # fmt: skip
         """Return the group as far as it can be had: who is gone stays away."""
@@ -219,9 +229,7 @@ def _newest_first(deeds: Sequence[Deed]) -> list[Deed]:
     return sorted(deeds, key=lambda deed: -deed.id)
 
 
-def _wanted(
-    held: Sequence[tuple[str, FieldContent, FieldContent]], bad: AbstractSet[str] = frozenset()
-) -> Iterator[Wish]:
+def _wanted(held: Sequence[_Held], bad: AbstractSet[str] = frozenset()) -> Iterator[Wish]:
     """Yield the wishes that make a group what it was."""
     for name, was, _ in held:
         plain = name.partition(".")[0]

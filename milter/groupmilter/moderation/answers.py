@@ -17,7 +17,7 @@ from groupmilter.groups.ticket import Action
 from groupmilter.moderation.arrival import automatic
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.decision import Decisions, Problem
-from groupmilter.moderation.entitlement import KEPT, MayNotDecide, Require
+from groupmilter.moderation.entitlement import KEPT, GoesNowhere, MayNotDecide, Require
 from groupmilter.moderation.item import Arrival, Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Ledger, Letter
 from groupmilter.moderation.quoting import own_text
@@ -121,7 +121,11 @@ class Answers:
             self._note("answer-ignored", who)
             return
         comment = own_text(octets) if event is Event.REJECT else ""
-        changed = self.decisions.settle((item,), event, who, comment)[0]
+        try:
+            changed = self.decisions.settle((item,), event, who, comment)[0]
+        except GoesNowhere:
+            self._invalid(Problem.NOWHERE, person, who)
+            return
         if changed.missing:
             now = int(self.clock())
             self.ledger.letters.plan((letter("counted", item.id, person, now, str(changed.missing)),))

@@ -19,7 +19,7 @@ from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import Keys, Kind, Token, unseal_token
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.circle import Circle, Lookup, Lookups, circle
-from groupmilter.moderation.entitlement import ON_THE_SERVER, Entitled
+from groupmilter.moderation.entitlement import ON_THE_SERVER, Entitled, GoesNowhere
 from groupmilter.moderation.item import Event, Item, Way, Who
 from groupmilter.moderation.ledger import Changed, Ledger
 from groupmilter.moderation.quorum import Approval, missing
@@ -31,6 +31,10 @@ Remember = Callable[[Who, Group, Values], bool]
 """Adds values to fields of a group on somebody's behalf; False where he may not. Raises what the writer does."""
 
 
+GOES_NOWHERE = marked("There is no group any more to which it could go.")
+_THESE_GO_NOWHERE = marked("There is no group any more to which these could go: {names}.")
+
+
 class Problem(StrEnum):
     """Why a token decides nothing."""
 
@@ -39,6 +43,7 @@ class Problem(StrEnum):
     GONE = "gone"
     FOREIGN = "foreign"
     UNKNOWN = "unknown"
+    NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class Decisions:
         decides by command on the server decides for good.
 
         :raises MayNotDecide: where the directory says so. :raises DirectoryUnknown: where it can't be asked.
+        :raises GoesNowhere: for an approval where there is no group any more.
         :raises LedgerUnavailable: where it can't be recorded; in each case nothing is decided.
         """
         return self.decide_each((item,), event, who, comment)[0]
@@ -129,6 +135,8 @@ class Decisions:
 
     def settle(self, items: Sequence[Item], event: Event, who: Who, comment: str = "") -> tuple[Changed, ...]:
         """Decide for somebody of whom `require` was asked before; see `decide` for what else it raises."""
+        if event is Event.APPROVE:
+            self.require_somewhere(items)
         now = int(self.clock())
         several = event is Event.APPROVE and who.way is not Way.COMMAND
         counted = {item.id for item in items if several and item.terms.approvals > 1}
@@ -142,6 +150,21 @@ class Decisions:
                 else self.ledger.change(item.id, event, who, now, comment=comment)
                 for item in items
             )
+
+    def require_somewhere(self, items: Sequence[Item]) -> None:
+        """Raise `GoesNowhere` where some of these couldn't be released to anybody."""
+        if lost := self.nowhere(items):
+            names = ", ".join(item.name for item in lost)
+            raise GoesNowhere(GOES_NOWHERE if len(items) == 1 else _THESE_GO_NOWHERE, names=names)
+
+    def nowhere(self, items: Iterable[Item]) -> tuple[Item, ...]:
+        """Return those of these items that wait and have no group to go to; none where the mirror can't tell."""
+        waiting = [item for item in items if after(item.state, Event.APPROVE) is not None]
+        try:
+            with self.lookups.snapshot() as directory:
+                return tuple(item for item in waiting if not goes(item, directory))
+        except DirectoryUnknown:
+            return ()
 
     def _deciders(self, items: Iterable[Item]) -> dict[int, frozenset[str]]:
         with self.lookups.snapshot() as directory:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from groupmilter.groups.concern import Concern
 from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.language.spoken import Spoken
 from groupmilter.moderation.item import Item, Way, Who
 
 ON_THE_SERVER = frozenset({Way.COMMAND, Way.DESK, Way.MILTER})
@@ -24,12 +25,16 @@ _PAUSE = 15.0
 About = TypeVar("About")
 
 
-class MayNotDecide(Exception):
-    """Somebody may not, or no longer, decide; nothing was decided. ``sentence``: what to say, for translation."""
+class Undecided(Spoken):
+    """Nothing was decided; why is a sentence."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+
+class MayNotDecide(Undecided):
+    """Somebody may not, or no longer, decide."""
+
+
+class GoesNowhere(Undecided):
+    """What is to be approved has no group any more to which it could go."""
 
 
 Entitled = Callable[[Who, Sequence[Concern]], None]

@@ -80,6 +80,7 @@ _OUTCOMES: Mapping[str, tuple[str, str, str]] = {
 _INVALID: Mapping[str, str] = {
     "foreign": marked("You are not, or no longer, among those who decide for this group."),
     "gone": marked("The message that your answer was about is no longer there."),
+    "nowhere": marked("There is no group any more to which the message that your answer was about could go."),
 }
 
 
@@ -215,7 +216,7 @@ class Letters:
         return letter
 
     def invalid(self, why: str, to: Addressee, now: int) -> EmailMessage:
-        """Return that an answer decided nothing, and why: ``foreign`` or ``gone``."""
+        """Return that an answer decided nothing, and why: ``foreign``, ``gone`` or ``nowhere``."""
         voice = self._voice(to)
         known = why if why in _INVALID else "gone"
         heading = voice.say("Nothing was decided.")

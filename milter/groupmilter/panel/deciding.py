@@ -21,7 +21,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.groups.ticket import TOKEN_LENGTH, Kind
 from groupmilter.moderation.decision import Asked, Problem
-from groupmilter.moderation.entitlement import MayNotDecide
+from groupmilter.moderation.entitlement import GoesNowhere, MayNotDecide
 from groupmilter.moderation.item import Event, Item, State, Way, Who
 from groupmilter.moderation.ledger import Changed, LedgerUnavailable
 from groupmilter.moderation.transitions import after
@@ -40,6 +40,7 @@ _STATUS = {
     Problem.EXPIRED: 410,
     Problem.FOREIGN: 403,
     Problem.UNKNOWN: 503,
+    Problem.NOWHERE: 409,
 }
 _APPROVED = frozenset({State.APPROVED, State.RELEASED, State.REPORTED})
 
@@ -94,6 +95,8 @@ class Deciding:
             changed = self.decisions.decide(asked.item, form.decision, who, form.comment)
         except MayNotDecide:
             return self._problem(request, token, Problem.FOREIGN)
+        except GoesNowhere:
+            return self._problem(request, token, Problem.NOWHERE)
         except DirectoryUnknown:
             return self._form(request, token, asked, form, down=True)
         if changed.missing:

@@ -50,6 +50,7 @@ ACTIONS: Mapping[str, str] = {
     "token-expired": marked("Expired link or address used"),
     "token-gone": marked("Link to a message that is gone used"),
     "token-foreign": marked("Link of somebody who may not decide used"),
+    "token-nowhere": marked("Approved, but there is no group any more"),
     "group-create": marked("Group created"),
     "group-edit": marked("Group changed"),
     "group-delete": marked("Group deleted"),

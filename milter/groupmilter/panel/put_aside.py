@@ -14,8 +14,6 @@ _GONE = "its group is gone"
 _NO_TICKET = "no ticket of ours"
 _TWICE = "a ticket that was used for another message"
 
-GOES_NOWHERE = marked("There is no group any more to which it could go.")
-
 
 _UNSEALED = marked(
     "It bears no ticket of ours: it came past the mail filter, or the key of its ticket is missing."

@@ -21,7 +21,7 @@ from groupmilter.directory.change import WriteRefused
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import LANGUAGES
 from groupmilter.membership.authority import Forbidden
-from groupmilter.moderation.entitlement import MayNotDecide
+from groupmilter.moderation.entitlement import MayNotDecide, Undecided
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.client import Clients
 from groupmilter.panel.form import Form, typed
@@ -147,8 +147,9 @@ class Frame:
         except Forbidden as error:
             why = visit.t(error.sentence, fields=labels(visit.t, error.fields))
             return visit.page("forbidden.html", {"why": why}, 403)
-        except MayNotDecide as error:
-            return visit.page("undecided.html", {"why": visit.t(error.sentence)}, 403)
+        except Undecided as error:
+            why = visit.t(error.sentence, **error.values)
+            return visit.page("undecided.html", {"why": why}, 403 if isinstance(error, MayNotDecide) else 409)
         except WriteRefused as error:
             self.report("directory refuses", str(error))
             content = {"why": visit.t(error.sentence, **error.values), "fields": _kept(visit)}

@@ -26,7 +26,7 @@ from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.language.catalogue import Translate
 from groupmilter.membership.authority import Forbidden
 from groupmilter.membership.service import NoSuchGroup
-from groupmilter.moderation.entitlement import MayNotDecide
+from groupmilter.moderation.entitlement import GoesNowhere, MayNotDecide
 from groupmilter.moderation.ledger import LedgerUnavailable
 from groupmilter.panel.api import (
     bounces,
@@ -149,6 +149,7 @@ def _handle(app: FastAPI, translate: Translate, report: Report) -> None:
         NoSuchGroup: lambda _, __: Refusal(Code.NOT_FOUND),
         Forbidden: _forbidden,
         MayNotDecide: lambda _, error: Refusal(Code.FORBIDDEN, error.sentence),
+        GoesNowhere: _nowhere,
         WriteRefused: refuses,
         DirectoryUnknown: directory,
         LedgerUnavailable: ledger,
@@ -170,6 +171,10 @@ def _places(app: FastAPI) -> Iterator[Place]:
     for path, methods in description(app)["paths"].items():
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
         yield re.compile(pattern), tuple(method.upper() for method in methods)
+
+
+def _nowhere(_: Request, error: GoesNowhere) -> Refusal:
+    return Refusal(Code.INVALID, errors=[Wrong("decision", error.sentence, error.values)])
 
 
 def _forbidden(_: Request, error: Forbidden) -> Refusal:

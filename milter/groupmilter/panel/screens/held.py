@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from groupmilter.language.catalogue import marked
-from groupmilter.moderation.decision import goes
 from groupmilter.moderation.item import Event, Item, State
 from groupmilter.moderation.rows import Changed
 from groupmilter.moderation.transitions import WAITING
@@ -136,13 +135,13 @@ def _chosen(visit: Visit, event: Event | None) -> tuple[list[Item], list[Item]]:
     found = visit.parts.ledger.by_names(tuple(names))
     decisions, person = visit.parts.decisions, visit.me.person
     items: list[Item] = []
-    stay: list[Item] = []
     with visit.parts.lookups.snapshot() as directory:
         for name in names:
             item = found.get(name)
             if item is not None and decisions.may(person, item, directory):
-                (stay if event is Event.APPROVE and not goes(item, directory) else items).append(item)
-    return items, stay
+                items.append(item)
+    stay = decisions.nowhere(items) if event is Event.APPROVE else ()
+    return [item for item in items if item not in stay], list(stay)
 
 
 ROUTES = (get("/held", show), post("/held", decide))

@@ -16,6 +16,7 @@ from groupmilter.groups.person import Person
 from groupmilter.groups.reach import reachable
 from groupmilter.language.catalogue import marked
 from groupmilter.moderation.decision import goes, group_of
+from groupmilter.moderation.entitlement import GoesNowhere
 from groupmilter.moderation.facts import why_held
 from groupmilter.moderation.item import Event, Item
 from groupmilter.moderation.preview import Preview, preview
@@ -26,7 +27,7 @@ from groupmilter.moderation.transitions import after
 from groupmilter.moderation.wording import proof
 from groupmilter.panel.guard import AS_A_FILE, IN_A_FRAME, WITH_A_FRAME
 from groupmilter.panel.holding import permitted
-from groupmilter.panel.put_aside import GOES_NOWHERE, aside
+from groupmilter.panel.put_aside import aside
 from groupmilter.panel.remembering import Offer, not_remembered, offer
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.screens.held import EVENTS, LONGEST_REASON, REASONS, STATES, TOO_LONG, reason_of
@@ -78,13 +79,16 @@ def decide(visit: Visit) -> Response:
     item, event = _item(visit), EVENTS.get(visit.form["decision"])
     reason = reason_of(visit)
     wrong = {} if event is not None else {"decision": visit.t(_NEITHER)}
-    if event is Event.APPROVE and not _around(visit, item).goes:
-        wrong["decision"] = visit.t(GOES_NOWHERE)
     if len(reason) > LONGEST_REASON:
         wrong["reason"] = visit.t(TOO_LONG)
     if event is None or wrong:
         return _page(visit, item, wrong, status=422)
-    changed = visit.parts.decisions.decide(item, event, visit.me.who, reason if event is Event.REJECT else "")
+    try:
+        changed = visit.parts.decisions.decide(
+            item, event, visit.me.who, reason if event is Event.REJECT else ""
+        )
+    except GoesNowhere as error:
+        return _page(visit, item, {"decision": visit.t(error.sentence, **error.values)}, status=422)
     if changed.missing:
         return visit.to(f"/held/{item.name}", "message-counted", changed.missing)
     if not changed.happened:
