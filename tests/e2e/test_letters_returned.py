@@ -10,6 +10,7 @@ from tests.support.moderators import Moderators
 from tests.support.office import ALICE, BOB, JEAN, PIERRE, group, identity, member, message
 
 from groupmilter.moderation.item import Item
+from groupmilter.moderation.request import Request, Stage
 
 PEOPLE = "ou=people,dc=masociete,dc=example"
 ADMINISTRATOR = "administrator@masociete.example"
@@ -25,8 +26,10 @@ def moderated_by(name: str, *moderators: str, approvals: int = 1) -> str:
     )  # fmt: skip
 
 
+CIRCLE = "cercle@masociete.example"
 GROUPS = "".join(
     (
+        group("cercle", "dgJoinPolicy: approval", *member("bob")).replace("uid=administrator", "uid=jean"),
         moderated_by("seul", "jean"),
         moderated_by("deux", "jean", "bob"),
         moderated_by("accord", "jean", "bob", approvals=2),
@@ -80,3 +83,27 @@ def test_where_another_moderator_was_reached_nobody_else_is_bothered(site: Faili
 def test_where_two_have_to_agree_and_one_is_left_the_owner_is_asked(site: Failing) -> None:
     _, item = held(site, BOTH)
     assert asked(site, item) == [ADMINISTRATOR, ALICE, BOB, JEAN]
+
+
+def test_an_owner_who_is_asked_to_let_somebody_in_is_followed_too(site: Failing) -> None:
+    site.send(PIERRE, [CIRCLE.replace("@", "+join@")], message(identity(), PIERRE), login="pierre")
+    ledger = site.whole.ledger
+
+    def requests() -> tuple[Request, ...]:
+        return ledger.requests.find(frozenset({Stage.WAITING}), address=PIERRE)
+
+    def came_back() -> list[str]:
+        return [
+            row.detail for one in requests() for row in ledger.audit(action="letter-returned", item=one.name)
+        ]
+
+    site.whole.until(lambda: came_back() == [JEAN], f"the letter to {JEAN} is back")
+    site.still()
+    (request,) = requests()
+    others = [
+        sunk.addresses
+        for sunk in site.whole.installation.sink.messages
+        if request.name.encode() in sunk.content and not {JEAN, PIERRE} & set(sunk.addresses)
+    ]
+    assert len(others) == 1, "nobody else owns it: one letter to who is there for that"
+    assert came_back() == [JEAN]

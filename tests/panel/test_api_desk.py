@@ -145,6 +145,19 @@ def test_changes_are_taken_back_and_what_others_did_since_stays(home: House) -> 
         assert told["detail"] == f"#{row}"
 
 
+def test_why_a_change_stays_is_told_in_the_callers_language(home: House) -> None:
+    path, alias = "/groups/equipe@masociete.example", "autre-nom@masociete.example"
+    with calling(home, ADMINISTRATOR) as api, calling(home, "zoe", language="fr") as zoe:
+        assert api.patch(path, json={"aliases": {"add": [alias]}}).status_code == 200
+        wanted = {"group": "equipe@masociete.example", "action": "group-edit"}
+        row = api.get("/audit", params=wanted).json()["items"][0]["id"]
+        [stays] = zoe.post("/audit/undo", json={"rows": [row]}).json()["items"]
+        assert stays["standing"] == "foreign"
+        assert stays["why"].startswith("Seuls les administrateurs")
+        [back] = api.post("/audit/undo", json={"rows": [row]}).json()["items"]
+        assert (back["standing"], back["why"]) == ("ready", "")
+
+
 @pytest.mark.parametrize(
     "path",
     ["/status", "/status/mirror", "/status/days", "/findings", "/trace?what=%3Coffer%40partner.example%3E"],

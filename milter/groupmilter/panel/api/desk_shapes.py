@@ -197,6 +197,9 @@ class Undo(BaseModel):
         description="`ready`: it goes back, or went. Else why not: `nothing`, `gone`, `there`, `foreign`, `refused`, "
         "`unreadable`."
     )
+    why: str = Field(
+        description="A sentence for `foreign` and `refused`, in the language of Accept-Language; else empty."
+    )
     pieces: list[Piece]
     problems: list[FieldError] = Field(description="What of it can't be had any more; the rest can.")
 

@@ -60,6 +60,7 @@ def _shape(undone: Undone, call: Call) -> dict[str, object]:
         "row": undone.deed.id,
         "group": undone.deed.group,
         "standing": undone.standing.value,
+        "why": call.t(undone.why.sentence, **undone.why.values) if undone.why is not None else "",
         "pieces": [
             {
                 "field": piece.field,
