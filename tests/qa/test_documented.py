@@ -179,7 +179,7 @@ def test_what_the_audit_can_say_is_documented(page: str, beginning: str) -> None
 @pytest.mark.parametrize(("page", "beginning"), [("commands", "Actions: "), ("fr/commandes", "Actions : ")])
 def test_the_panel_has_words_for_all_that_the_audit_can_say(page: str, beginning: str) -> None:
     named = audit_words(page, beginning)
-    reasons = {"forged", "expired", "gone", "foreign"}
+    reasons = {"forged", "expired", "gone", "nowhere", "foreign"}
     named = (named - reasons - {"token-"}) | {f"token-{reason}" for reason in reasons}
     assert named == set(ACTIONS)
 
