@@ -187,7 +187,7 @@ def test_mail_that_ended_is_deleted_after_its_days_and_the_ledger_keeps_what_hap
     assert [place(work, item) for item in gone] == ["gone"] * 3
     assert [place(work, item) for item in (shunted, waiting)] == ["Shunted", "Expired"]
     assert [now(work, item).state for item in gone] == [State.REJECTED, State.EXPIRED, State.RELEASED]
-    assert work.hold.ledger.finished_before(work.hold.now) == (now(work, waiting),)
+    assert work.hold.ledger.agenda.finished_before(work.hold.now) == (now(work, waiting),)
 
 
 def test_delivery_reports_are_deleted_after_their_days(work: Deskwork) -> None:

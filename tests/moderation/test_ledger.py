@@ -219,14 +219,14 @@ def test_items_come_in_the_order_of_their_arrival_by_state_group_and_page(ledger
 def test_what_is_due_is_found_and_what_failed_waits(ledger: Ledger) -> None:
     one, two = recorded(ledger, 1, State.APPROVED), recorded(ledger, 2, State.APPROVED)
     recorded(ledger, 3, State.HELD)
-    assert ledger.due(State.APPROVED, NOW) == (one, two)
+    assert ledger.agenda.due(State.APPROVED, NOW) == (one, two)
     ledger.attempted(one.id, NOW + 60, "451 later")
-    assert ledger.due(State.APPROVED, NOW + 59) == (two,)
-    waiting = ledger.due(State.APPROVED, NOW + 60)[0]
+    assert ledger.agenda.due(State.APPROVED, NOW + 59) == (two,)
+    waiting = ledger.agenda.due(State.APPROVED, NOW + 60)[0]
     assert (waiting.attempts, waiting.note, waiting.next_attempt) == (1, "451 later", NOW + 60)
     released = ledger.change(one.id, Event.RELEASE, DESK, NOW + 61, note="queued").item
     assert (released.attempts, released.next_attempt, released.note) == (0, 0, "queued")
-    assert ledger.due(State.APPROVED, NOW + 60, limit=1) == (two,)
+    assert ledger.agenda.due(State.APPROVED, NOW + 60, limit=1) == (two,)
 
 
 def test_only_what_somebody_was_asked_about_expires_or_is_reminded_of(ledger: Ledger) -> None:
@@ -235,25 +235,25 @@ def test_only_what_somebody_was_asked_about_expires_or_is_reminded_of(ledger: Le
     for item in (asked, forever):
         ledger.mark(item.id, noticed=NOW)
     end, early = TERMS.expires, TERMS.remind
-    assert ledger.expiring(end - 1) == ledger.to_remind(early - 1) == ()
-    assert [item.id for item in ledger.expiring(end)] == [asked.id]
-    assert [item.id for item in ledger.to_remind(early)] == [asked.id]
+    assert ledger.agenda.expiring(end - 1) == ledger.agenda.to_remind(early - 1) == ()
+    assert [item.id for item in ledger.agenda.expiring(end)] == [asked.id]
+    assert [item.id for item in ledger.agenda.to_remind(early)] == [asked.id]
     ledger.mark(asked.id, reminded=early)
-    assert ledger.to_remind(end) == ()
+    assert ledger.agenda.to_remind(end) == ()
     ledger.change(asked.id, Event.APPROVE, JEAN, NOW)
-    assert ledger.expiring(end) == ()
+    assert ledger.agenda.expiring(end) == ()
     ledger.mark(unasked.id, noticed=end)
-    assert [item.id for item in ledger.expiring(end)] == [unasked.id]
+    assert [item.id for item in ledger.agenda.expiring(end)] == [unasked.id]
 
 
 def test_what_has_ended_long_ago_is_found_until_it_is_purged(ledger: Ledger) -> None:
     ended, open_ = recorded(ledger, 1), recorded(ledger, 2)
     shunted = recorded(ledger, 3, State.SHUNTED)
     ledger.change(ended.id, Event.REJECT, JEAN, NOW)
-    assert ledger.finished_before(NOW) == ()
-    assert [item.id for item in ledger.finished_before(NOW + 1)] == [ended.id]
+    assert ledger.agenda.finished_before(NOW) == ()
+    assert [item.id for item in ledger.agenda.finished_before(NOW + 1)] == [ended.id]
     ledger.mark(ended.id, purged=True)
-    assert ledger.finished_before(NOW + 1) == ()
+    assert ledger.agenda.finished_before(NOW + 1) == ()
     assert {item.id for item in ledger.items(WAITING)} == {open_.id, shunted.id}
 
 
@@ -303,7 +303,7 @@ def test_two_arrivals_of_one_digest_are_a_conflict(ledger: Ledger, monkeypatch: 
 
 def test_a_split_copy_is_approved_from_the_beginning(ledger: Ledger) -> None:
     copy = recorded(ledger, 1, State.APPROVED, kind=Kind.SPLIT)
-    assert ledger.due(State.APPROVED, NOW) == (copy,)
+    assert ledger.agenda.due(State.APPROVED, NOW) == (copy,)
     assert not ledger.change(copy.id, Event.APPROVE, JEAN, NOW).happened
 
 
@@ -311,9 +311,9 @@ def test_a_clock_that_was_ahead_keeps_nothing_waiting(ledger: Ledger) -> None:
     """An attempt put off by some seconds while the clock was a day ahead is due as soon as it is right again."""
     item = recorded(ledger, state=State.APPROVED)
     ledger.attempted(item.id, NOW + DAY + 5, "not now")
-    assert [one.id for one in ledger.due(State.APPROVED, NOW)] == [item.id]
+    assert [one.id for one in ledger.agenda.due(State.APPROVED, NOW)] == [item.id]
     ledger.attempted(item.id, NOW + 5, "not now")
-    assert ledger.due(State.APPROVED, NOW) == ()
+    assert ledger.agenda.due(State.APPROVED, NOW) == ()
     letter = Letter(0, item.id, "rejected", "x@outside.example", "", "", "", 0, NOW, "")
     ledger.letters.plan([letter])
     (planned,) = ledger.letters.due(NOW)

@@ -31,11 +31,10 @@ def test_pairs_of_group_and_deciders_are_few_however_many_items_there_are(ledger
     found = dict(ledger.overview.scopes(HELD))
     assert {scope[0] for scope in found} == {1, 2}
     assert len(found) == 3
-    assert {item.arrival.group: many for item, many in ledger.overview.waits() if item != special} == {
-        1: 5,
-        2: 1,
-    }
-    assert {item.id: many for item, many in ledger.overview.waits()}[special.id] == 1
+    waits = ledger.overview.waits()
+    assert {wait.scope[0]: wait.many for wait in waits if wait.item != special} == {1: 5, 2: 1}
+    assert [wait.many for wait in waits if wait.item == special] == [1]
+    assert {wait.scope: wait.item for wait in waits} == found
     [scope] = [scope for scope, item in found.items() if item == special]
     assert ledger.overview.page(Wanted(HELD, (scope,))) == (special,)
     mine = tuple(scope for scope in found if scope[0] == 2)

@@ -100,7 +100,7 @@ def test_what_has_ended_is_purged_in_its_time(hold: Holding) -> None:
     hold.rebuild()
     item = hold.items()[name]
     assert item.finished == item.decided == hold.mailbox.time(name)
-    assert hold.ledger.finished_before(item.finished + 1) == (item,)
+    assert hold.ledger.agenda.finished_before(item.finished + 1) == (item,)
 
 
 def test_nothing_expires_before_somebody_was_asked_again(hold: Holding) -> None:

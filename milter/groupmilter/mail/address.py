@@ -22,7 +22,7 @@ import idna
 _ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
 # Postfix and Sendmail give these a meaning of their own (percent hack, bang path, command, file, option).
 _REWRITTEN = frozenset("%!")
-_PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+_PLAIN = re.compile(r"[\w+=-]+(?:\.[\w+=-]+)*", re.ASCII)
 _COMMENT = re.compile(r"\([^()\"]*\)")
 _LEADING = frozenset("-|/:")
 # Persian and the scripts of India can't be written without; all else that can't be seen is no text of an address.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from groupmilter.moderation.bounce import Cause
 from groupmilter.moderation.database import Database, parts
 from groupmilter.moderation.item import Who
+from groupmilter.moderation.rows import audit_row
 from groupmilter.moderation.schema import AUDIT, FAILURE, SUMMED_UP, SUSPENSION
 
 DAY = 86_400
@@ -298,7 +299,4 @@ def _groups(
 
 def _row(action: str, who: Who, now: int, of: Suspension) -> dict[str, Any]:
     detail = f"{of.address}: {of.why}" if of.why and action == "suspend" else of.address
-    return {
-        "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin, "item": "",
-        "group": of.group_address, "group_uuid": of.group_uuid, "before": "", "after": "", "detail": detail,
-    }  # fmt: skip
+    return audit_row(action, who, now, group=of.group_address, group_uuid=of.group_uuid, detail=detail)

@@ -172,7 +172,7 @@ class Desk:
             self._tell(item, "held")
 
     def _expire(self) -> bool:
-        due = self.ledger.expiring(int(self.clock()))
+        due = self.ledger.agenda.expiring(int(self.clock()))
         event = Event.APPROVE if self.settings.moderation.expiry is Expiry.RELEASE else Event.EXPIRE
         numbers = [item.id for item in due]
         note = "expired undecided"
@@ -181,7 +181,7 @@ class Desk:
         return bool(due)
 
     def _remind(self) -> bool:
-        due = {item.name: item for item in self.ledger.to_remind(int(self.clock()))}
+        due = {item.name: item for item in self.ledger.agenda.to_remind(int(self.clock()))}
         return bool(self.attempts.each("remind of an item", due, lambda name: self._remind_of(due[name])))
 
     def _remind_of(self, item: Item) -> None:
@@ -274,7 +274,7 @@ class Desk:
         before = now - self.settings.moderation.keep_days * _DAY
         reports = [*self.mailbox.aged(Folder.REPORTS, before), *excess(self.mailbox)]
         self.attempts.each("delete a report", reports, self.mailbox.remove)
-        ended = {item.name: item for item in self.ledger.finished_before(before, _PAGE)}
+        ended = {item.name: item for item in self.ledger.agenda.finished_before(before, _PAGE)}
         gone = self.attempts.each(
             "delete a file", ended, lambda name: self.mailbox.remove(ended[name].arrival.file)
         )

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from groupmilter.moderation.access_token_book import AccessTokenBook
+from groupmilter.moderation.agenda import Agenda
 from groupmilter.moderation.approval_book import ApprovalBook
 from groupmilter.moderation.bounce_book import BounceBook
 from groupmilter.moderation.claim_book import ClaimBook
@@ -44,6 +45,7 @@ from groupmilter.moderation.rows import (
     Outcome,
     Past,
     Recorded,
+    audit_row,
     columns_of,
     item_of,
 )
@@ -52,15 +54,13 @@ from groupmilter.moderation.search import Search
 from groupmilter.moderation.session_book import SessionBook
 from groupmilter.moderation.side_book import SideBook
 from groupmilter.moderation.sighting_book import SightingBook
-from groupmilter.moderation.transitions import DECISIONS, WAITING, after
+from groupmilter.moderation.transitions import DECISIONS, FINISHED, WAITING, after
 from groupmilter.policy.facts import Waiting
 
 __all__ = [
     "AuditRow", "Batch", "Changed", "Ledger", "LedgerUnavailable", "Letter", "Outcome", "Past",
     "Recorded",
 ]  # fmt: skip
-
-_FINISHED = frozenset({State.RELEASED, State.REJECTED, State.EXPIRED, State.REPORTED})
 
 # Made once: putting a statement together costs more than running it.
 _BY_ID = select(ITEM).where(ITEM.c.id == bindparam("wanted"))
@@ -70,9 +70,6 @@ _CHANGE = update(ITEM).where(ITEM.c.id.in_(bindparam("numbers", expanding=True))
 _NEW_ITEM, _NEW_ROW = insert(ITEM), insert(AUDIT)
 _NEWEST = select(func.max(AUDIT.c.id))
 
-LONGEST_PAUSE = 1800
-"""Seconds, at most, between two attempts to send an item out."""
-
 
 class Ledger:
     """One ledger; may be used by several threads, but not be carried over a fork.
@@ -80,12 +77,13 @@ class Ledger:
     ``letters`` are what is written to people, ``releases`` what may come back through the MTA, ``bounces`` what failed
     at members, ``side`` what the directory can't hold, ``sightings`` what came before, ``access_tokens`` what programs
     log in with, ``sessions`` who is logged in to the panel, ``requests`` who asks to be in a group or out of it,
-    ``approvals`` who agrees where that takes several, ``claims`` who deals with what, ``search`` finds items,
-    ``overview`` counts them, ``journal`` reads audit rows.
+    ``approvals`` who agrees where that takes several, ``claims`` who deals with what, ``agenda`` tells which
+    items are due, ``search`` finds them, ``overview`` counts them, ``journal`` reads audit rows.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = self.database = database
+        self.agenda = Agenda(database)
         self.search = Search(database)
         self.overview = Overview(database)
         self.journal = Journal(database)
@@ -253,27 +251,6 @@ class Ledger:
             conditions.append(ITEM.c.group_address == group)
         return self._all(*conditions, limit=limit)
 
-    def due(self, state: State, now: int, limit: int = 100) -> tuple[Item, ...]:
-        """Return items whose next attempt is due; one put off longer than any is was so by a clock that was ahead."""
-        attempt = or_(ITEM.c.next_attempt <= now, ITEM.c.next_attempt > now + LONGEST_PAUSE)
-        return self._all(ITEM.c.state == state.value, attempt, limit=limit)
-
-    def expiring(self, now: int, limit: int = 100) -> tuple[Item, ...]:
-        """Return items about which somebody was asked and whose time is over."""
-        return self._all(*_ASKED, ITEM.c.expires > 0, ITEM.c.expires <= now, limit=limit)
-
-    def to_remind(self, now: int, limit: int = 100) -> tuple[Item, ...]:
-        """Return items of which it is time to remind."""
-        due = (ITEM.c.reminded == 0, ITEM.c.remind > 0, ITEM.c.remind <= now)
-        return self._all(*_ASKED, *due, limit=limit)
-
-    def finished_before(self, time: int, limit: int = 1000) -> tuple[Item, ...]:
-        """Return items that ended before a time and whose mail is still kept."""
-        ended = ITEM.c.state.in_([state.value for state in _FINISHED])
-        return self._all(
-            ended, ITEM.c.purged.is_(False), ITEM.c.finished > 0, ITEM.c.finished < time, limit=limit
-        )
-
     def find(self, *, message_id: str = "", queue_id: str = "") -> tuple[Item, ...]:
         """Return the items of a mail."""
         wanted = ITEM.c.message_id == message_id if message_id else ITEM.c.queue_id == queue_id
@@ -374,16 +351,13 @@ class Ledger:
             return tuple(item_of(row) for row in connection.execute(wanted).mappings())
 
 
-_ASKED = (ITEM.c.state == State.HELD.value, ITEM.c.noticed > 0)
-
-
 def _changes(event: Event, target: State, who: Who, now: int, comment: str, note: str) -> dict[str, Any]:
     values: dict[str, Any] = {"state": target.value, "next_attempt": 0, "attempts": 0, **UNCLAIMED}
     if note:
         values["note"] = note
     if event in DECISIONS:
         values |= {"decided": now, "decided_by": who.name, "way": who.way.value, "comment": comment}
-    if target in _FINISHED:
+    if target in FINISHED:
         values["finished"] = now
     return values
 
@@ -392,9 +366,7 @@ def _row(
     action: str, who: Who, now: int, item: Item | None, before: str = "", after: str = "", detail: str = "",
     group: str = "", group_uuid: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    return {
-        "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
-        "item": item.name if item else "", "group": item.terms.group_address if item else group,
-        "group_uuid": item.terms.group_uuid if item else group_uuid,
-        "before": before, "after": after, "detail": detail,
-    }  # fmt: skip
+    if item is not None:
+        group, group_uuid = item.terms.group_address, item.terms.group_uuid
+    name = item.name if item else ""
+    return audit_row(action, who, now, name, group, group_uuid, before=before, after=after, detail=detail)

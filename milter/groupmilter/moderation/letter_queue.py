@@ -22,7 +22,7 @@ from sqlalchemy import (
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import DESK
 from groupmilter.moderation.pacing import Piece
-from groupmilter.moderation.rows import REFUSED, About, Letter
+from groupmilter.moderation.rows import REFUSED, About, Letter, audit_row
 from groupmilter.moderation.schema import AUDIT, ITEM, LETTER
 
 ASKING = frozenset({"request", "reminder"})
@@ -120,7 +120,7 @@ class LetterQueue:
                 .where(those, _ASKING)
             )
             rows = [
-                _row(f"{kind}-sent", address, now, name, group, uuid)
+                audit_row(f"{kind}-sent", DESK, now, name, group, uuid, detail=address)
                 for kind, address, name, group, uuid in connection.execute(asked)
             ]
             if rows:
@@ -187,7 +187,7 @@ class LetterQueue:
             connection.execute(those.values(why=f"{REFUSED}{why}"))
             if about is not None:
                 named = (about.name, about.group, about.group_uuid)
-                row = _row("letter-returned", letter.address, now, *named)
+                row = audit_row("letter-returned", DESK, now, *named, detail=letter.address)
                 connection.execute(insert(AUDIT).values(**row))
 
     def postpone(self, address: str, now: int, until: int, *, asking: bool) -> None:
@@ -209,13 +209,6 @@ class LetterQueue:
                 return 0
         with self._database.writing() as connection:
             return connection.execute(delete(LETTER).where(*unsent)).rowcount
-
-
-def _row(action: str, address: str, now: int, item: str, group: str, uuid: str) -> dict[str, object]:
-    return {
-        "at": now, "action": action, "actor": DESK.name, "way": DESK.way.value, "item": item, "group": group,
-        "group_uuid": uuid, "detail": address,
-    }  # fmt: skip
 
 
 def _known(letter: Letter) -> Select[tuple[int]]:

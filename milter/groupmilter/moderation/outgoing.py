@@ -14,10 +14,11 @@ from structlog.typing import FilteringBoundLogger
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.ticket import Kind
 from groupmilter.mail.reply import Reply
+from groupmilter.moderation.agenda import LONGEST_PAUSE
 from groupmilter.moderation.arrival import message_of
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.item import DESK, Event, Item, State
-from groupmilter.moderation.ledger import LONGEST_PAUSE, Ledger, LedgerUnavailable
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.mailbox import HoldMailbox, Missing
 from groupmilter.moderation.release import Ahead, ContentChanged, Releases
@@ -55,7 +56,7 @@ class Outgoing:
 
         Where the MTA doesn't answer at all, what is left waits for the next turn: each would wait as long for it.
         """
-        due = self.ledger.due(State.APPROVED, int(self.clock()))
+        due = self.ledger.agenda.due(State.APPROVED, int(self.clock()))
         ahead = self.releases.ahead(due) if due else {}
         return bool(due) and all(self._send(item, ahead.get(item.id)) for item in due)
 

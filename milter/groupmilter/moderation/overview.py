@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, or_, select, tuple_
 
 from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.database import Database
@@ -39,6 +39,20 @@ class Wanted:
     group: str = ""
     claimed_by: str | None = None
     aside: bool = False
+
+    def covers(self, scope: Scope, item: Item) -> bool:
+        """Tell whether an item is among them by kind, scope and state, as `_conditions` has the ledger tell it."""
+        among = item.arrival.kind is Kind.HOLD and (self.scopes is None or scope in self.scopes)
+        return item.state in self.states and (among or (self.aside and item.state is State.SHUNTED))
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Messages that wait and are alike in scope, state and kind: one of them, and how many."""
+
+    scope: Scope
+    item: Item
+    many: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +112,10 @@ class Overview:
         )
         with self._database.reading() as connection:
             rows = connection.execute(select(ITEM).where(ITEM.c.id.in_(one))).mappings().all()
-        return tuple(((int(row["group"]), str(row["moderators"])), item_of(row)) for row in rows)
+        return tuple((_scope(row), item_of(row)) for row in rows)
 
-    def waits(self) -> tuple[tuple[Item, int], ...]:
-        """Return how many messages wait, by group, deciders, state and kind, each with one of them: one query."""
+    def waits(self) -> tuple[Wait, ...]:
+        """Return how many messages wait, by scope, state and kind: one query."""
         alike = (
             select(func.min(ITEM.c.id).label("one"), func.count().label("many"))
             .where(ITEM.c.state.in_([state.value for state in WAITING]))
@@ -110,7 +124,7 @@ class Overview:
         )
         with self._database.reading() as connection:
             rows = connection.execute(select(ITEM, alike.c.many).join(alike, ITEM.c.id == alike.c.one))
-            return tuple((item_of(row), int(row["many"])) for row in rows.mappings())
+            return tuple(Wait(_scope(row), item_of(row), int(row["many"])) for row in rows.mappings())
 
     def page(
         self, wanted: Wanted, *, first: int = 0, limit: int = 50, oldest: bool = True
@@ -213,6 +227,10 @@ def _crowds(moves: Sequence[tuple[int, int]], times: Sequence[int]) -> Iterator[
 
 
 _DECIDED = {State.REJECTED.value: "rejected", State.EXPIRED.value: "expired"}
+
+
+def _scope(row: RowMapping) -> Scope:
+    return int(row["group"]), str(row["moderators"])
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

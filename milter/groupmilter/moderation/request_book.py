@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, or_, select, update
 
+from groupmilter.moderation.agenda import LONGEST_PAUSE, attempt_due
 from groupmilter.moderation.database import Database
 from groupmilter.moderation.item import Who, name_of
 from groupmilter.moderation.request import (
@@ -26,13 +27,12 @@ from groupmilter.moderation.request import (
     Wanted,
     after,
 )
+from groupmilter.moderation.rows import audit_row
 from groupmilter.moderation.schema import AUDIT, REQUEST
 
 _COLUMNS = [field.name for field in fields(Request)]
 _NOTHING = Change()
 _STAGES = sorted(stage.value for stage in OPEN)
-LONGEST_PAUSE = 1800
-"""Seconds, at most, between two attempts to write one to the directory."""
 
 
 class RequestBook:
@@ -166,8 +166,7 @@ class RequestBook:
 
     def to_write(self, now: int, limit: int = 100) -> tuple[Request, ...]:
         """Return accepted requests that the directory should be tried with now."""
-        due = or_(REQUEST.c.next_attempt <= now, REQUEST.c.next_attempt > now + LONGEST_PAUSE)
-        return self._all(REQUEST.c.stage == Stage.ACCEPTED.value, due, limit=limit)
+        return self._all(REQUEST.c.stage == Stage.ACCEPTED.value, attempt_due(REQUEST, now), limit=limit)
 
     def attempted(self, request: Request, now: int, note: str) -> None:
         """Note that the directory could not be written now: it is tried again, every half an hour in the end."""
@@ -229,9 +228,7 @@ def _request(row: RowMapping) -> Request:
 
 def _row(action: str, who: Who, now: int, request: Request, before: str, said: str) -> dict[str, Any]:
     about = f"{request.kind.value} {request.address}"
-    return {
-        "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin,
-        "item": request.name, "group": request.group_address,
-        "group_uuid": request.group_uuid, "before": before, "after": request.stage.value,
-        "detail": f"{about}: {said}" if said else about,
-    }  # fmt: skip
+    return audit_row(
+        action, who, now, request.name, request.group_address, request.group_uuid,
+        before=before, after=request.stage.value, detail=f"{about}: {said}" if said else about,
+    )  # fmt: skip

@@ -184,6 +184,17 @@ def columns_of(arrival: Arrival, terms: Terms) -> dict[str, Any]:
     return columns
 
 
+def audit_row(
+    action: str, who: Who, now: int, item: str = "", group: str = "", group_uuid: str = "",
+    *, before: str = "", after: str = "", detail: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Return the columns of a new audit row (`AuditRow`)."""
+    return {
+        "at": now, "action": action, "actor": who.name, "way": who.way.value, "origin": who.origin, "item": item,
+        "group": group, "group_uuid": group_uuid, "before": before, "after": after, "detail": detail,
+    }  # fmt: skip
+
+
 def claim_columns(claim: Claim) -> dict[str, int | str]:
     """Return the columns of an item with which somebody deals."""
     return {"claimed": claim.at, "claimed_by": claim.name, "claimer": claim.person}

@@ -30,6 +30,9 @@ DECISIONS = frozenset({Event.APPROVE, Event.REJECT, Event.EXPIRE})
 OPEN = frozenset({State.HELD, State.APPROVED, State.SHUNTED})
 """States in which an item still is somebody's business; only these are never purged."""
 
+FINISHED = frozenset(State) - OPEN
+"""States that nothing leads out of."""
+
 WAITING = frozenset({State.HELD, State.SHUNTED})
 """States that count against the quotas."""
 

@@ -6,9 +6,14 @@ Who administers everything sees all that was put aside, too: nobody else may be 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from groupmilter.groups.person import Person
+from groupmilter.groups.ticket import Kind
 from groupmilter.moderation.item import Item, State
-from groupmilter.moderation.overview import Wanted
+from groupmilter.moderation.overview import Scope, Wanted
+from groupmilter.moderation.transitions import WAITING
 from groupmilter.panel.parts import Parts
 
 
@@ -18,11 +23,28 @@ def visible(parts: Parts, person: Person, states: frozenset[State], claim: str =
     :param claim: ``mine``: only that with which he deals; ``unclaimed``: with which nobody does; else all.
     """
     claimed_by = {"mine": person.uuid, "unclaimed": ""}.get(claim)
-    known, may = parts.ledger.overview.scopes(states), parts.decisions.may
+    return replace(
+        _wanted(parts, person, states, parts.ledger.overview.scopes(states)), claimed_by=claimed_by
+    )
+
+
+def counted(parts: Parts, person: Person) -> int:
+    """Return how many messages wait that somebody may look at: one query to the ledger, whatever their number."""
+    waits = parts.ledger.overview.waits()
+    if not waits:
+        return 0
+    held = {wait.scope: wait.item for wait in waits if wait.item.arrival.kind is Kind.HOLD}
+    wanted = _wanted(parts, person, WAITING, held.items())
+    return sum(wait.many for wait in waits if wanted.covers(wait.scope, wait.item))
+
+
+def _wanted(
+    parts: Parts, person: Person, states: frozenset[State], known: Iterable[tuple[Scope, Item]]
+) -> Wanted:
+    may = parts.decisions.may
     with parts.lookups.snapshot() as directory:
         scopes = tuple(scope for scope, item in known if may(person, item, directory))
-        everything = parts.roles(person, directory).administers_everything
-        return Wanted(states, scopes, claimed_by=claimed_by, aside=everything)
+        return Wanted(states, scopes, aside=parts.roles(person, directory).administers_everything)
 
 
 def permitted(parts: Parts, person: Person, item: Item) -> bool:

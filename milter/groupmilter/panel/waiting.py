@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
-from groupmilter.groups.ticket import Kind
-from groupmilter.moderation.item import State
 from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.panel.holding import counted
 from groupmilter.panel.parts import Parts
 
 
@@ -26,21 +25,7 @@ class Waiting:
 def waiting(parts: Parts, person: Person) -> Waiting:
     """Count what waits for a person."""
     try:
-        return Waiting(_held(parts, person), parts.requests.waiting(person))
+        return Waiting(counted(parts, person), parts.requests.waiting(person))
     except (DirectoryUnknown, LedgerUnavailable):
         # The page itself says what is down, where it needs it.
         return Waiting()
-
-
-def _held(parts: Parts, person: Person) -> int:
-    waits = parts.ledger.overview.waits()
-    if not waits:
-        return 0
-    with parts.lookups.snapshot() as directory:
-        everything = parts.roles(person, directory).administers_everything
-        seen = (
-            (everything and item.state is State.SHUNTED)
-            or (item.arrival.kind is Kind.HOLD and parts.decisions.may(person, item, directory))
-            for item, _ in waits
-        )
-        return sum(many for (_, many), one in zip(waits, seen, strict=True) if one)
