@@ -32,6 +32,7 @@ from groupmilter.moderation.item import Arrival, Item
 from groupmilter.moderation.letters import Letters
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
+from groupmilter.moderation.tidying import Tidying
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.policy.settings import Settings
 
@@ -148,8 +149,11 @@ def deskwork(folder: Path, settings: Settings = SETTINGS, *more: Put) -> Iterato
             hold.mailbox, hold.ledger, directory, KEYS, settings, played, held, bouncing.take, clock, log
         )  # fmt: skip
         rebuilding = Rebuilding(hold.mailbox, hold.ledger, directory, KEYS, settings, clock, log)
+        attempts = Attempts(log)
+        tidying = Tidying(hold.mailbox, hold.ledger, directory, settings, clock, log, attempts)
         desk = Desk(
             hold.mailbox, hold.ledger, directory, intake, cast(Correspondence, played),
-            cast(Outgoing, releasing), rebuilding, bouncing, weekly, settings, clock, log, Attempts(log),
+            cast(Outgoing, releasing), rebuilding, bouncing, weekly, tidying, settings, clock, log,
+            attempts,
         )  # fmt: skip
         yield Deskwork(hold, desk, intake, played, releasing, directory, capture)

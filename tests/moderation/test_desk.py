@@ -205,7 +205,7 @@ def test_delivery_reports_are_deleted_after_their_days(work: Deskwork) -> None:
 def test_many_are_tidied_in_one_go_and_one_that_cant_be_deleted_costs_nothing(
     work: Deskwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("groupmilter.moderation.desk._PAGE", 3)
+    monkeypatch.setattr("groupmilter.moderation.tidying._PAGE", 3)
     items = [held(work, number) for number in range(7)]
     for item in items:
         work.hold.ledger.change(item.id, Event.REJECT, ANNA, NOW)

@@ -52,6 +52,7 @@ from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.release import Releases
 from groupmilter.moderation.returned import Returned
+from groupmilter.moderation.tidying import Tidying
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta import session
 from groupmilter.mta.counters import Counters
@@ -198,9 +199,11 @@ class House:
         )  # fmt: skip
         outgoing = self._outgoing(ledger, wire, letters)
         rebuilding = Rebuilding(self.mailbox, ledger, self, KEYS, self.settings, self.clock, self.log)
+        attempts = Attempts(self.log)
+        tidying = Tidying(self.mailbox, ledger, self, self.settings, self.clock, self.log, attempts)
         desk = Desk(
             self.mailbox, ledger, self, intake, correspondence, outgoing, rebuilding, bouncing, weekly,
-            self.settings, self.clock, self.log, Attempts(self.log),
+            tidying, self.settings, self.clock, self.log, attempts,
         )  # fmt: skip
         made.append(desk)
         return ledger, desk

@@ -46,6 +46,7 @@ from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.release import Releases
 from groupmilter.moderation.returned import Returned
 from groupmilter.moderation.submission import Submitter
+from groupmilter.moderation.tidying import Tidying
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.mta.site import Site
 from groupmilter.policy.reasons import reason
@@ -135,8 +136,7 @@ class _Wiring:
     def desk(self) -> Desk:
         configuration, settings = self.configuration, self.configuration.settings
         decided, keys = decisions(configuration, self.opened), ticket_keys(configuration.keys)
-        lookups, box = decided.lookups, mailbox(configuration)
-        letters = self._letters()
+        lookups, box, letters = decided.lookups, mailbox(configuration), self._letters()
         made: list[Desk] = []
 
         def held(item: Item) -> None:
@@ -153,9 +153,9 @@ class _Wiring:
             self._panel, lambda group: contact_for(group, settings), settings.moderation.letters_per_hour, time.time,
             self.log, enrolling.letters,
         )  # fmt: skip
-        returned = Returned(correspondence, keys, bouncing.take, self.log)
         intake = Intake(
-            box, self.opened, lookups, keys, settings, answers, held, returned.take, time.time, self.log
+            box, self.opened, lookups, keys, settings, answers, held,
+            Returned(correspondence, keys, bouncing.take, self.log).take, time.time, self.log,
         )  # fmt: skip
         releases = Releases(
             self.opened, submitter, Dividing(self._site()), keys, settings.service_domain,
@@ -165,9 +165,10 @@ class _Wiring:
             self.opened, box, lookups, releases, letters, submitter, settings,
             lambda number: reason(number, settings.rules), socket.getfqdn(), time.time, self.log,
         )  # fmt: skip
+        tidying = Tidying(box, self.opened, lookups, settings, time.time, self.log, attempts)
         worked = Desk(
             box, self.opened, lookups, intake, correspondence, outgoing,
-            rebuilding(configuration, self.opened, self.log), bouncing, weekly, settings, time.time, self.log,
+            rebuilding(configuration, self.opened, self.log), bouncing, weekly, tidying, settings, time.time, self.log,
             attempts, (*enrolling.steps, ("end claims", Claiming(self.opened, decided, time.time).tidy)),
         )  # fmt: skip
         made.append(worked)

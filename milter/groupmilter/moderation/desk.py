@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
-from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.group import Group, Notify
 from groupmilter.groups.ticket import Kind
-from groupmilter.groups.ticket import digest as short_digest
 from groupmilter.moderation.attempts import Attempts
-from groupmilter.moderation.bouncing import Bouncing, excess
+from groupmilter.moderation.bouncing import Bouncing
 from groupmilter.moderation.circle import Lookups
 from groupmilter.moderation.correspondence import ASKING, Correspondence
 from groupmilter.moderation.intake import Intake
@@ -28,6 +26,7 @@ from groupmilter.moderation.mailbox import Folder, HoldMailbox, Missing, folder_
 from groupmilter.moderation.outgoing import Outgoing
 from groupmilter.moderation.rebuilding import Rebuilding
 from groupmilter.moderation.terms import told
+from groupmilter.moderation.tidying import Tidying
 from groupmilter.moderation.weekly import Weekly
 from groupmilter.policy.facts import Strength
 from groupmilter.policy.settings import Expiry, Settings
@@ -40,14 +39,6 @@ _TURN = 5.0
 
 _LOOK = 0.1
 """Seconds between two looks at whether the ledger has changed."""
-
-_TIDY = 3600
-_DAY = 24 * 3600
-_LEFT_OUT_DAYS = 60
-"""How long it is known whom a split copy leaves out: far longer than one waits to be sent."""
-
-_FAILURES_DAYS = 90
-"""How long a failed delivery is remembered: far longer than any window."""
 
 _TOLD = {State.REJECTED: "rejected", State.EXPIRED: "expired"}
 _SETTLED = frozenset({State.SHUNTED, State.REJECTED, State.EXPIRED, State.RELEASED, State.REPORTED})
@@ -74,6 +65,7 @@ class Desk:
     rebuilding: Rebuilding
     bouncing: Bouncing
     weekly: Weekly
+    tidying: Tidying
     settings: Settings
     clock: Callable[[], float]
     log: FilteringBoundLogger
@@ -81,8 +73,6 @@ class Desk:
     further: tuple[Step, ...] = ()
     _begun: bool = False
     _seen: int = 0
-    _tidied: int = 0
-    _tidied_beside: int = 0
     _unsettled: set[str] = field(default_factory=set)
     _failed: dict[str, int] = field(default_factory=dict)
     _turns: int = 0
@@ -115,8 +105,8 @@ class Desk:
             ("try suspended addresses", self.bouncing.retry),
             ("sum up the week", self.weekly.plan),
             ("letters", self.correspondence.send_due),
-            ("tidy", self._tidy),
-            ("look after the side store", self._tidy_beside),
+            ("tidy", self.tidying.mail),
+            ("look after the side store", self.tidying.beside),
         )
         for name, step in steps:
             busy = bool(self.attempts.step(name, step)) or busy
@@ -265,40 +255,3 @@ class Desk:
         language = getattr(person, "language", "")
         planned = Letter(0, item.id, kind, address, "", language, "", 0, int(self.clock()), "")
         self.ledger.letters.plan((planned,))
-
-    def _tidy(self) -> bool:
-        """Delete mail that ended long ago; what the ledger says of it stays."""
-        now = int(self.clock())
-        if 0 <= now - self._tidied < _TIDY:
-            return False
-        before = now - self.settings.moderation.keep_days * _DAY
-        reports = [*self.mailbox.aged(Folder.REPORTS, before), *excess(self.mailbox)]
-        self.attempts.each("delete a report", reports, self.mailbox.remove)
-        ended = {item.name: item for item in self.ledger.agenda.finished_before(before, _PAGE)}
-        gone = self.attempts.each(
-            "delete a file", ended, lambda name: self.mailbox.remove(ended[name].arrival.file)
-        )
-        self.ledger.mark_each([ended[name].id for name in gone], purged=True)
-        if len(ended) == _PAGE and gone:
-            return True
-        self.ledger.releases.forget_left_out(now - _LEFT_OUT_DAYS * _DAY)
-        self.ledger.bounces.forget(now - _FAILURES_DAYS * _DAY)
-        self.ledger.sightings.forget(now, self.settings.replay.window)
-        self._tidied = now
-        return False
-
-    def _tidy_beside(self) -> bool:
-        """Note which groups of the side store the directory has no longer, and forget those that are long gone."""
-        now = int(self.clock())
-        if 0 <= now - self._tidied_beside < _TIDY or not (traces := self.ledger.side.everything()):
-            return False
-        try:
-            with self.lookups.snapshot() as directory:
-                there = {uuid for uuid in traces if directory.by_digest(short_digest(uuid)) is not None}
-        except DirectoryUnknown:
-            # Other steps tell of it; nobody is gone as long as it can't be told.
-            return False
-        if forgotten := self.ledger.side.settle(there, now):
-            self.log.info("side store: groups that are long gone are forgotten", count=forgotten)
-        self._tidied_beside = now
-        return False
