@@ -107,7 +107,8 @@ def host(folder: Path) -> Iterator[Host]:
         f"mirror: {folder}/mirror.db\nstate: sqlite:///{folder}/state.db\n"
         f"hold_mailbox: maildir:{folder}/hold\nmap: {{path: {folder}/groups, type: texthash}}\n"
     )
-    assert CliRunner().invoke(app, ["--config", str(file), "directory", "sync"]).exit_code == 0
+    synced = CliRunner().invoke(app, ["--config", str(file), "directory", "sync"])
+    assert synced.exit_code == 0, synced.output
     configuration = bootstrap.with_keys(load(file), logger("critical", json=False))
     mailbox = Maildir(configuration.site.hold_mailbox)
     mailbox.prepare()
