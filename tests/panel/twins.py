@@ -103,6 +103,7 @@ COMMANDS: dict[str, Twin | Without] = {
     "group show": twin("getGroup"),
     "group create": twin("createGroup"),
     "group edit": twin("changeGroup"),
+    "group delete": twin("deleteGroup"),
     "group add": twin("changeMembers", "changeGroup"),
     "group remove": twin("changeMembers", "changeGroup"),
     "group suspend": twin("changeGroup"),

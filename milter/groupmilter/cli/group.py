@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from groupmilter.cli import group_change, group_files
+from groupmilter.cli import group_change, group_delete, group_files
 from groupmilter.cli.options import Call, ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def show(
 for _name, _command in (
     ("create", group_change.create),
     ("edit", group_change.edit),
+    ("delete", group_delete.delete),
     ("add", group_change.add),
     ("remove", group_change.remove),
     ("suspend", group_change.suspend),

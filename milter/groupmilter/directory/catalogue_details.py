@@ -1,4 +1,4 @@
-"""What the pages of one group show beside the group itself: what is wrong with it, and names that lead nowhere.
+"""What is shown of one group beside the group itself: what is wrong with it, names that lead nowhere, who names it.
 
 Read-only, out of one snapshot of the mirror; what can't be read is `DirectoryUnknown`.
 """
@@ -7,13 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from groupmilter.directory.dn import normalise
 from groupmilter.directory.findings import Kind
+from groupmilter.directory.mirror_schema import LINKS, REVERSE
 from groupmilter.directory.snapshot_view import Snapshot
 from groupmilter.groups.person import Node
 
 _FINDINGS = "SELECT kind, count(*) FROM finding WHERE node = :node GROUP BY kind"
 _NAMES = "SELECT n.id, n.dn FROM json_each(:nodes) j CROSS JOIN node n ON n.id = j.value ORDER BY n.dn"
+
+_NAMING = """
+SELECT e.address, d.dn, l.field FROM node n CROSS JOIN link l ON l.target = n.id JOIN entry e ON e.node = l.source
+  JOIN detail d ON d.node = e.node
+ WHERE n.dn = :dn AND e.kind = 1 AND e.node <> n.id ORDER BY e.address, d.dn, l.field"""
+_FIELDS = {number: field for field, number in LINKS.items()} | {REVERSE: "members"}
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A group that names an entry, and in which field.
+
+    :param address: empty where the group has none. ``dn``: of the group, as written.
+    """
+
+    address: str
+    dn: str
+    field: str
 
 
 def findings(snapshot: Snapshot, group: Node) -> Mapping[Kind, int]:
@@ -25,3 +46,9 @@ def findings(snapshot: Snapshot, group: Node) -> Mapping[Kind, int]:
 def names(snapshot: Snapshot, nodes: Iterable[Node]) -> Mapping[Node, str]:
     """Return the DNs of nodes, normalised, also where no entry stands; in order."""
     return {Node(node): str(dn) for node, dn in snapshot.rows(_NAMES, {"nodes": json.dumps(list(nodes))})}
+
+
+def naming(snapshot: Snapshot, dn: str) -> tuple[Naming, ...]:
+    """Return which other groups have an entry among their members or in a right, by address; rules name nobody."""
+    rows = snapshot.rows(_NAMING, {"dn": normalise(dn) or dn})
+    return tuple(Naming(address, name, _FIELDS[field]) for address, name, field in rows if field in _FIELDS)

@@ -30,7 +30,7 @@ def row(groups: Groups, group: Stored) -> dict[str, str]:
         tip = groups.value(group, "mail_tip", language)
         cells[f"mail_tip.{language}"] = tip if isinstance(tip, str) else ""
     for name in LISTS:
-        cells[name] = joined(_list(groups, group, name))
+        cells[name] = joined(listed(groups, group, name))
     return cells
 
 
@@ -67,14 +67,18 @@ def _languages(groups: Groups, group: Stored) -> Iterator[str]:
             yield language
 
 
-def _list(groups: Groups, group: Stored, name: str) -> Iterator[str]:
+def listed(groups: Groups, group: Stored, name: str, *, named: bool = True) -> Iterator[str]:
+    """Yield the values of a list: who has an address by that, without placeholder; outsiders after them.
+
+    :param named: whether addresses are looked up; else entries stand by their DNs.
+    """
     values = groups.value(group, name)
     there = values if isinstance(values, tuple) else ()
     if GROUP[name].form is Form.NAMES:
         placeholder = normalise(groups.writer.placeholder) or ""
         names = [value for value in there if not is_placeholder(value.encode(), placeholder)]
-        found = groups.book.named(names)
-        yield from (known.address if (known := found[each]) and known.address else each for each in names)
+        found = groups.book.named(names) if named else {}
+        yield from (known.address if (known := found.get(each)) and known.address else each for each in names)
         if second := ADDRESSES_OF.get(name):
             more = groups.value(group, second)
             yield from more if isinstance(more, tuple) else ()
