@@ -121,6 +121,8 @@ def test_a_failure_is_counted_kept_and_suspends(site: Failing) -> None:
 
     site.whole.until(left_out, "the milter leaves him out")
     copy_of(site, tried[-1])
+    # The failure of an attempt before would suspend him again.
+    site.still()
     site.whole.ledger.bounces.resume(dead("dying"), DESK, int(time.time()))
     site.whole.until(lambda: not left_out(), "the milter knows him again")
 
