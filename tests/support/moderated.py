@@ -94,7 +94,10 @@ class Moderated:
         deadline = time.monotonic() + DEADLINE
         while not question():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not in {DEADLINE} s: {what}\n{self.installation.service.log()[-4000:]}")
+                logs = (self.installation.service.log(), self.installation.postfix.log())
+                raise TimeoutError(
+                    "\n".join((f"not in {DEADLINE} s: {what}", *(log[-4000:] for log in logs)))
+                )
             time.sleep(0.02)
 
 
