@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from ldap3.core.exceptions import LDAPExceptionError
 from ldap3.operation.bind import bind_operation
@@ -152,17 +151,12 @@ def entry(body: bytes) -> tuple[str, Attributes]:
     name = body[start:end].decode("utf-8", "replace")
     _, start, end = element(body, end, limit)
     attributes: Attributes = {}
-    while start < end:
-        _, at, start = element(body, start, end)
-        _, type_start, type_end = element(body, at, start)
-        _, values_start, values_end = element(body, type_end, start)
-        attributes[_description(body[type_start:type_end])] = _values(body, values_start, values_end)
+    for _, at, until in elements(body, start, end):
+        _, type_start, type_end = element(body, at, until)
+        _, values_start, values_end = element(body, type_end, until)
+        description = body[type_start:type_end].decode("utf-8", "replace").lower()
+        attributes[description] = _values(body, values_start, values_end)
     return name, attributes
-
-
-@lru_cache(maxsize=1024)
-def _description(octets: bytes) -> str:
-    return octets.decode("utf-8", "replace").lower()
 
 
 def _values(octets: bytes, at: int, limit: int) -> tuple[bytes, ...]:

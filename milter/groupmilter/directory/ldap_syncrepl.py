@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from uuid import UUID
 
 from groupmilter.directory.entry import Entry
 from groupmilter.directory.ldap_messages import (
@@ -191,5 +192,4 @@ def _done(received: Message) -> Finished:
 def _uuid(octets: bytes) -> str:
     if len(octets) != 16:
         raise Incomplete("a UUID in the sync protocol is not 16 octets long")
-    digits = octets.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return str(UUID(bytes=octets))

@@ -281,7 +281,7 @@ class SyncStream:
 
 
 def _bounded(name: str, attributes: Mapping[str, tuple[bytes, ...]], most: int) -> None:
-    if attributes and max(map(len, attributes.values())) > most:
+    if any(len(found) > most for found in attributes.values()):
         raise Incomplete(f"{name} has an attribute with more than {most} values")
 
 

@@ -22,7 +22,6 @@ import idna
 _ATEXT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
 # Postfix and Sendmail give these a meaning of their own (percent hack, bang path, command, file, option).
 _REWRITTEN = frozenset("%!")
-_PLAIN = re.compile(r"[\w+=-]+(?:\.[\w+=-]+)*", re.ASCII)
 _COMMENT = re.compile(r"\([^()\"]*\)")
 _LEADING = frozenset("-|/:")
 # Persian and the scripts of India can't be written without; all else that can't be seen is no text of an address.
@@ -180,9 +179,7 @@ def _dot_atom(local: str) -> bool:
         return False
     if not _REWRITTEN.isdisjoint(local):
         return False
-    return _PLAIN.fullmatch(local) is not None or all(
-        atom and all(map(_text, atom)) for atom in local.split(".")
-    )
+    return all(atom and all(map(_text, atom)) for atom in local.split("."))
 
 
 @lru_cache(maxsize=4096)
