@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli.asking import ask
 from groupmilter.cli.completing import change_numbers
 from groupmilter.cli.deciding import YesOption
 from groupmilter.cli.exits import Exit
@@ -158,16 +159,12 @@ def _uuid(call: Call, address: str) -> str:
 
 
 def _ask(count: int) -> None:
-    """Have the administrator say yes on a terminal; anything else ends the command."""
     said = "this is 1 change" if count == 1 else f"these are {count:,} changes"
-    if not sys.stdin.isatty():
-        raise CommandFailed(
-            Exit.USAGE, f"{said}; --yes undoes without asking, --dry-run shows what would go back"
-        )
-    if not typer.confirm(
-        f"{said[:1].upper()}{said[1:]}. Undo {'it' if count == 1 else 'all of them'}?", err=True
-    ):
-        raise CommandFailed(Exit.FINDING, "nothing was undone")
+    ask(
+        f"{said[:1].upper()}{said[1:]}. Undo {'it' if count == 1 else 'all of them'}?",
+        instead=f"{said}; --yes undoes without asking, --dry-run shows what would go back",
+        nothing="nothing was undone",
+    )
 
 
 def _taken_back(call: Call, ledger: Ledger, rows: Sequence[AuditRow], *, dry_run: bool) -> Sequence[Undo]:

@@ -5,16 +5,15 @@ The first decision stands; whoever comes later is told whose it is, and the exit
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from groupmilter.cli.asking import ask
 from groupmilter.cli.completing import message_names
 from groupmilter.cli.exits import Exit
-from groupmilter.cli.failures import CommandFailed
 from groupmilter.cli.held_shape import decided, many, shape
 from groupmilter.cli.options import FLAG, Call, ConfigOption, GroupOption, JsonOption
 from groupmilter.cli.terminal import plain
@@ -154,13 +153,13 @@ def release_all(
 
 
 def _ask(count: int, group: str) -> None:
-    """Have the administrator say yes on a terminal; anything else ends the command."""
     to = f" for {group}" if group else ""
     said = f"{many(count)}{to} {'waits' if count == 1 else 'wait'} for a decision"
-    if not sys.stdin.isatty():
-        raise CommandFailed(Exit.USAGE, f"{said}; --yes approves without asking")
-    if not typer.confirm(f"{said}. Approve {'it' if count == 1 else 'all of them'}?", err=True):
-        raise CommandFailed(Exit.FINDING, "nothing was decided")
+    ask(
+        f"{said}. Approve {'it' if count == 1 else 'all of them'}?",
+        instead=f"{said}; --yes approves without asking",
+        nothing="nothing was decided",
+    )
 
 
 def _approve_all(service: Decisions, group: str, newest: int, count: int, reason: str) -> tuple[int, int]:

@@ -6,7 +6,6 @@ question stood isn't removed (`WriteRefused`). Who names the group is the mirror
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from groupmilter.cli.asking import ask
 from groupmilter.cli.deciding import YesOption
 from groupmilter.cli.exits import Exit
 from groupmilter.cli.failures import CommandFailed
@@ -114,19 +114,16 @@ def _named_by(configuration: Configuration, dn: str) -> tuple[Naming, ...] | Non
 
 
 def _ask(loss: _Loss) -> None:
-    """Have the administrator say yes on a terminal; anything else ends the command."""
     from groupmilter.cli.held_shape import many
     from groupmilter.cli.terminal import console
 
-    if not sys.stdin.isatty():
-        raise CommandFailed(
-            Exit.USAGE,
-            f"{loss.address} would go, with {many(loss.members, 'member')}; --yes deletes without asking, "
-            "--dry-run shows what would go",
-        )
-    _draw_loss(console(error=True), loss, "would be deleted")
-    if not typer.confirm("Delete it?", err=True):
-        raise CommandFailed(Exit.FINDING, "nothing was deleted")
+    ask(
+        "Delete it?",
+        instead=f"{loss.address} would go, with {many(loss.members, 'member')}; --yes deletes without asking, "
+        "--dry-run shows what would go",
+        nothing="nothing was deleted",
+        show=lambda: _draw_loss(console(error=True), loss, "would be deleted"),
+    )
 
 
 def _deleted(groups: Groups, group: Stored, ledger: Ledger) -> int | None:
