@@ -1,4 +1,5 @@
-"""Which processes of a process group or session still live, as /proc tells (proc(5)); none lost while it starts.
+"""Which processes of a process group or session still live, as /proc tells (proc(5)); none lost while it starts, and
+all of them ended at once.
 
 A zombie doesn't live: it only waits for its parent, who may be the tests themselves where they are process 1 of a
 container. Never fails: a process that ends meanwhile isn't there.
@@ -6,10 +7,12 @@ container. Never fails: a process that ends meanwhile isn't there.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,6 +26,20 @@ def of_group(group: int) -> list[int]:
 def of_session(session: int) -> list[int]:
     """Return the ids of the living processes in a session; its leader's id is the session's."""
     return [pid for pid, _, its_session in _living() if its_session == session]
+
+
+def kill_session(leader: int) -> None:
+    """End every process of a session at once (SIGKILL), as a crash of the host does: none sees another one go.
+
+    The leader stands still first, and whoever it had started meanwhile a moment later. Process numbers don't tell who
+    started whom: after the greatest they begin anew.
+    """
+    for number in (signal.SIGSTOP, signal.SIGSTOP, signal.SIGKILL):
+        for pid in sorted(of_session(leader), key=lambda pid: pid != leader):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+    while of_session(leader):
+        time.sleep(0.005)
 
 
 @contextmanager

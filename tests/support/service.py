@@ -21,13 +21,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +36,7 @@ from typing import Any, Self
 from tests.support.dns import Dns
 from tests.support.overlay import merged
 from tests.support.ports import free_port
-from tests.support.processes import of_session
+from tests.support.processes import kill_session
 
 from groupmilter import bootstrap
 from groupmilter.bootstrap import serving
@@ -157,9 +156,7 @@ class Service:
         """End every process of it at once (SIGKILL), as by a crash of the host."""
         if self._process is not None:
             # The supervisor's children have process groups of their own.
-            for pid in of_session(self._process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            kill_session(self._process.pid)
             self._process.wait()
         self._process = None
 

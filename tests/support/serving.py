@@ -11,10 +11,8 @@ It fails with `ServingFailed`, the log's end in the text, when it ends or is not
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.processes import of_session, uninterrupted
+from tests.support.processes import kill_session, uninterrupted
 
 import groupmilter
 from groupmilter.supervision import ControlError, ask
@@ -128,9 +126,7 @@ class Serving:
         """End everything of it at once (SIGKILL), workers too; nothing happens if it doesn't run."""
         if self._process is None:
             return
-        for process in of_session(self._process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        kill_session(self._process.pid)
         self._process.wait()
         self._process = None
 
