@@ -116,6 +116,32 @@ def test_each_page_of_a_group_says_how_to_join_or_leave_it(home: House, club: st
         assert mine(club, "leave") not in page, "the owner's pages are for changing it"
 
 
+def test_each_page_of_a_group_says_that_a_request_waits(home: House, circle: str) -> None:
+    places = ("", "/owners", "/members", "/membership", "/delivery", "/moderation")
+    with home.person("pierre") as pierre, home.person("bob", "fr") as bob, home.person("zoe") as zoe:
+        assert "Ask to join" in pierre.get(circle).text
+        asked(pierre, circle, "join")
+        asked(bob, circle, "leave")
+        for place in places:
+            page = pierre.get(circle + place).text
+            assert "Ask to join" not in page, place
+            assert "You have asked to join this group." in page, place
+            assert "waits for the owners" in page, place
+            assert page.count(f'href="{mine(circle, "join")}">See your request<') == 1, place
+        page = bob.get(circle).text
+        assert "Quitter ce groupe" not in page
+        for words in ("Vous avez demandé à quitter ce groupe.", "attend les propriétaires"):
+            assert words in page
+        assert f'href="{mine(circle, "leave")}">Voir votre demande<' in page
+        assert "You have asked" not in zoe.get(circle).text
+        form = form_of(
+            pierre.get(mine(circle, "join")), f"/requests/{request_of(home, 'pierre').name}/withdraw"
+        )
+        pierre.post(f"/requests/{request_of(home, 'pierre').name}/withdraw", data=form)
+        assert "Ask to join" in pierre.get(circle).text
+        assert "You have asked" not in pierre.get(circle).text
+
+
 def test_what_cannot_be_is_said_why(home: House, club: str) -> None:
     with home.person("pierre", "fr") as pierre:
         closed = f"/groups/{home.group('support').uuid}"

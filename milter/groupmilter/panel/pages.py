@@ -19,6 +19,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from groupmilter.enrolment.wording import STAGES
 from groupmilter.groups.person import Person
 from groupmilter.language.catalogue import LANGUAGES, Translate
 from groupmilter.mail.shown import shown as one_line
@@ -72,6 +73,7 @@ class Pages:
         environment.globals["person_name"] = _person_name
         environment.globals["way_in_words"] = _way_in_words
         environment.globals |= {**WORDS, "proofs": PROOFS, "is_sound": sound, "static": self.static}
+        environment.globals["request_stages"] = STAGES
         return environment
 
     def words(self, request: Request, person: str = "") -> Words:

@@ -14,6 +14,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from groupmilter.moderation.request import Request as Wish
+from groupmilter.moderation.request import Wanted
 from groupmilter.panel.form import Form, cleaned, is_number
 from groupmilter.panel.guard import WITH_OUR_SCRIPT
 from groupmilter.panel.language import Words
@@ -21,7 +23,7 @@ from groupmilter.panel.pages import Pages
 from groupmilter.panel.parts import Parts
 from groupmilter.panel.said import NOT_DONE, SAID
 from groupmilter.panel.visitor import Visitor
-from groupmilter.panel.waiting import Waiting, waiting
+from groupmilter.panel.waiting import Waiting, asked_for, waiting
 
 HTMX = "hx-request"
 _SAYING = frozenset({"said", "number"})
@@ -97,6 +99,10 @@ class Visit:
 
     def _waiting(self) -> Waiting:
         return Waiting() if self.visitor is None else waiting(self.parts, self.visitor.person)
+
+    def asked_for(self, group: str, wanted: Wanted) -> Wish | None:
+        """Return the visitor's own request that is open about a group, by its UUID."""
+        return asked_for(self.parts, self.me.person, group, wanted)
 
     def to(self, path: str, said: str = "", number: int = 0) -> Response:
         """Send the browser on to a page of ours after something was done (303).

@@ -1,6 +1,7 @@
-"""How much waits for whoever is logged in, for the navigation. What can't be told now isn't shown.
+"""How much waits for whoever is logged in, for the navigation, and his own request about a group that he looks at.
 
-One query to the ledger for each number, however much waits; rights are asked of the mirror, once for each group.
+What can't be told now isn't shown. One query to the ledger for each number, however much waits; rights are asked of the
+mirror, once for each group.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.moderation.ledger import LedgerUnavailable
+from groupmilter.moderation.request import OPEN, Request, Wanted
 from groupmilter.panel.holding import counted
 from groupmilter.panel.parts import Parts
 
@@ -29,3 +31,13 @@ def waiting(parts: Parts, person: Person) -> Waiting:
     except (DirectoryUnknown, LedgerUnavailable):
         # The page itself says what is down, where it needs it.
         return Waiting()
+
+
+def asked_for(parts: Parts, person: Person, group: str, wanted: Wanted) -> Request | None:
+    """Return a person's request that is open about a group, by its UUID; None where there is none."""
+    try:
+        found = parts.ledger.requests.find(OPEN, group=group, person=person.uuid)
+    except LedgerUnavailable:
+        # The page that the offer leads to says so.
+        return None
+    return next((one for one in found if one.kind is wanted), None)
