@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, ZOE, Office
+from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, WHO, ZOE, Office
 from tests.moderation.ledgers import arrival
 from tests.support.slapd import Slapd
 
@@ -18,6 +18,7 @@ from groupmilter.cli.exits import Exit
 from groupmilter.config.reload import load
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.item import State, Terms
+from groupmilter.moderation.request import Draft, Stage, Wanted
 
 PARIS, DN = "paris@masociete.example", f"cn=paris,{GROUPS}"
 DEADLINE = 150.0
@@ -43,6 +44,8 @@ def _held(office: Office) -> None:
     ledger = bootstrap.ledger(load(office.config))
     terms = Terms(group_uuid=uuid, group_address=PARIS, why="moderation", expires=0, remind=0)
     ledger.record(arrival(group=digest(uuid)), terms, State.HELD, 1_795_540_000)
+    draft = Draft(digest=1, kind=Wanted.JOIN, group_uuid=uuid, group_address=PARIS, address=JEAN)
+    ledger.requests.record(draft, Stage.WAITING, WHO, 1_795_540_000)
     ledger.close()
 
 
@@ -67,6 +70,7 @@ def test_a_dry_run_tells_what_would_go_and_nothing_goes(office: Office) -> None:
             {"group": CONTACT, "dn": f"cn=contact,{GROUPS}", "field": "moderators"},
         ],
         "waiting": 1,
+        "requests": 1,
         "dry_run": True,
         "deleted": False,
         "audit": None,
@@ -79,6 +83,7 @@ def test_a_dry_run_tells_what_would_go_and_nothing_goes(office: Office) -> None:
         "members: 2",
         f"named by: {CONTACT} (members, moderators)",
         "1 held message waits for it",
+        "1 request to join or leave waits for it; nobody can accept it then",
     ):
         assert said in shown, said
     assert office.values("paris", "mail")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from groupmilter.directory.catalogue_details import Naming
     from groupmilter.membership.service import Groups, Stored
     from groupmilter.moderation.ledger import Ledger
+    from groupmilter.moderation.pending import Pending
 
 _SHOWN = 10
 """Groups, at most, that are named to people as naming this one; programs get all."""
@@ -38,7 +39,7 @@ class _Loss:
     """What goes with a group.
 
     :param rules: how many rules find further members. ``named_by``: None where the mirror can't tell.
-    :param waiting: held messages.
+    :param waiting: what waits for it.
     """
 
     address: str
@@ -49,7 +50,7 @@ class _Loss:
     members: int
     rules: int
     named_by: tuple[Naming, ...] | None
-    waiting: int
+    waiting: Pending
 
 
 def delete(
@@ -82,8 +83,8 @@ def delete(
 
 
 def _loss(configuration: Configuration, ledger: Ledger, groups: Groups, group: Stored) -> _Loss:
-    from groupmilter.groups.ticket import digest
     from groupmilter.membership.exporting import listed
+    from groupmilter.moderation.pending import pending
 
     def count(field: str) -> int:
         return sum(1 for _ in listed(groups, group, field, named=False))
@@ -97,7 +98,7 @@ def _loss(configuration: Configuration, ledger: Ledger, groups: Groups, group: S
         count("members"),
         count("member_urls"),
         _named_by(configuration, group.entry.dn),
-        ledger.waiting().groups.get(digest(group.entry.uuid), 0),
+        pending(ledger, group.entry.uuid),
     )
 
 
@@ -151,7 +152,8 @@ def _shape(loss: _Loss) -> dict[str, object]:
         "named_by": None
         if named_by is None
         else [{"group": each.address, "dn": each.dn, "field": each.field} for each in named_by],
-        "waiting": loss.waiting,
+        "waiting": loss.waiting.messages,
+        "requests": loss.waiting.requests,
     }
 
 
@@ -204,8 +206,11 @@ def _naming_words(named_by: Sequence[Naming] | None) -> str:
 def _notes(loss: _Loss) -> Iterator[str]:
     from groupmilter.cli.held_shape import many
 
-    if loss.waiting:
-        waits, they = ("waits", "it") if loss.waiting == 1 else ("wait", "they")
-        yield f"{many(loss.waiting, 'held message')} {waits} for it; {they} can only be rejected then"
+    if messages := loss.waiting.messages:
+        waits, they = ("waits", "it") if messages == 1 else ("wait", "they")
+        yield f"{many(messages, 'held message')} {waits} for it; {they} can only be rejected then"
+    if requests := loss.waiting.requests:
+        waits, them = ("waits", "it") if requests == 1 else ("wait", "them")
+        yield f"{many(requests, 'request')} to join or leave {waits} for it; nobody can accept {them} then"
     if loss.named_by:
         yield "after an undo other groups have it again only where the directory leaves its name in them"

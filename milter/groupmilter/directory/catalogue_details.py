@@ -19,8 +19,8 @@ _FINDINGS = "SELECT kind, count(*) FROM finding WHERE node = :node GROUP BY kind
 _NAMES = "SELECT n.id, n.dn FROM json_each(:nodes) j CROSS JOIN node n ON n.id = j.value ORDER BY n.dn"
 
 _NAMING = """
-SELECT e.address, d.dn, l.field FROM node n CROSS JOIN link l ON l.target = n.id JOIN entry e ON e.node = l.source
-  JOIN detail d ON d.node = e.node
+SELECT e.node, e.address, d.dn, l.field FROM node n CROSS JOIN link l ON l.target = n.id
+  JOIN entry e ON e.node = l.source JOIN detail d ON d.node = e.node
  WHERE n.dn = :dn AND e.kind = 1 AND e.node <> n.id ORDER BY e.address, d.dn, l.field"""
 _FIELDS = {number: field for field, number in LINKS.items()} | {REVERSE: "members"}
 
@@ -29,9 +29,10 @@ _FIELDS = {number: field for field, number in LINKS.items()} | {REVERSE: "member
 class Naming:
     """A group that names an entry, and in which field.
 
-    :param address: empty where the group has none. ``dn``: of the group, as written.
+    :param node: of the group. ``address``: empty where it has none. ``dn``: of the group, as written.
     """
 
+    node: Node
     address: str
     dn: str
     field: str
@@ -51,4 +52,8 @@ def names(snapshot: Snapshot, nodes: Iterable[Node]) -> Mapping[Node, str]:
 def naming(snapshot: Snapshot, dn: str) -> tuple[Naming, ...]:
     """Return which other groups have an entry among their members or in a right, by address; rules name nobody."""
     rows = snapshot.rows(_NAMING, {"dn": normalise(dn) or dn})
-    return tuple(Naming(address, name, _FIELDS[field]) for address, name, field in rows if field in _FIELDS)
+    return tuple(
+        Naming(Node(node), address, name, _FIELDS[field])
+        for node, address, name, field in rows
+        if field in _FIELDS
+    )

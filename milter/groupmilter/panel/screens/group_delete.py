@@ -1,17 +1,38 @@
-"""Supprimer: what is lost is said, and the group's address has to be typed."""
+"""Supprimer: what is lost is said, as ``group delete`` says it, and the group's address has to be typed.
+
+Groups of which the visitor may not know are counted among those that name this one, and not named.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
 
 from markupsafe import Markup
 from starlette.responses import Response
 
+from groupmilter.directory.catalogue_details import naming
 from groupmilter.groups.directory import DirectoryUnknown
+from groupmilter.groups.group import Group
 from groupmilter.membership.service import NoSuchGroup
-from groupmilter.panel.look import looked
+from groupmilter.moderation.pending import pending
+from groupmilter.panel.labels import labels
+from groupmilter.panel.look import Look, looked
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.saving import caught_up
 from groupmilter.panel.sight import Sight, sighted
 from groupmilter.panel.visit import Gone, Visit
+
+_SHOWN = 10
+"""Groups, at most, that are named as naming this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Namers:
+    """The groups that name one in their lists: some with the names of these lists, and how many there are besides."""
+
+    shown: tuple[tuple[Group, Markup], ...]
+    others: int
 
 
 def show(visit: Visit) -> Response:
@@ -53,12 +74,32 @@ def _page(
     *,
     down: bool = False,
 ) -> Response:
-    content = {**sight.content, "wrong": wrong or {}, "down": down, "members": _members(visit, sight)}
-    return visit.page("screens/group_delete.html", content, status)
+    content = {
+        **sight.content,
+        "wrong": wrong or {},
+        "down": down,
+        **looked(visit, lambda look: _lost(look, visit, sight)),
+    }
+    waiting = pending(visit.parts.ledger, sight.group.uuid)
+    return visit.page("screens/group_delete.html", {**content, "waiting": waiting}, status)
 
 
-def _members(visit: Visit, sight: Sight) -> int:
-    return looked(visit, lambda look: sum(look.lists.member_counts(sight.group.node).values()))
+def _lost(look: Look, visit: Visit, sight: Sight) -> dict[str, object]:
+    return {
+        "members": sum(look.lists.member_counts(sight.group.node).values()),
+        "named_by": _namers(look, visit, sight.group),
+    }
+
+
+def _namers(look: Look, visit: Visit, group: Group) -> Namers:
+    found = groupby(naming(look.directory, group.dn), lambda each: each.node)
+    fields = {node: [each.field for each in namings] for node, namings in found}
+    shown: list[tuple[Group, Markup]] = []
+    for node in list(fields)[:_SHOWN]:
+        other = look.directory.group(node)
+        if other is not None and look.lists.may_see(node):
+            shown.append((other, labels(visit.t, fields[node])))
+    return Namers(tuple(shown), len(fields) - len(shown))
 
 
 ROUTES = (get("/groups/{group}/delete", show), post("/groups/{group}/delete", delete))
