@@ -106,8 +106,11 @@ def orders(
 
 
 def settled(children: Sequence[Child], wanted: Sequence[Wanted]) -> bool:
-    """Say whether every wanted child serves, and none of an older generation takes work any more."""
-    return all(
+    """Say whether every wanted child serves, and none of an older generation takes work any more.
+
+    One that was told to drain may still take some until it has acknowledged that.
+    """
+    return all(child.acknowledged for child in children if child.stage is Stage.DRAINING) and all(
         sum(1 for child in mine if child.stage is Stage.SERVING) == each.role.count
         and all(child.generation == each.generation for child in mine)
         for each in wanted
