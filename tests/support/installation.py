@@ -72,10 +72,11 @@ class Site(ABC):
     def held(self) -> list[bytes]:
         """The messages in the hold mailbox, in whatever folder, as virtual(8) wrote them."""
         found: dict[str, bytes] = {}
-        for path in self._held():
-            # The desk may have moved it meanwhile; no file is ever in two folders, nor may one be missed.
-            with suppress(FileNotFoundError):
-                found[path.name.partition(":")[0]] = path.read_bytes()
+        while missing := [path for path in self._held() if _name(path) not in found]:
+            for path in missing:
+                # The desk may have moved it meanwhile; no file is ever in two folders, nor may one be missed.
+                with suppress(FileNotFoundError):
+                    found[_name(path)] = path.read_bytes()
         return [found[name] for name in sorted(found)]
 
     def forget(self) -> None:
@@ -137,6 +138,11 @@ class Installation(Site):
     def settle(self) -> None:
         """Return once Postfix has nothing left to deliver."""
         self.postfix.wait_idle()
+
+
+def _name(path: Path) -> str:
+    """What a message in a Maildir is called in whatever folder."""
+    return path.name.partition(":")[0]
 
 
 def _is_report(message: SunkMessage) -> bool:
