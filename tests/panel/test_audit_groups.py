@@ -4,7 +4,9 @@ keeps them, whatever tool removed or renamed it."""
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack
+from html import unescape
 
 import httpx
 from tests.membership.acting import add_group
@@ -85,6 +87,55 @@ def test_who_gets_a_removed_groups_address_gets_none_of_its_rows(home: House) ->
         assert not shown(administrator, "Affaire Dupont", f"group={new.group_uuid}")
         assert "is no longer there." in undone(administrator, (row,)).text
     assert home.office.values("vacant", "description") == ["Place"]
+
+
+def all_chosen(client: httpx.Client, query: str) -> httpx.Response:
+    """Ask to undo all that a filter shows; return what would go back, or what is said instead."""
+    data = {"csrf": csrf(client.get("/account")), "all": "yes"}
+    return client.post(f"/audit/undo?{query}", data=data)
+
+
+def test_all_of_an_address_is_all_of_the_group_that_has_it_now(home: House) -> None:
+    address = owned(home, "succession", "helene")
+    before = changed(home, address, Single("description", "De la première"))
+    former = home.group("succession").uuid
+    handed_on(home, "succession", "zoe")
+    with home.person("administrator") as client, home.person("administrator", "fr") as french:
+        for query in (f"group={address}", f"group={address}&action=group-edit"):
+            none = all_chosen(client, query)
+            assert none.headers["location"] == f"/audit?{query.replace('@', '%40')}&said=only-namesakes"
+            assert "One by one they can be chosen." in client.get(none.headers["location"]).text
+        row = changed(home, address, Single("description", "De la seconde"))
+        page = unescape(client.get(f"/audit?group={address}").text)
+        assert "De la première" in page
+        assert "Changes of another group that had this address before aren't among them" in page
+        asked = all_chosen(client, f"group={address}")
+        assert rows_in(asked) == [str(row.id)]
+        assert "Changes of another group that had this address before are left out" in asked.text
+        told = all_chosen(french, f"group={address}").text
+        assert (
+            "Les modifications d’un autre groupe qui avait cette adresse avant lui sont laissées de côté"
+            in told
+        )
+        by_entry = all_chosen(client, f"group={former}")
+        assert rows_in(by_entry) == [str(before.id)]
+        assert "are left out" not in by_entry.text
+        assert "before aren" not in client.get(f"/audit?group={row.group_uuid}").text
+    home.office.slapd.delete(f"cn=succession,{GROUPS}")
+    home.until(lambda: not found_at(home, address))
+    with home.person("administrator") as client:
+        assert rows_in(all_chosen(client, f"group={address}")) == [str(row.id), str(before.id)]
+
+
+def rows_in(page: httpx.Response) -> list[str]:
+    """The numbers of the changes that a page asks about, the newest first."""
+    assert page.status_code == 200, page.headers
+    return re.findall(r'name="row" value="(\d+)"', page.text)
+
+
+def found_at(home: House, address: str) -> bool:
+    with home.parts.lookups.snapshot() as directory:
+        return directory.find(address) is not None
 
 
 def test_nobody_undoes_into_the_next_group_of_an_address(home: House) -> None:

@@ -34,6 +34,10 @@ class Filter:
     since: int = 0
     until: int = 0
 
+    def namesake(self, row: AuditRow) -> bool:
+        """Tell whether a row is about another group than the one that is meant, which had its address then."""
+        return bool(self.uuid and self.address) and row.group_uuid not in ("", self.uuid)
+
 
 class Journal:
     """The audit rows of a ledger."""

@@ -30,6 +30,9 @@ SAID = {
     "everywhere": marked("You are logged out on all devices."),
     "no-message-chosen": marked("Choose at least one message first."),
     "no-change-chosen": marked("Choose at least one change of a group first."),
+    "only-namesakes": marked(
+        "These are changes of another group that had this address before. One by one they can be chosen."
+    ),
     "message-approved": marked("Approved: the message goes to the group now."),
     "message-counted": marked(
         "Your approval is counted. Approvals of others that are still missing: {number}."
@@ -56,6 +59,13 @@ SAID = {
 }
 
 NOT_DONE = frozenset(
-    {"no-message-chosen", "no-change-chosen", "goes-nowhere", "request-failed", "request-before"}
+    {
+        "no-message-chosen",
+        "no-change-chosen",
+        "only-namesakes",
+        "goes-nowhere",
+        "request-failed",
+        "request-before",
+    }
 )
 """Those of them that tell that nothing came of it."""

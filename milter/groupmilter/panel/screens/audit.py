@@ -43,7 +43,9 @@ def show(visit: Visit) -> Response:
     with visit.parts.lookups.snapshot() as directory:
         reader = Reader(visit.t, directory)
         read = tuple(Row(row, reader.changed(row.before, row.after), _undoable(row)) for row in rows)
+    namesakes = any(wanted.namesake(each.row) and each.undoable for each in read)
     content = {"rows": read, "pager": page, "actions": journal.actions(), "export": _export_path(visit)}
+    content["namesakes"] = namesakes
     return visit.page("screens/audit.html", {**content, "asked": visit.asked})
 
 
@@ -90,6 +92,12 @@ def _moment(visit: Visit, text: str, days: int = 0) -> int:
 
 def _undoable(row: AuditRow) -> bool:
     return row.action in UNDOABLE and bool(row.before or row.after)
+
+
+def back_to(visit: Visit) -> str:
+    """Return the path of the journal with the filter that a page below it was asked with."""
+    query = visit.here(page=None).partition("?")[2]
+    return f"/audit?{query}" if query else "/audit"
 
 
 def _export_path(visit: Visit) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from groupmilter.panel.changes import Reader
 from groupmilter.panel.form import is_number
 from groupmilter.panel.routes import post
 from groupmilter.panel.saving import problem_words
-from groupmilter.panel.screens.audit import rows_of, wanted_of
+from groupmilter.panel.screens.audit import back_to, rows_of, wanted_of
 from groupmilter.panel.undone import deed, taken_back
 from groupmilter.panel.visit import Visit
 
@@ -27,9 +28,9 @@ _MOST = 200
 
 def undo(visit: Visit) -> Response:
     """Show what undoing the chosen rows would do, or do it."""
-    rows = _rows(visit)
+    rows, left_out = _rows(visit)
     if not rows:
-        return visit.to("/audit", "no-change-chosen")
+        return visit.to(*((back_to(visit), "only-namesakes") if left_out else ("/audit", "no-change-chosen")))
     deeds = tuple(map(deed, rows))
     with visit.parts.changing(visit.me.person, visit.me.who) as groups:
         taking = TakingBack(groups)
@@ -37,17 +38,25 @@ def undo(visit: Visit) -> Response:
         mark = _mark(found)
         if "confirmed" not in visit.form or visit.form["seen"] != mark:
             changed = "confirmed" in visit.form
-            return _page(visit, rows, found, {"done": False, "seen": mark, "changed": changed})
+            content = {"done": False, "seen": mark, "changed": changed, "left_out": left_out}
+            return _page(visit, rows, found, content)
         done = taken_back(taking, deeds, visit.parts.ledger, visit.me.who, int(visit.parts.now()))
-    return _page(visit, rows, done, {"done": True, "seen": "", "changed": False})
+    return _page(visit, rows, done, {"done": True, "seen": "", "changed": False, "left_out": False})
 
 
-def _rows(visit: Visit) -> list[AuditRow]:
-    if "all" in visit.form:
-        found = visit.parts.ledger.journal.each(wanted_of(visit), _MOST)
-        return [row for row in found if row.action in ACTIONS]
-    ids = [int(text) for text in visit.form.all("row")[:_MOST] if is_number(text)]
-    return [row for row in rows_of(visit, ids) if row.action in ACTIONS]
+def _rows(visit: Visit) -> tuple[list[AuditRow], bool]:
+    """Return the changes that were chosen, and whether those of another group that had the address were left out.
+
+    All of an address are all of the group that has it now, as for ``audit undo --group``.
+    """
+    if "all" not in visit.form:
+        ids = [int(text) for text in visit.form.all("row")[:_MOST] if is_number(text)]
+        return [row for row in rows_of(visit, ids) if row.action in ACTIONS], False
+    wanted, journal = wanted_of(visit), visit.parts.ledger.journal
+    known = replace(wanted, namesakes=not wanted.uuid)
+    chosen = [row for row in journal.each(known, _MOST) if row.action in ACTIONS]
+    others = any(wanted.namesake(row) and row.action in ACTIONS for row in journal.each(wanted, _MOST))
+    return chosen, others
 
 
 def _mark(found: Sequence[Undo]) -> str:
