@@ -178,3 +178,17 @@ def test_what_came_past_the_milter_can_be_let_through(site: Moderated) -> None:
     site.decide(item)
     site.ended(item)
     site.copies(mark, [BOB, PIERRE])
+
+
+def test_who_waits_for_copies_in_vain_is_told_where_the_mail_is(site: Moderated) -> None:
+    """The harness itself: here it waits for somebody's approval, and one member of two has it already."""
+    mark = send(site, CHANGING, ALICE)
+    item = site.held(mark)
+    site.until(lambda: bool(site.delivered(mark)), "Alice's copy")
+    with pytest.raises(TimeoutError) as vain:
+        site.copies(mark, [ALICE, BOB], seconds=0.5)
+    told = str(vain.value)
+    assert item.name in told.partition("the logs end with:")[0]
+    assert f"/.Held/cur/{item.arrival.file}:2,S\n" in told or f"/new/{item.arrival.file}\n" in told
+    assert vain.value.__notes__ == [f"{mark} has reached {[ALICE]}"]
+    site.decide(item, Event.REJECT)

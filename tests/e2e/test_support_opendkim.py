@@ -9,6 +9,8 @@ import pytest
 from tests.support.opendkim import OpenDkimFailed, Result, Verifier, opendkim
 from tests.support.signed import DOMAIN, LETTERS, Signers, letter
 
+from groupmilter.mail.content import parted
+
 Change = Callable[[bytes], bytes]
 CHANGES: dict[str, Change] = {
     "a word of the body": lambda m: m.replace(b"hello", b"hallo"),
@@ -33,6 +35,19 @@ def test_each_signature_holds_on_the_message_as_it_was_signed(signers: Signers, 
     signed = signers.sign(letter(name, "mark"))
     assert {(one.domain, one.verdict) for one in signers.verifier.results(signed)} == {(DOMAIN, "pass")}
     assert signers.broken(signed) == []
+
+
+@pytest.mark.parametrize("name", LETTERS)
+def test_each_signature_covers_the_mark(signers: Signers, name: str) -> None:
+    """Else two letters of one second could bear the same one, and the later would be held as a replay of the other."""
+    fields, _ = parted(signers.sign(letter(name, "mark")).replace(b"\r\n", b"\n"))
+    values = {key.lower(): value for key, value in fields}
+    signatures = [value for key, value in fields if key == b"DKIM-Signature"]
+    assert len(signatures) == len(signers.records)
+    for one in signatures:
+        named = re.search(rb"[;\s]h=([^;]+)", one)
+        assert named is not None
+        assert any(b"mark" in values.get(key.strip().lower(), b"") for key in named[1].split(b":")), named[1]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

@@ -7,13 +7,13 @@
         site.approve(item)
         site.members(mark, [BOB, PIERRE])
 
-Waits for conditions with a generous deadline; fails with `TimeoutError`, the end of the service's log in the text.
+Waits for conditions with a generous deadline; fails with `TimeoutError`, which tells where mail is waiting.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +21,19 @@ from typing import Any
 
 from tests.support.installation import Installation, installation, recipients
 from tests.support.office import OFFICE
+from tests.support.postfix import PostfixError
 from tests.support.service import Service
 from tests.support.sink import SunkMessage
 from tests.support.slapd import Slapd
 
 from groupmilter.moderation.item import Event, Item, State, Way, Who
-from groupmilter.moderation.ledger import Ledger
+from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
+from groupmilter.moderation.transitions import OPEN
 
 CALM = Path(__file__).with_name("calm.yaml")
 DEADLINE = 150.0
+_SHOWN = 12_000
+"""Characters of a log: a dozen messages' worth."""
 MODERATOR = Who("jean.dupont@masociete.example", Way.COMMAND)
 
 
@@ -78,9 +82,17 @@ class Moderated:
         self.decide(item)
         return self.ended(item)
 
-    def copies(self, mark: str, wanted: Sequence[str]) -> list[SunkMessage]:
+    def copies(self, mark: str, wanted: Sequence[str], seconds: float = DEADLINE) -> list[SunkMessage]:
         """The copies of a mail, as soon as exactly these have got one each, and the queue is empty."""
-        self.until(lambda: len(recipients(self.delivered(mark))) >= len(wanted), f"copies for {wanted}")
+
+        def reached() -> list[str]:
+            return recipients(self.delivered(mark))
+
+        try:
+            self.until(lambda: len(reached()) >= len(wanted), f"copies of {mark} for {wanted}", seconds)
+        except TimeoutError as vain:
+            vain.add_note(f"{mark} has reached {reached()}")
+            raise
         self.installation.settle()
         assert recipients(self.delivered(mark)) == sorted(wanted)
         return self.delivered(mark)
@@ -89,16 +101,33 @@ class Moderated:
         """The copies of a mail so far; letters about it quote it."""
         return [copy for copy in self.installation.delivered(mark) if not copy.told]
 
-    def until(self, question: Callable[[], bool], what: str) -> None:
+    def until(self, question: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + seconds
         while not question():
             if time.monotonic() > deadline:
-                logs = (self.installation.service.log(), self.installation.postfix.log())
-                raise TimeoutError(
-                    "\n".join((f"not in {DEADLINE} s: {what}", *(log[-4000:] for log in logs)))
-                )
+                raise TimeoutError("\n".join((f"not in {seconds} s: {what}", *self._standing())))
             time.sleep(0.02)
+
+    def _standing(self) -> Iterator[str]:
+        """Where mail may be: what the ledger has open, the hold mailbox, the queue; the ends of both logs."""
+        service, postfix = self.installation.service, self.installation.postfix
+        yield "open in the ledger:"
+        yield from _as_far_as(lambda: (f"{item.name}: {item}" for item in self.ledger.items(OPEN)))
+        yield "in the hold mailbox, new or held:"
+        yield from map(str, sorted((*service.hold.glob("new/*"), *service.hold.glob(".*/new/*"))))
+        yield from map(str, sorted(service.hold.glob(".Held/cur/*")))
+        yield "in Postfix's queue:"
+        yield from _as_far_as(postfix.queue)
+        yield from ("the logs end with:", service.log()[-_SHOWN:], postfix.log()[-_SHOWN:])
+
+
+def _as_far_as(known: Callable[[], Iterable[object]]) -> list[str]:
+    """What can be told of a part that may be what is broken."""
+    try:
+        return [str(one) for one in known()]
+    except (LedgerUnavailable, PostfixError) as failure:
+        return [str(failure)]
 
 
 @contextmanager

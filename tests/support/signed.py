@@ -32,25 +32,25 @@ _NEVER_SIGNED = {b"return-path", b"bcc", b"resent-bcc", b"content-length", b"rec
 """What Postfix takes away from all mail (postconf(5), message_drop_headers), and what dkimpy won't sign."""
 
 HEAD = (
-    b'From: "Client, the" <client@outside.example>\r\nTo: ouvert@masociete.example\r\nSubject: offer MARK\r\n'
+    b'From: "Client, the MARK" <client@outside.example>\r\nTo: ouvert@masociete.example\r\nSubject: offer MARK\r\n'
     b"Date: Thu, 26 Nov 2026 10:00:00 +0100\r\nMessage-ID: <MARK@test.example>\r\nMIME-Version: 1.0\r\n\r\n"
 )
 _ODD = (
-    b"From:client@outside.example\r\nTO:  ouvert@masociete.example  \r\nSubject: a\r\n\tb MARK\r\n  c \t \r\n"
+    b"From:client@outside.example (MARK)\r\nTO:  ouvert@masociete.example  \r\nSubject: a\r\n\tb MARK\r\n  c \t \r\n"
     b"Message-ID: <MARK@test.example>\r\nx-eMPTY:\r\nX-Blank: \r\nX-Tabs:\t\tx\t\r\nX-Same: 1\r\nX-Same: 2\r\n"
     b"X-Raw: r\xe9union \xc3\xa9t\xc3\xa9\r\nDate: Thu, 26 Nov 2026 10:00:00 +0100\r\nCc: unqualified\r\n"
     b"Received: from nowhere by somewhere; Thu, 26 Nov 2026 09:59:59 +0100\r\n"
     b"Delivered-To: hold+forged@groups.masociete.example\r\nX-Original-To: somebody@outside.example\r\n\r\n"
 )
 _FOLDED = (
-    b"From: =?utf-8?q?Cl=C3=A9ment?=\r\n <client@outside.example>\r\nTo: ouvert@masociete.example,\r\n\t"
+    b"From: =?utf-8?q?Cl=C3=A9ment?=\r\n MARK <client@outside.example>\r\nTo: ouvert@masociete.example,\r\n\t"
     b"b@x.example,\r\n c@x.example\r\nSubject: =?utf-8?q?une_=C3=A9t=C3=A9?=\r\n =?utf-8?q?_encore?= MARK\r\n"
     b"References: " + b"\r\n ".join(b"<reference-%d@outside.example>" % n for n in range(30)) + b"\r\n"
     b"Date: Thu, 26 Nov 2026 10:00:00 +0100\r\nMessage-ID:\r\n <MARK@test.example>\r\n"
     b"X-Long: " + b"x" * 900 + b"\r\n\r\n"
 )
 _UTF8 = (
-    "From: Jürgen <jürgen@outside.example>\r\nTo: équipe@masociete.example\r\nSubject: Grüße MARK\r\n"
+    "From: Jürgen MARK <jürgen@outside.example>\r\nTo: équipe@masociete.example\r\nSubject: Grüße MARK\r\n"
     "Message-ID: <MARK@test.example>\r\n\r\nschön\r\n"
 ).encode()
 _PARTS = (
@@ -74,12 +74,15 @@ LETTERS: Mapping[str, bytes] = {
     "an odd header": _ODD + b"odd\r\n",
     "a folded header": _FOLDED + b"folded\r\n",
     "beyond ASCII": _UTF8,
-    "neither Date, Message-ID nor To": b"From: client@outside.example\r\nSubject: bare MARK\r\n\r\nbare\r\n",
+    "neither Date, Message-ID nor To": b"From: MARK <client@outside.example>\r\nSubject: bare MARK\r\n\r\nbare\r\n",
 }
 
 
 def letter(name: str, mark: str) -> bytes:
-    """Return one of `LETTERS`, not signed yet, with its mark in the Subject and, if it has one, the Message-ID."""
+    """Return one of `LETTERS`, not signed yet, with its mark in From, Subject and, if it has one, the Message-ID.
+
+    Every signature covers From, so no two letters ever bear the same one: the rule ``replay`` would hold the second.
+    """
     return LETTERS[name].replace(b"MARK", mark.encode())
 
 
