@@ -55,6 +55,7 @@ def one(**cells: str) -> Draft:
         ("MailTipTranslations", "FR:Bonjour, à tous;EN-GB:Hello", "mail_tip.fr", "Bonjour, à tous"),
         ("Notes", "Les comptes, et rien d'autre", "description", "Les comptes, et rien d'autre"),
         ("Description", "{Comptes}", "description", "Comptes"),
+        ("Notes", "Les comptes\r\nde la société", "description", "Les comptes\nde la société"),
         ("ReportToManagerEnabled", "True", "bounces_to", "owner"),
         ("ReportToManagerEnabled", "VRAI", "bounces_to", "owner"),
         ("ReportToOriginatorEnabled", "True", "bounces_to", "sender"),

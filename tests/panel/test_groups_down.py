@@ -34,8 +34,11 @@ def test_pages_go_on_and_forms_keep_what_was_typed(tmp_path: Path, language: str
             answers = {path: filled(admin, path, typed) for path, typed in forms.items()}
             suspended = filled(admin, f"{where}/suspend")
             deleted = filled(admin, f"{where}/delete", {"address": group.address})
+            with home.anybody(language) as client:
+                outside = filled(client, "/login", {"login": "pierre", "password": "pierre-secret"})
         finally:
             slapd.start()
+        _kept(outside, "/login", {"login": "pierre", "password": ""}, language)
         for path, typed in forms.items():
             _kept(answers[path], path, typed, language)
         assert (suspended.status_code, deleted.status_code) == (503, 503)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -213,6 +214,18 @@ def test_owners_and_administrators_ask_for_anybody_and_see_why(home: House) -> N
         assert "“Internal senders only” is on, and the sender is not authenticated" in stranger.text
         assert "dgRequireAuthentication" not in stranger.text, "that is for administrators"
         assert "Allowed senders" not in page
+
+
+def test_a_stranger_who_is_taken_for_logged_in_is_pointed_out(home: House) -> None:
+    asked = "/explain?group=equipe@masociete.example&proof=login&sender="
+    with home.person("zoe") as client:
+        stranger, insider = (
+            client.get(asked + one).text for one in ("x@y.example", "jean.dupont@masociete.example")
+        )
+        note = "Nobody in the directory logs in with this address"
+        assert (note in stranger, note in insider) == (True, False)
+        [unproven] = re.findall(r'href="(/explain[^"]*proof=nothing[^"]*)"', unescape(stranger))
+        assert "No: the message is refused." in client.get(unproven).text
 
 
 def test_a_hidden_group_is_nobodys_to_ask_about(home: House) -> None:

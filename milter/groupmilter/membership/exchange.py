@@ -116,7 +116,7 @@ def groups(text: str) -> Drafts:
         raise BadFile(
             marked("no column {name}: is this an export of Get-DistributionGroup?"), name=ADDRESS[0]
         )
-    straight = [{known.get(name.lower(), name): cell.strip() for name, cell in row.items()} for row in read]
+    straight = [{known.get(name.lower(), name): _plain(cell) for name, cell in row.items()} for row in read]
     drafts = tuple(_draft(number, row) for number, row in enumerate(straight, 2))
     foreign = [name for name in columns if name.lower() not in known]
     return Drafts(drafts, tuple(_foreign(foreign, straight)))
@@ -203,6 +203,11 @@ def _description(found: _Reading, row: Mapping[str, str]) -> None:
         if text and known and text != known:
             found.lose(f"{name} {text}", _ONE_DESCRIPTION)
         found.singles["description"] = known or text
+
+
+def _plain(cell: str) -> str:
+    """Return a cell without spaces around it, its lines ended as ours are and not as Windows ends them."""
+    return cell.strip().replace("\r\n", "\n")
 
 
 def _trimmed(value: str) -> str:

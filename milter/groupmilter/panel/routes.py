@@ -39,6 +39,8 @@ LANGUAGE = "groupmilter-language"
 
 _YEAR = 365 * 86_400
 Answer = Callable[[Visit], Response]
+Down = Callable[[Visit, bool], Response]
+"""Answers where the ledger (true) or the directory can't be reached."""
 Report = Callable[[str, str], object]
 """Hears what failed (first) and why (second)."""
 
@@ -56,12 +58,14 @@ class Route:
     """A page: where it stands, and what answers.
 
     :param path: of Starlette's kind, as ``/groups/{group}/members``. ``method``: GET or POST.
+    :param down: answers where directory or ledger can't be reached; None: the page that offers to send it again.
     """
 
     path: str
     answer: Answer
     method: str = "GET"
     admits: Admits = Admits.PERSON
+    down: Down | None = None
 
 
 def get(path: str, answer: Answer, admits: Admits = Admits.PERSON) -> Route:
@@ -69,9 +73,9 @@ def get(path: str, answer: Answer, admits: Admits = Admits.PERSON) -> Route:
     return Route(path, answer, "GET", admits)
 
 
-def post(path: str, answer: Answer, admits: Admits = Admits.PERSON) -> Route:
+def post(path: str, answer: Answer, admits: Admits = Admits.PERSON, down: Down | None = None) -> Route:
     """Return what a form is sent to; it has passed the check of its session's token before."""
-    return Route(path, answer, "POST", admits)
+    return Route(path, answer, "POST", admits, down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ class Frame:
             response = self._admitted(route, visit)
         except (DirectoryUnknown, LedgerUnavailable) as error:
             self.report("page without directory or ledger", str(error))
-            response = _down(visit, isinstance(error, LedgerUnavailable))
+            response = (route.down or _down)(visit, isinstance(error, LedgerUnavailable))
+            response.headers["retry-after"] = "30"
         chosen = request.query_params.get("lang", "")
         if chosen in LANGUAGES:
             response.set_cookie(LANGUAGE, chosen, max_age=_YEAR, samesite="lax", httponly=True)
@@ -181,6 +186,4 @@ def _kept(visit: Visit) -> list[tuple[str, str]]:
 
 def _down(visit: Visit, ledger: bool) -> Response:
     content = {"fields": _kept(visit), "files": bool(visit.form.files), "ledger": ledger, "awaiting": Waiting}
-    response = visit.page("down.html", content, 503)
-    response.headers["retry-after"] = "30"
-    return response
+    return visit.page("down.html", content, 503)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from groupmilter.language.catalogue import marked
 from groupmilter.panel.login import Reason, Refusal, onward
 from groupmilter.panel.routes import Admits, get, post
 from groupmilter.panel.screens.tokens import tokens_of
 from groupmilter.panel.visit import Visit
 
+_NO_DIRECTORY = marked("The directory can't be reached at the moment.")
+_NO_LEDGER = marked("The database of held messages and changes can't be reached at the moment.")
+_SHORTLY = marked("Please try again shortly.")
 _STATUS = {Reason.SLOW: 429, Reason.FILE: 503, Reason.UNSEEN: 503}
 
 
@@ -28,6 +32,12 @@ def enter(visit: Visit) -> Response:
         words = visit.t(found.sentence, seconds=found.seconds)
         return _form(visit, onwards, words, _STATUS.get(found.reason, 403))
     return door.marked(visit.to(onwards), found)
+
+
+def _unable(visit: Visit, ledger: bool) -> Response:
+    """Show the form again, to be filled in again: a password is kept nowhere, so it can't be sent once more."""
+    words = visit.t(_NO_LEDGER if ledger else _NO_DIRECTORY) + " " + visit.t(_SHORTLY)
+    return _form(visit, onward(visit.form["next"]), words, 503)
 
 
 def _form(visit: Visit, onwards: str, refusal: str = "", status: int = 200) -> Response:
@@ -51,6 +61,6 @@ def leave(visit: Visit) -> Response:
 
 ROUTES = (
     get("/login", show, Admits.ANYBODY),
-    post("/login", enter, Admits.ANYBODY),
+    post("/login", enter, Admits.ANYBODY, _unable),
     post("/logout", leave),
 )

@@ -108,13 +108,18 @@ def show(visit: Visit) -> Response:
     with visit.parts.lookups.snapshot() as directory:
         roles = visit.parts.roles(visit.me.person, directory)
         asked = _asked(visit, roles, directory)
-        connection = _connection(asked, directory)
+        login = _login(asked, directory)
+    logged_in = asked.proof == "login"
+    connection = Connection(SOMEWHERE, (login or asked.sender) if logged_in else "")
     answer = None
     if asked.group is not None and not asked.wrong:
         found = _explained(visit, asked, asked.group, connection)
         with visit.parts.lookups.snapshot() as directory:
             answer = _shown(visit, found, roles, directory, asked)
-    content = {"asked": asked, "wrong": asked.wrong, "proofs_known": PROOFS, "answer": answer}
+    content = {
+        "asked": asked, "wrong": asked.wrong, "proofs_known": PROOFS, "answer": answer,
+        "stranger": asked.free and logged_in and not login,
+    }  # fmt: skip
     return visit.page("screens/explain.html", content, 422 if asked.wrong else 200)
 
 
@@ -154,13 +159,10 @@ def _octets(text: str) -> int | None:
     return round(size * _MEGA) if 0 < size <= _LARGEST else None
 
 
-def _connection(asked: _Asked, directory: Lookup) -> Connection:
-    """Return how the message comes: with the log-in of whose address the sender's is, else from the Internet."""
-    if asked.proof != "login":
-        return Connection(SOMEWHERE, "")
+def _login(asked: _Asked, directory: Lookup) -> str:
+    """Return the log-in of whose address the sender's is; empty where nobody in the directory logs in with it."""
     found = directory.find(canonical(asked.sender) or asked.sender)
-    login = found.logins[0] if isinstance(found, Person) and found.logins else asked.sender
-    return Connection(SOMEWHERE, login)
+    return found.logins[0] if isinstance(found, Person) and found.logins else ""
 
 
 def _explained(visit: Visit, asked: _Asked, group: Group, connection: Connection) -> Explanation:
