@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.membership.offices import GROUPS, JEAN, PEOPLE, Office
 
+from groupmilter.membership.address_book import Known
 from groupmilter.membership.pasted import Meant, Outcome, meant, parted
 from groupmilter.membership.service import Groups
 
@@ -139,3 +140,28 @@ def test_what_may_not_be_told_of_is_as_if_it_were_not_there(groups: Groups) -> N
     hidden = meant(groups.book, OWN, written, visible=lambda known: not known.group)
     assert {each.outcome for each in hidden} == {Outcome.NOBODY}
     assert all(not each.known for each in hidden)
+
+
+def test_who_is_recognised_by_a_part_of_his_name_is_looked_up_in_the_directory(groups: Groups) -> None:
+    there = Known(f"uid=jean,{PEOPLE}", False, "Jean Dupont", (JEAN,))
+    gone = Known(f"uid=gone,{PEOPLE}", False, "Jeanne Dupont", ())
+    group = Known(f"cn=contact,{GROUPS}", True, "Contact", ("contact@masociete.example",))
+    bearing = {"One": (there,), "Gone": (gone,), "Group": (group,), "Two": (there, group), "None": ()}
+    found = meant(groups.book, OWN, bearing, recognise=lambda name: bearing[name])
+    assert [(each.written, each.outcome, each.value) for each in found] == [
+        ("One", Outcome.KNOWN, there.dn),
+        ("Gone", Outcome.NOBODY, ""),
+        ("Group", Outcome.NOBODY, ""),
+        ("Two", Outcome.SEVERAL, ""),
+        ("None", Outcome.NOBODY, ""),
+    ]
+    asked: list[str] = []
+
+    def nobody(name: str) -> tuple[Known, ...]:
+        asked.append(name)
+        return ()
+
+    meant(groups.book, OWN, (JEAN, "jean", "x@y@z", f"uid=x,{PEOPLE}"), recognise=nobody)
+    assert asked == [], "only names that nobody bears as they stand"
+    meant(groups.book, OWN, (f"Nobody {number}" for number in range(101)), recognise=nobody)
+    assert asked == [], "of very many at once nobody is guessed"

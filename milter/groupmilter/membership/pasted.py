@@ -7,7 +7,7 @@ nothing that was pasted is left out: what nobody bears comes back as that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,9 +16,13 @@ from groupmilter.membership.address_book import AddressBook, Known
 from groupmilter.membership.wishes import is_name
 
 Visible = Callable[[Known], bool]
+Recognise = Callable[[str], Sequence[Known]]
+"""Tells who may be meant by a part of a name, such as a surname."""
 
 _BRACKETED = re.compile(r"<\s*([^<>\s]+@[^<>\s]+)\s*>")
 _LONGEST = 500
+_RECOGNISED = 100
+"""Of more names at once none is taken by a part of it: each would be a search."""
 
 
 class Outcome(StrEnum):
@@ -75,11 +79,13 @@ def meant(
     written: Iterable[str],
     chosen: Mapping[str, str] | None = None,
     visible: Visible = lambda _: True,
+    recognise: Recognise = lambda _: (),
 ) -> tuple[Meant, ...]:
     """Return whom each of those named means.
 
     :param chosen: for what could mean several, as written, the DN of the one that is meant.
     :param visible: whether somebody may be told of an entry; it is as if the others weren't there.
+    :param recognise: is asked about names that nobody bears as they stand; one person whom it finds is meant.
     """
     every, settled = tuple(written), dict(chosen or {})
     book.having(set(filter(None, map(_address, every))))
@@ -88,14 +94,28 @@ def meant(
     for each in every:
         one = _one(book, own_domains, each, settled, called, visible)
         parts = _commas(each) if one.outcome is Outcome.NOBODY and not is_name(each) else ()
+        if one.outcome is Outcome.NOBODY and len(every) <= _RECOGNISED and _is_a_name(each):
+            one = _recognised(book, each, recognise, visible)
         for several in _apart(book, own_domains, parts, visible) or (one,):
             found.setdefault(several.written, several)
     return tuple(found.values())
 
 
+def _is_a_name(written: str) -> bool:
+    return not _address(written) and not is_name(written) and len(written) <= _LONGEST
+
+
+def _recognised(book: AddressBook, written: str, recognise: Recognise, visible: Visible) -> Meant:
+    found = tuple(recognise(written))
+    if len(found) > 1:
+        return Meant(written, Outcome.SEVERAL, "", found)
+    persons = [each for each in found if not each.group]
+    return _at(book, written, persons[0].dn, visible) if persons else Meant(written, Outcome.NOBODY)
+
+
 def _called(book: AddressBook, written: Iterable[str], visible: Visible) -> Mapping[str, tuple[Known, ...]]:
     """Return who bears each of those that are names."""
-    names = [each for each in written if not _address(each) and not is_name(each) and len(each) <= _LONGEST]
+    names = list(filter(_is_a_name, written))
     return {name: tuple(filter(visible, known)) for name, known in book.called(names).items()}
 
 

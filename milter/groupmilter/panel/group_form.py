@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -24,9 +23,10 @@ from groupmilter.moderation.journal import Filter
 from groupmilter.panel.choices import CHOICES, chosen_from, in_words, typed
 from groupmilter.panel.form import Form
 from groupmilter.panel.labels import LABELS, label
+from groupmilter.panel.recognising import reading
 from groupmilter.panel.routes import Route, get, post
 from groupmilter.panel.saving import Outcome, saved
-from groupmilter.panel.sight import Sight, editing, knows, sighted
+from groupmilter.panel.sight import Sight, editing, sighted
 from groupmilter.panel.visit import Visit
 from groupmilter.panel.wishing import CHOICE, SEEN, Fields, wanted
 
@@ -78,8 +78,8 @@ class GroupForm:
     def save(self, visit: Visit) -> Response:
         """Bring the form into the directory, and come back to the tab."""
         sight = editing(visit)
-        fields, visible = self._fields(sight, visit.form), partial(knows, visit)
-        outcome = saved(visit, sight, lambda groups: wanted(visit.form, fields, groups, visible))
+        fields = self._fields(sight, visit.form)
+        outcome = saved(visit, sight, lambda groups: wanted(visit.form, fields, reading(visit, groups)))
         if outcome.said:
             return visit.to(visit.request.url.path, outcome.said)
         if outcome.lost:

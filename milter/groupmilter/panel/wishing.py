@@ -2,7 +2,8 @@
 
 A field that reads as it did when the page was made is no wish, so nobody overwrites what he didn't touch: the form
 carries what it showed as ``seen.<field>``. Where somebody else has changed a value meanwhile, the visitor chooses
-(``choice.<field>``). A name in place of an address is looked up in the directory (`DirectoryUnknown`).
+(``choice.<field>``). A name in place of an address is looked up in the directory (`DirectoryUnknown`), a part of one in
+the mirror.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 
 from groupmilter.directory.profile_fields import NAME_FIELDS
 from groupmilter.language.catalogue import marked
-from groupmilter.membership.pasted import Meant, Outcome, Visible, meant, parted
+from groupmilter.membership.address_book import Known
+from groupmilter.membership.pasted import Meant, Outcome, Recognise, Visible, meant, parted
 from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import BadWish, Several, Single, Wish, scalar
 from groupmilter.membership.wishes import same
@@ -20,6 +22,7 @@ from groupmilter.panel.form import Form
 
 THEIRS, MINE = "theirs", "mine"
 SEEN, CHOICE = "seen.", "choice."
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,24 @@ class Fields:
     lists: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Reads the names in a form's lists.
+
+    :param visible: whether the visitor may be told of an entry; it is as if the others weren't there.
+    :param recognise: who may be meant by a part of a name.
+    """
+
+    groups: Groups
+    visible: Visible
+    recognise: Recognise
+
+    def meant(self, named: Iterable[str]) -> tuple[Meant, ...]:
+        """Return whom each of those named means."""
+        book, own = self.groups.book, self.groups.rules.own_domains
+        return meant(book, own, named, None, self.visible, self.recognise)
+
+
 @dataclass(slots=True)
 class Wanted:
     """What a form wants, and what can't be had of it."""
@@ -39,30 +60,22 @@ class Wanted:
     problems: list[BadWish] = field(default_factory=list)
 
 
-def wanted(form: Form, fields: Fields, groups: Groups, visible: Visible) -> Wanted:
-    """Return what a form wants of a group that is there already.
-
-    :param visible: whether the visitor may be told of an entry; it is as if the others weren't there.
-    """
+def wanted(form: Form, fields: Fields, reading: Reading) -> Wanted:
+    """Return what a form wants of a group that is there already."""
     found = Wanted([*_singles(form, fields.singles), *_ticks(form, fields.ticks)])
     for name in fields.lists:
-        several(found, groups, visible, name, form.all(f"{name}.add"), form.all(f"{name}.remove"))
+        several(found, reading, name, form.all(f"{name}.add"), form.all(f"{name}.remove"))
     return found
 
 
 def several(
-    found: Wanted,
-    groups: Groups,
-    visible: Visible,
-    name: str,
-    add: Iterable[str],
-    remove: Sequence[str] = (),
+    found: Wanted, reading: Reading, name: str, add: Iterable[str], remove: Sequence[str] = ()
 ) -> None:
     """Add what comes into a list and leaves it; a name becomes the DN of who bears it."""
     written = dict.fromkeys(part for text in add for part in parted(text))
     named = [each for each in written if name in NAME_FIELDS and not each.startswith("@")]
     come = [each for each in written if each not in named]
-    for one in meant(groups.book, groups.rules.own_domains, named, None, visible):
+    for one in reading.meant(named):
         try:
             come.append(_value(name, one))
         except BadWish as problem:
@@ -73,12 +86,18 @@ def several(
 
 def _value(name: str, one: Meant) -> str:
     if one.outcome is Outcome.SEVERAL:
-        number = len(one.known)
-        raise BadWish(name, one.written, marked("{number} have this name; give the address"), number=number)
+        why = marked("several are called so; give the address of the one you mean: {names}")
+        raise BadWish(name, one.written, why, names=_names(one.known))
     if one.outcome is Outcome.NOBODY:
         raise BadWish(name, one.written, marked("nobody of the directory has this name or address"))
     # What can't be read is told by whoever reads wishes.
     return one.value or one.written
+
+
+def _names(known: Sequence[Known]) -> str:
+    """Return who is called alike, each with what tells him from the others; of very many the first."""
+    names = [f"{each.name} <{each.address}>" if each.address else each.dn for each in known[:_NAMED]]
+    return ", ".join((*names, "…") if len(known) > _NAMED else names)
 
 
 def _singles(form: Form, names: Iterable[str]) -> Iterator[Single]:

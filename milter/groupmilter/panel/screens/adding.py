@@ -21,6 +21,7 @@ from groupmilter.membership.pasted import Meant, Outcome, meant, parted
 from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import BadWish, Several
 from groupmilter.panel.look import Look, looked
+from groupmilter.panel.recognising import recognising
 from groupmilter.panel.routes import post
 from groupmilter.panel.saving import problem_words, settled, writing
 from groupmilter.panel.screens.members import content
@@ -75,7 +76,14 @@ def add(visit: Visit) -> Response:
         )
         return visit.page("screens/members.html", {**content(visit), "wrong": {"members": why}}, 422)
     with writing(visit) as groups:
-        found = meant(groups.book, groups.rules.own_domains, named, _chosen(visit), seen_by(visit))
+        found = meant(
+            groups.book,
+            groups.rules.own_domains,
+            named,
+            _chosen(visit),
+            seen_by(visit),
+            recognising(visit),
+        )
         unclear = [each for each in found if not each.settled or _is_itself(each, group)]
         clear = [each.value for each in found if each not in unclear]
         added: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import Several
 from groupmilter.panel.look import Look, looked
+from groupmilter.panel.recognising import recognising
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import known_by, seen_by
@@ -202,7 +203,7 @@ def change(visit: Visit) -> Response:
 def _named(visit: Visit, groups: Groups) -> tuple[tuple[str, ...], str]:
     """Return whom the form excludes, and those named who aren't clear."""
     named = parted(visit.form["excluded.add"])
-    found = meant(groups.book, groups.rules.own_domains, named, visible=seen_by(visit))
+    found = meant(groups.book, groups.rules.own_domains, named, None, seen_by(visit), recognising(visit))
     unclear = [each.written for each in found if not each.known or not each.settled]
     return tuple(each.value for each in found if each.settled), ", ".join(unclear)
 

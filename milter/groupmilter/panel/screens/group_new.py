@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from starlette.responses import Response
 
@@ -19,9 +18,9 @@ from groupmilter.panel.choices import chosen_from
 from groupmilter.panel.form import Form
 from groupmilter.panel.labels import label
 from groupmilter.panel.look import looked
+from groupmilter.panel.recognising import reading
 from groupmilter.panel.routes import get, post
 from groupmilter.panel.saving import Outcome, caught_up, wrong
-from groupmilter.panel.sight import knows
 from groupmilter.panel.visit import Visit
 from groupmilter.panel.wishing import Wanted, several
 
@@ -73,7 +72,7 @@ def _prepared(visit: Visit, groups: Groups) -> tuple[Prepared, Outcome]:
     form, found = visit.form, Wanted()
     found.wishes += [Single(name, form[name]) for name in _TEXTS if form[name]]
     for name in _LISTS:
-        several(found, groups, partial(knows, visit), name, form.all(f"{name}.add"))
+        several(found, reading(visit, groups), name, form.all(f"{name}.add"))
     if "owners_too" in form:
         owners = [each.add for each in found.wishes if isinstance(each, Several) and each.field == "owners"]
         found.wishes += [Several("members", add) for add in owners]
