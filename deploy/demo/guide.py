@@ -47,7 +47,7 @@ def invite(console: Console, site: Site) -> None:
     (site.folder / "open-contact.ldif").write_text(_open_contact(site), "utf-8")
     send(site, LEFT_FOR_YOU.sender, LEFT_FOR_YOU.group, LEFT_FOR_YOU.content(), None)
     console.print(Text("It stays up: now you. · Tout reste en marche : à vous.\n", "bold"))
-    for part in (_panel(site), _where(site), _decide(site), _others(site)):
+    for part in (_panel(site), _where(site), _STORY, _decide(site), _others(site)):
         _show(console, part)
     console.print(Text.assemble(("Log-ins", "bold blue"), f"  (password · mot de passe : {PASSWORD})"))
     console.print(Text("  " + " ".join(addresses)))
@@ -80,11 +80,37 @@ _ROLES = (
 )
 
 
+_LANGUAGES = Words("in French or English; a link changes it", "en français ou en anglais ; un lien en change")
+_CUSTOMER = f"./send cliente@ailleurs.example accueil@{DOMAIN}"
+_STORY = Part(
+    Words("A group of your own, as administrator", "Un groupe à vous, en administrateur"),
+    (
+        (
+            Words("New: accueil@ with Jean, Pierre; refused", "Nouveau : accueil@, Jean, Pierre ; refusé"),
+            f'{_CUSTOMER} "One"',
+        ),
+        (
+            Words("Delivery management, outside too; arrives", "Gestion de remise, extérieur aussi ; arrive"),
+            f'{_CUSTOMER} "Two"',
+        ),
+        (
+            Words("Message approval, by Jean; waits", "Approbation des messages, par Jean ; attend"),
+            f'{_CUSTOMER} "Three"',
+        ),
+        (
+            Words("Held messages, as jean: approve", "Messages en attente, comme jean : approuver"),
+            "./read pierre",
+        ),
+    ),
+)
+"""The panel's own story, step by step: what to do there, and then a line to paste."""
+
+
 def _panel(site: Site) -> Part:
     roles = tuple((words, f"{login} / {PASSWORD}") for login, words in _ROLES)
     return Part(
         Words("The panel, in a browser", "Le panneau, dans un navigateur"),
-        ((Words("French or English, as the browser says", "en français ou en anglais"), site.panel), *roles),
+        ((_LANGUAGES, site.panel), *roles),
     )
 
 

@@ -169,6 +169,7 @@ def test_what_is_left_for_the_visitor_works_as_printed(site: Site) -> None:
     for start, code, part in (
         ("./send bob", 0, "250 2.0.0 Ok"),
         ("./send x@outside.example", 1, "550 5.7.1"),
+        ('./send cliente@ailleurs.example accueil@masociete.example "One"', 1, "550 5.1.1"),
         ("./read sian", 0, "To approve, send an empty message to:"),
         ("./groupmilter expand", 0, "zoe.coeurdacier@masociete.example"),
         ("./groupmilter held list", 0, LEFT_FOR_YOU.subject),
