@@ -82,8 +82,8 @@ def test_a_dry_run_tells_what_would_go_and_nothing_goes(office: Office) -> None:
         "owners: jean.dupont@masociete.example",
         "members: 2",
         f"named by: {CONTACT} (members, moderators)",
-        "1 held message waits for it",
-        "1 request to join or leave waits for it; nobody can accept it then",
+        "1 held message waits for it; it can only be rejected then, also after an undo",
+        "1 request to join or leave waits for it; nobody can accept it then, also after an undo",
     ):
         assert said in shown, said
     assert office.values("paris", "mail")

@@ -78,8 +78,9 @@ def test_it_says_what_waits_for_it(home: House) -> None:
     with home.person("bob") as bob:
         asked(bob, where(home), "join")
     told = said(home, "administrator")
-    assert "Held messages that wait for it: 1. They can only be rejected then." in told
-    assert "Requests to join or leave that wait for its owners: 1. Nobody can accept them then." in told
+    assert "Held messages that wait for it: 1. They can only be rejected then, also after an undo." in told
+    asking = "Requests to join or leave that wait for its owners: 1."
+    assert f"{asking} Nobody can accept them then, also after an undo." in told
     assert "Messages en attente de ce groupe : 1." in said(home, "administrator", "fr")
 
 

@@ -208,9 +208,10 @@ def _notes(loss: _Loss) -> Iterator[str]:
 
     if messages := loss.waiting.messages:
         waits, they = ("waits", "it") if messages == 1 else ("wait", "they")
-        yield f"{many(messages, 'held message')} {waits} for it; {they} can only be rejected then"
+        yield f"{many(messages, 'held message')} {waits} for it; {they} can only be rejected then, also after an undo"
     if requests := loss.waiting.requests:
         waits, them = ("waits", "it") if requests == 1 else ("wait", "them")
-        yield f"{many(requests, 'request')} to join or leave {waits} for it; nobody can accept {them} then"
+        asked = f"{many(requests, 'request')} to join or leave"
+        yield f"{asked} {waits} for it; nobody can accept {them} then, also after an undo"
     if loss.named_by:
         yield "after an undo other groups have it again only where the directory leaves its name in them"

@@ -66,6 +66,7 @@ NOT_DONE = frozenset(
         "goes-nowhere",
         "request-failed",
         "request-before",
+        "asked-before",
     }
 )
 """Those of them that tell that nothing came of it."""
