@@ -128,12 +128,18 @@ def test_a_failure_is_counted_kept_and_suspends(site: Failing) -> None:
 
 
 def _log_of(site: Failing, mark: str) -> str:
-    """Postfix's lines about a message, once it has left the queue."""
+    """Postfix's lines about a message, once it has left the queue; the last one of them comes after that."""
+    found: list[str] = []
+
+    def complete() -> bool:
+        log = site.whole.installation.postfix.log()
+        named = re.search(rf"([0-9A-F]{{8,}}): message-id=<{mark}@", log)
+        found[:] = [line for line in log.splitlines() if named and f" {named[1]}: " in line]
+        return any(line.endswith(": removed") for line in found)
+
+    site.whole.until(complete, f"the end of {mark} in Postfix's log")
     site.whole.installation.settle()
-    log = site.whole.installation.postfix.log()
-    found = re.search(rf"([0-9A-F]{{8,}}): message-id=<{mark}@", log)
-    assert found is not None
-    return "\n".join(line for line in log.splitlines() if f" {found[1]}: " in line)
+    return "\n".join(found)
 
 
 def test_a_group_of_suspended_members_gets_its_mail_after_all(site: Failing) -> None:

@@ -44,7 +44,10 @@ def _whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moderated]:
 
 @pytest.fixture
 def site(whole: Moderated) -> Moderated:
-    """With nothing held."""
+    """With nothing held, nor on its way there."""
+    inbox = Maildir(whole.installation.service.hold)
+    whole.installation.settle()
+    whole.until(lambda: not any(inbox.names(Folder.INBOX)), "an empty inbox")
     for item in whole.ledger.items({State.HELD}):
         whole.decide(item, Event.REJECT)
     time.sleep(1.1)
@@ -73,15 +76,17 @@ def without_state(site: Moderated) -> Iterator[None]:
     folder = site.installation.service.folder
     aside = folder / "aside"
     aside.mkdir()
-    for path in folder.glob("state.db*"):
-        path.rename(aside / path.name)
+    # The database goes first and comes back last: whoever opened it without its log would begin a new one.
+    names = sorted(path.name for path in folder.glob("state.db*"))
+    for name in names:
+        (folder / name).rename(aside / name)
     (folder / "state.db").mkdir()
     try:
         yield
     finally:
         (folder / "state.db").rmdir()
-        for path in aside.iterdir():
-            path.rename(folder / path.name)
+        for name in reversed(names):
+            (aside / name).rename(folder / name)
         aside.rmdir()
 
 
