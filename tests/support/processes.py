@@ -2,7 +2,8 @@
 all of them ended at once.
 
 A zombie doesn't live: it only waits for its parent, who may be the tests themselves where they are process 1 of a
-container. Never fails: a process that ends meanwhile isn't there.
+container. But one is called so when its first thread has ended: as long as another is on its way out, in the middle of
+an fsync(2) perhaps, the process has its sockets and locks. Never fails: a process that ends meanwhile isn't there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_ENDED = ("Z", "X")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -69,8 +71,16 @@ def _living() -> Iterator[tuple[int, int, int]]:
         if not entry.name.isdecimal():
             continue
         try:
-            words = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            words = _stat(entry)
+            ended = words[0] in _ENDED and all(
+                _stat(task)[0] in _ENDED for task in (entry / "task").iterdir()
+            )
         except OSError:
             continue
-        if words[0] not in ("Z", "X"):
+        if not ended:
             yield int(entry.name), int(words[2]), int(words[3])
+
+
+def _stat(task: Path) -> list[str]:
+    """What stands behind the name: the state, the parent, the group, the session."""
+    return (task / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()

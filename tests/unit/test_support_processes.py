@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.processes import uninterrupted
+from tests.support.processes import kill_session, of_session, uninterrupted
 
 _ROOT = Path(__file__).resolve().parents[2]
 LEADER = """
@@ -20,6 +21,12 @@ pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text("100")
 children = [subprocess.Popen(["sleep", "60"]) for _ in range(100)]
 print(children[-1].pid, flush=True)
 print("has seen one go:", children[0].wait(), flush=True)
+"""
+HEADLESS = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(3600,)).start()
+print("there", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
 """
 HOST = f"""
 import pathlib, subprocess, sys
@@ -85,3 +92,19 @@ def test_a_session_ends_as_by_a_crash_where_process_numbers_have_begun_anew() ->
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(_ROOT)},
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_process_lives_as_long_as_one_of_its_threads() -> None:
+    """After SIGKILL the first may be gone while another is on its way out, with all that the process has open."""
+    leader = subprocess.Popen(
+        [sys.executable, "-c", HEADLESS], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert leader.stdout is not None
+    assert leader.stdout.readline() == b"there\n"
+    stat = Path(f"/proc/{leader.pid}/stat")
+    while ") Z " not in stat.read_text("utf-8"):
+        time.sleep(0.005)
+    assert of_session(leader.pid) == [leader.pid]
+    kill_session(leader.pid)
+    assert of_session(leader.pid) == []
+    leader.communicate()
