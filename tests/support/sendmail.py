@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -145,9 +144,11 @@ class Sendmail:
         self, client: str, login: str = "", tls: ssl.SSLContext | None = None
     ) -> Iterator[SmtpClient]:
         """An SMTP session of a client with this address, with TLS and logged in if that is wanted, after EHLO."""
-        port = _unused()
-        (self.layout.clients / str(port)).write_text(client, "ascii")
-        with SmtpClient(self.port, source="127.0.0.1", source_port=port) as session:
+
+        def played(port: int) -> None:
+            (self.layout.clients / str(port)).write_text(client, "ascii")
+
+        with SmtpClient(self.port, bound=played) as session:
             session.ehlo()
             if tls is not None:
                 if session.starttls(tls).code != 220:
@@ -268,13 +269,6 @@ class Sendmail:
 
 
 _QUEUE_FILES = ("qf", "df", "tf", "xf", "hf", "Qf")
-
-
-def _unused() -> int:
-    """A port that nobody uses at the moment, for a client."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _ran(*command: str) -> subprocess.CompletedProcess[str]:

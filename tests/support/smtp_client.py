@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -51,20 +51,29 @@ class Transaction:
 
 @dataclass
 class SmtpClient:
-    """One connection as a context manager; entering it reads the greeting. `source`, `source_port`: to bind."""
+    """One connection as a context manager; entering it reads the greeting.
+
+    `source`: the address to connect from. `bound`: is told the port of ours, which is nobody else's from then on,
+    before the server hears of us.
+    """
 
     port: int
     host: str = "127.0.0.1"
     source: str | None = None
-    source_port: int = 0
+    bound: Callable[[int], object] | None = None
     greeting: SmtpReply = field(default=SmtpReply(0, ""), init=False)
     _socket: socket.socket | None = field(default=None, init=False)
     _buffer: bytearray = field(default_factory=bytearray, init=False)
 
     def __enter__(self) -> Self:
-        source = (self.source, self.source_port) if self.source else None
-        self._socket = socket.create_connection((self.host, self.port), _TIMEOUT, source)
+        self._socket = socket.socket(socket.AF_INET)
         try:
+            self._socket.settimeout(_TIMEOUT)
+            if self.source is not None or self.bound is not None:
+                self._socket.bind((self.source or "", 0))
+            if self.bound is not None:
+                self.bound(self._socket.getsockname()[1])
+            self._socket.connect((self.host, self.port))
             self.greeting = self.reply()
         except OSError:
             self.drop()
