@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -189,20 +188,12 @@ class TestTls:
             return found(session, "(uid=*)")
 
 
-def until_all_threads_stop(pid: int) -> None:
-    """The signal comes back before each thread has seen it, and one of them might still answer."""
-    tasks = Path(f"/proc/{pid}/task")
-    while not all(") T " in (task / "stat").read_text() for task in tasks.iterdir()):
-        time.sleep(0.01)
-
-
 class TestTime:
     """Deadlines are short here and the tests assert that they end things, never how fast the machine is."""
 
     def test_a_frozen_server(self) -> None:
         with Slapd(content=[TREE]) as slapd:
             slapd.freeze()
-            until_all_threads_stop(slapd.pid)
             with pytest.raises(Unreachable, match="in time"):
                 Reader(replace(settings(slapd), connect_timeout=0.3)).connect()
 

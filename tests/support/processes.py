@@ -30,6 +30,13 @@ def of_session(session: int) -> list[int]:
     return [pid for pid, _, its_session in _living() if its_session == session]
 
 
+def stands_still(process: int) -> bool:
+    """Tell whether each thread of a process has stopped, as SIGSTOP wants it; one that has ended has, too."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return all(_stat(task)[0] in ("T", *_ENDED) for task in Path(f"/proc/{process}/task").iterdir())
+    return False
+
+
 def kill_session(leader: int) -> None:
     """End every process of a session at once (SIGKILL), as a crash of the host does: none sees another one go.
 

@@ -25,7 +25,7 @@ from typing import Self
 
 from tests.support.certificates import Authority
 from tests.support.ports import LOOPBACK, free_port
-from tests.support.processes import uninterrupted
+from tests.support.processes import stands_still, uninterrupted
 from tests.support.slapd_configuration import Settings, configuration_ldif
 
 START_DEADLINE = 150.0
@@ -154,6 +154,9 @@ class Slapd:
         """Suspend slapd (SIGSTOP): connections stay open, the kernel even takes new ones, nobody answers."""
         self._live().send_signal(signal.SIGSTOP)
         self._frozen = True
+        # The signal comes back before each thread has seen it, and one of them might still answer.
+        while not stands_still(self._live().pid):
+            time.sleep(0.005)
 
     def thaw(self) -> None:
         """Let a frozen slapd go on (SIGCONT)."""
