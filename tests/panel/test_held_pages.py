@@ -209,9 +209,11 @@ def test_an_owner_has_a_sender_remembered_on_his_own_behalf(home: House) -> None
     with home.person("jean") as client:
         assert 'name="allow"' not in client.get(f"/held/{item.name}").text, "a moderator is no owner"
     with home.person("helene") as client:
-        assert "nina@new.example" in client.get(f"/held/{item.name}").text
+        page = client.get(f"/held/{item.name}").text
+        assert ("nina@new.example" in page, "others go on waiting" in page) == (True, True)
         answer = sent(client, f"/held/{item.name}", decision="approve", allow="yes")
         assert answer.headers["location"] == f"/held/{item.name}?said=sender-allowed"
+        assert "proven to be his needs no approval" in client.get(answer.headers["location"]).text
     assert "nina@new.example" in home.office.values("commercial", "dgModerationBypassAddress")
     row = home.parts.ledger.audit(action="group-edit")[-1]
     assert (row.actor, row.way, row.group) == (

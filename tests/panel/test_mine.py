@@ -210,7 +210,8 @@ def test_an_owner_accepts_and_the_directory_has_it(home: House, circle: str) -> 
         assert answer.headers["location"] == f"{circle}/membership?said=request-done"
         assert person("pierre") in members(home, circle)
         assert name not in zoe.get(f"{circle}/membership").text
-        assert decided(zoe, name, "reject").headers["location"] == "/requests?said=request-before"
+        assert decided(zoe, name, "reject").headers["location"] == "/requests?said=accepted-before"
+        assert "déjà acceptée" in zoe.get("/requests?said=accepted-before").text
         assert person("pierre") in members(home, circle), "the first decision stands"
         assert "Bienvenue" in pierre.get("/requests").text
     row = next(row for row in reversed(home.office.journal()) if row.action == "request-accept")

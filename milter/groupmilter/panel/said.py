@@ -19,6 +19,8 @@ SAID = {
     ),
     "request-failed": marked("It is accepted, but the directory doesn't take it; the journal says why."),
     "request-before": marked("It was decided before; that decision stands."),
+    "accepted-before": marked("The request had been accepted already; that stands."),
+    "rejected-before": marked("The request had been declined already; that stands."),
     "withdrawn": marked("Your request is withdrawn."),
     "joined": marked("You are a member now."),
     "left": marked("You are no longer a member."),
@@ -52,7 +54,7 @@ SAID = {
     "message-rejected": marked("Rejected: the message goes to nobody."),
     "messages-approved": marked("Approved: the messages go to their groups now."),
     "messages-rejected": marked("Rejected: the messages go to nobody."),
-    "sender-allowed": marked("Approved; from now on this sender needs no approval."),
+    "sender-allowed": marked("Approved; from now on what is proven to be his needs no approval."),
     "sender-blocked": marked("Rejected; from now on this sender is blocked."),
     "address-resumed": marked("This address gets group mail again."),
     "address-not-suspended": marked("This address wasn't suspended any more."),
@@ -67,6 +69,8 @@ NOT_DONE = frozenset(
         "request-failed",
         "request-before",
         "asked-before",
+        "accepted-before",
+        "rejected-before",
     }
 )
 """Those of them that tell that nothing came of it."""

@@ -96,10 +96,17 @@ def decide(visit: Visit) -> Response:
     return visit.to(back, said(turned))
 
 
+_BEFORE = {
+    Stage.DONE: "accepted-before",
+    Stage.ACCEPTED: "accepted-before",
+    Stage.REJECTED: "rejected-before",
+}
+
+
 def said(turned: Turned) -> str:
     """Return what to say of a decision."""
     if not turned.happened:
-        return "request-before"
+        return _BEFORE.get(turned.request.stage, "request-before")
     known = {Stage.DONE: "request-done", Stage.REJECTED: "request-rejected", Stage.FAILED: "request-failed"}
     return known.get(turned.request.stage, "request-soon")
 
