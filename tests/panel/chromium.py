@@ -109,3 +109,9 @@ def flaws(page: Page) -> list[str]:
 def overflows(page: Page) -> bool:
     """Tell whether the page is wider than its window, so that one has to scroll sideways."""
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def overflows_enlarged(page: Page) -> bool:
+    """Tell the same of the page with its text at twice the size (WCAG 2.2, 1.4.4); it stays so."""
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    return overflows(page)

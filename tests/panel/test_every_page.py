@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.panel.chromium import DESKTOP, PHONE, chromium, flaws, log_in, overflows, photograph, window
+from tests.panel.chromium import (
+    DESKTOP,
+    PHONE,
+    chromium,
+    flaws,
+    log_in,
+    overflows,
+    overflows_enlarged,
+    photograph,
+    window,
+)
 from tests.panel.house import House
 
 from groupmilter.panel.screens import ROUTES
@@ -88,6 +98,7 @@ def looked_at(page: Page, home: House, seen: Seen, name: str) -> None:
     photograph(page, name)
     assert flaws(page) == []
     assert not overflows(page)
+    assert not (name.split("/")[1] == "phone" and overflows_enlarged(page)), "with large text"
 
 
 def test_no_page_is_left_out() -> None:
