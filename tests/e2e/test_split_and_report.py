@@ -165,6 +165,7 @@ def test_a_group_inside_that_refuses_is_told_without_its_name(site: Site) -> Non
     (report,) = site.reports(mark)
     is_report(report, BOB, OUTER, "5.2.3")
     assert not re.search(rb"(?<!\.)" + SMALL.encode(), report.content)
+    site.whole.settle()
     assert recipients(site.copies(mark)) == [PIERRE]
 
 
