@@ -81,7 +81,7 @@ def test_it_says_what_waits_for_it(home: House) -> None:
     assert "Held messages that wait for it: 1. They can only be rejected then, also after an undo." in told
     asking = "Requests to join or leave that wait for its owners: 1."
     assert f"{asking} Nobody can accept them then, also after an undo." in told
-    assert "Messages en attente de ce groupe : 1." in said(home, "administrator", "fr")
+    assert "Messages en attente pour ce groupe : 1." in said(home, "administrator", "fr")
 
 
 def test_a_group_that_nobody_names_has_no_such_words(home: House) -> None:

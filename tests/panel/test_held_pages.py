@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -179,6 +180,29 @@ def test_several_are_decided_after_a_page_that_asks(home: House) -> None:
         State.APPROVED,
         State.APPROVED,
     ]
+
+
+def test_all_of_a_page_are_chosen_at_once_without_scripts(home: House) -> None:
+    items = [held(home) for _ in range(3)]
+    with home.person("jean") as client:
+        page = client.get("/held").text
+        assert not _ticked(page)
+        chosen = client.get(_leads(page, "Choose all that are shown here")).text
+        assert _ticked(chosen) >= {item.name for item in items}
+        assert _ticked(chosen) == set(re.findall(r'name="item" value="([^"]+)"', chosen))
+        assert not _ticked(client.get(_leads(chosen, "Choose none")).text)
+        assert not _ticked(client.get("/held?state=decided&ticked=1").text)
+        assert not _ticked(client.get("/held?ticked=2").text), "of another page"
+    assert {state(home, item) for item in items} == {State.HELD}
+
+
+def _leads(page: str, words: str) -> str:
+    [found] = re.findall(rf'<a href="([^"]+)">{words}</a>', page)
+    return html.unescape(found)
+
+
+def _ticked(page: str) -> set[str]:
+    return set(re.findall(r'name="item" value="([^"]+)" checked', page))
 
 
 def test_nobody_decides_several_that_are_not_his(home: House) -> None:
