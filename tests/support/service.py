@@ -280,7 +280,7 @@ class Service:
     @contextmanager
     def directory(self) -> Iterator[Directory]:
         """The directory as the mirror has it now, whatever its age; raises `DirectoryUnknown` without one."""
-        reader = Reader(self.mirror, max_age=float("inf"))
+        reader = Reader(self.mirror, max_age=float("inf"), steady=True)
         try:
             with reader.snapshot(time.time()) as snapshot:
                 yield snapshot
