@@ -16,7 +16,9 @@ def founded(home: House, name: str, more: str = "") -> str:
         f"displayName: The {name}\nmail: {name}@masociete.example\nowner: uid=zoe,{PEOPLE}\n"
         f"member: uid=zoe,{PEOPLE}\n{more}"
     )
-    home.until(lambda: mirrored(home, name))
+    [uuid] = home.office.values(name, "entryUUID")
+    # The mirror may still have one of that name that a test before has dissolved.
+    home.until(lambda: mirrored(home, name) and home.group(name).uuid == uuid)
     return f"/groups/{home.group(name).uuid}"
 
 

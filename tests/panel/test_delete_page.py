@@ -8,11 +8,11 @@ from html import unescape
 import pytest
 from tests.membership.offices import GROUPS, PEOPLE
 from tests.moderation.ledgers import arrival
-from tests.panel.clubs import mirrored
 from tests.panel.house import House, house
 from tests.panel.test_audit_parts import PARTS
 from tests.panel.test_mine import asked
 
+from groupmilter.directory.catalogue_details import Naming, naming
 from groupmilter.groups.ticket import digest
 from groupmilter.moderation.item import State, Terms
 
@@ -34,9 +34,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             ("cellule-de-crise", "member"),
         ):
             made.office.slapd.modify(f"dn: cn={group},{GROUPS}\nadd: {attribute}\n{attribute}: {DN}\n")
-        made.until(lambda: mirrored(made, "partance"))
-        made.until(lambda: made.group("partance").node in made.group("contact").moderators)
+        made.until(lambda: len(_naming(made)) == 3)
         yield made
+
+
+def _naming(made: House) -> tuple[Naming, ...]:
+    with made.parts.lookups.snapshot() as directory:
+        return naming(directory, DN)
 
 
 def where(home: House) -> str:
