@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from typing import cast
@@ -148,6 +148,8 @@ def house(
         ledger = bootstrap.ledger(configuration)
         log = Lines()
         pages = parts(configuration, ledger, cast(FilteringBoundLogger, log))
+        # Whatever a slow disk makes of the mirror, a page shows what was written.
+        pages = replace(pages, patience=DEADLINE)
         app = create_app(pages.decisions, around(Surroundings(catalogue(), log)), pages)
         with mirrored(configuration), running(app, log) as site:
             made = House(office, configuration, pages, site)

@@ -50,6 +50,7 @@ class Parts:
     :param requests: joining and leaving. ``branch``: DN below which everybody stands.
     :param attributes: in lower case, what rules for dynamic members may ask for without asking the server.
     :param watch: what there is to look at besides. ``claiming``: who deals with which held message.
+    :param patience: seconds for which a page waits until the mirror has what was written.
     """
 
     ledger: Ledger
@@ -65,3 +66,4 @@ class Parts:
     attributes: frozenset[str]
     watch: Watching
     claiming: Claiming
+    patience: float = 3.0

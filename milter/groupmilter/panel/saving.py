@@ -27,8 +27,6 @@ from groupmilter.panel.sight import Sight, knows
 from groupmilter.panel.visit import Gone, Visit
 from groupmilter.panel.wishing import Wanted
 
-_PATIENCE = 3.0
-"""Seconds for which a page waits until the mirror has what was written."""
 _PAUSE = 0.03
 
 
@@ -101,7 +99,7 @@ def settled(visit: Visit, group: Group) -> bool:
 
 def caught_up(visit: Visit, has_it: Callable[[Lookup], bool]) -> bool:
     """Wait a moment until the mirror has what was written; tell whether it has."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + visit.parts.patience
     while True:
         try:
             with visit.parts.lookups.snapshot() as directory:

@@ -91,7 +91,7 @@ def decide(visit: Visit) -> Response:
         return visit.page("screens/requests.html", {**_content(visit), "wrong": wrong}, 422)
     group = looked(visit, lambda look: group_of(request, look.directory))
     turned = visit.parts.requests.decide(request, accept, visit.me.who, comment)
-    if group is not None and turned.request.stage is Stage.DONE:
+    if group is not None and turned.happened and turned.request.stage is Stage.DONE:
         settled(visit, group)
     return visit.to(back, said(turned))
 
