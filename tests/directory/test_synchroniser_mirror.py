@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ class Stage:
 
     def ldif(self, mirror: Mirror, path: Path) -> Synchroniser:
         return Synchroniser.of_ldif(path, SUFFIX, mirror, self.settings(), self.around())
+
+
+@dataclass(slots=True)
+class Turns:
+    """A wish to stop after so many turns, of which each is over at once."""
+
+    left: int
+
+    def is_set(self) -> bool:
+        return self.left <= 0
+
+    def wait(self, timeout: float) -> bool:  # noqa: ARG002 - nobody waits
+        self.left -= 1
+        return True
 
 
 @pytest.fixture
@@ -212,6 +227,33 @@ class TestLdif:
             thread.join(DEADLINE)
             reader.close()
             mirror.close()
+
+    def test_a_change_that_leaves_the_time_of_change_is_read(self, stage: Stage, tmp_path: Path) -> None:
+        """As ``cp -p`` and ``rsync -t`` leave it, or two changes in the same moment."""
+        path, mirror = tmp_path / "directory.ldif", stage.open()
+        synchroniser = stage.ldif(mirror, path)
+        for number, content in enumerate((START, START + person("carl"), START.replace("anna", "anne"))):
+            path.write_text(content, "utf-8")
+            os.utime(path, ns=(10**18, 10**18))
+            synchroniser.run(Turns(1))
+            assert len(stage.told) == number + 1
+        mirror.close()
+
+    def test_what_was_changed_just_now_is_read_until_the_clock_has_gone_on(
+        self, stage: Stage, tmp_path: Path
+    ) -> None:
+        path, mirror = tmp_path / "directory.ldif", stage.open()
+        path.write_text(START, "utf-8")
+        now = [path.stat().st_ctime + 0.04]
+        around = replace(stage.around(), wall=lambda: now[0])
+        synchroniser = Synchroniser.of_ldif(path, SUFFIX, mirror, stage.settings(), around)
+        synchroniser.run(Turns(2))
+        assert synchroniser.status().loads == 2, "it may have changed again without a trace"
+        now[0] += 0.02
+        synchroniser.run(Turns(3))
+        assert synchroniser.status().loads == 3
+        assert len(stage.told) == 1
+        mirror.close()
 
     def test_a_file_that_is_not_there(self, stage: Stage, tmp_path: Path) -> None:
         mirror = stage.open()

@@ -41,6 +41,9 @@ FAILURES = (ReadFailed, LostTooMuch, MirrorError, LdifError, SideStoreUnavailabl
 # unavailableCriticalExtension, unwillingToPerform: the control is listed, but not for us.
 _NO_SYNCHRONISATION = frozenset({12, 53})
 
+# Far more than the tick of any file system's clock, in seconds.
+_TICK = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -180,7 +183,10 @@ class LdapSource:
 
 @dataclass(slots=True)
 class LdifSource:
-    """An LDIF file in place of a server; read again when its time of change is another one."""
+    """An LDIF file in place of a server; read again when it isn't as it was read.
+
+    Two changes within one tick of the file system's clock look the same: what was changed just now is read once more.
+    """
 
     path: Path
     base: str
@@ -188,11 +194,11 @@ class LdifSource:
     settings: SyncSettings
     standing: Standing
     around: Surroundings
-    _read: int | None = field(default=None)
+    _read: tuple[int, ...] | None = field(default=None)
 
     def follow(self, stop: Stop) -> None:
         """Read the file if it changed; look again a little later."""
-        if self._read is None or self._changed_at() != self._read or self.writer.beside.look():
+        if self._read is None or self._stamp() != self._read or self.writer.beside.look():
             self.load(stop)
         else:
             self.writer.equal()
@@ -204,18 +210,21 @@ class LdifSource:
     def load(self, stop: Stop) -> None:
         """Read the file."""
         self.standing.began("ldif", f"ldif:{self.path}")
-        changed_at = self._changed_at()
+        stamp = self._stamp()
+        settled = abs(self.around.wall() - stamp[0] / 1e9) > _TICK
         self.writer.load(whole(read_file(self.path, self.base), stop), lambda: None)
         # The whole file was read: what still waits isn't in it.
         self.writer.beside.arrived(self.writer.beside.waiting)
-        self._read = changed_at
+        self._read = stamp if settled else None
         self.standing.holds()
 
-    def _changed_at(self) -> int:
+    def _stamp(self) -> tuple[int, ...]:
+        """Return what tells one content from another: first when it changed, as nobody can set it (stat(2), ctime)."""
         try:
-            return self.path.stat().st_mtime_ns
+            status = self.path.stat()
         except OSError as error:
             raise LdifError(f"{self.path}: {error.strerror}") from error
+        return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino
 
 
 class Synchroniser:
