@@ -67,10 +67,10 @@ def groups(*names: str) -> set[str]:
 
 def ldap(url: str) -> LdapSettings:
     """Settings for a server of the tests; generous, so that only what a test makes slow is slow."""
-    return LdapSettings((url,), SUFFIX, operation_timeout=30.0, page_size=50)
+    return LdapSettings((url,), SUFFIX, connect_timeout=DEADLINE, operation_timeout=DEADLINE, page_size=50)
 
 
-def sync(mode: Sync = Sync.AUTO, silence: float = 20.0) -> SyncSettings:
+def sync(mode: Sync = Sync.AUTO, silence: float = DEADLINE) -> SyncSettings:
     """Settings that look and try again soon."""
     return SyncSettings(
         QUERY,

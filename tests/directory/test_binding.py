@@ -80,7 +80,7 @@ def slapd(openldap_files: Path) -> Iterator[Slapd]:
 
 def binding(slapd: Slapd, url: str = "", **changes: object) -> Binding:
     reading = LdapSettings(
-        (url or slapd.tls_uri,), SUFFIX, *READER, ca_file=slapd.ca_file, start_tls=True, connect_timeout=5.0
+        (url or slapd.tls_uri,), SUFFIX, *READER, ca_file=slapd.ca_file, start_tls=True, connect_timeout=150.0
     )
     changed = replace(reading, **changes)  # type: ignore[arg-type]
     return Binding(changed, native(), frozenset({OWN}), frozenset({OWN}))

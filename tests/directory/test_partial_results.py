@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from tests.support.fake_ldap import FakeLdap, Request, Script, answer, done, entry, page_end
@@ -44,7 +45,7 @@ READ_ALL = (
 
 
 def settings(url: str, page_size: int = 50) -> LdapSettings:
-    return LdapSettings((url,), SUFFIX, page_size=page_size, operation_timeout=30.0)
+    return LdapSettings((url,), SUFFIX, page_size=page_size, connect_timeout=150.0, operation_timeout=150.0)
 
 
 def read(url: str, base: str = SUFFIX, page_size: int = 50) -> list[str]:
@@ -146,7 +147,7 @@ def test_a_connection_closed_in_mid_page() -> None:
         return [person(request.number, 1)] if request.number == 2 else None
 
     with FakeLdap(script) as server:
-        limits = LdapSettings((server.uri,), SUFFIX, operation_timeout=0.3)
+        limits = replace(settings(server.uri), operation_timeout=0.3)
         with Reader(limits).connect() as session, pytest.raises(Unreachable):
             list(session.search(SUFFIX, "sub", "(mail=*)", ()))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.directory.running import SUFFIX, TREE, Running, group, ldap, person, sync
+from tests.directory.running import DEADLINE, SUFFIX, TREE, Running, group, ldap, person, sync
 from tests.support.slapd import Slapd
 
 from groupmilter.config.model import Sync
@@ -30,7 +30,7 @@ def slapd() -> Iterator[Slapd]:
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[SideBook]:
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/state.db", timeout=60.0)
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/state.db", timeout=DEADLINE)
     yield ledger.side
     ledger.close()
 
@@ -47,7 +47,7 @@ class Feed:
         if self.broken:
             raise SideStoreUnavailable("the side store: out of reach")
         if not self._ledger:
-            self._ledger.append(Ledger.open(f"sqlite:///{self.path}/state.db", timeout=60.0))
+            self._ledger.append(Ledger.open(f"sqlite:///{self.path}/state.db", timeout=DEADLINE))
         return self._ledger[0].side
 
     def stirred(self) -> bool:

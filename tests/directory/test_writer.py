@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.directory.writing import settings
 from tests.support.fake_ldap import SEARCH, FakeLdap, Request, answer, entry, page_end
-from tests.support.ports import free_port
 from tests.support.slapd import Slapd
 
 from groupmilter.config.load import parse_yaml
@@ -63,8 +63,7 @@ def found(request: Request) -> list[bytes]:
 
 
 def writer(slapd: Slapd, profile: Profile, bind: tuple[str, str]) -> Writer:
-    settings = LdapSettings((slapd.uri,), SUFFIX, bind_dn=bind[0], password=bind[1], operation_timeout=5.0)
-    return Writer(settings, profile)
+    return Writer(settings(slapd.uri, bind), profile)
 
 
 def values(slapd: Slapd, dn: str, attribute: str) -> list[str]:
@@ -128,11 +127,9 @@ def test_a_wrong_password_is_no_passing_trouble(slapd: Slapd, profile: Profile) 
 
 
 def test_the_next_server_is_tried(slapd: Slapd, profile: Profile) -> None:
-    settings = LdapSettings(
-        (f"ldap://127.0.0.1:{free_port()}", slapd.uri), SUFFIX, bind_dn=WRITER[0], password=WRITER[1]
-    )
-    assert Writer(settings, profile).add(CONTACT, "denied_addresses", "next@ailleurs.example") is True
-    only = replace(settings, urls=settings.urls[:1])
+    both = replace(settings(slapd.uri, WRITER), urls=("ldap://127.0.0.1:1", slapd.uri))
+    assert Writer(both, profile).add(CONTACT, "denied_addresses", "next@ailleurs.example") is True
+    only = replace(both, urls=both.urls[:1])
     with pytest.raises(DirectoryUnavailable, match="refused"):
         Writer(only, profile).add(CONTACT, "denied_addresses", "never@ailleurs.example")
 
@@ -148,14 +145,14 @@ def test_an_ldif_file_is_read_only(profile: Profile) -> None:
     [("nonsense", SENDER), ("denied_addresses", ""), ("moderated", "maybe"), ("uuid", "x")],
 )
 def test_only_what_the_profile_reads_back_is_written(profile: Profile, field: str, value: str) -> None:
-    settings = LdapSettings(("ldap://127.0.0.1:1",), SUFFIX)
+    nowhere = LdapSettings(("ldap://127.0.0.1:1",), SUFFIX)
     if field == "moderated":
         read_only = {"from": "dgModerated", "writable": False}
         mapping = {"profile": "x", "person": {"when": {"attributes": ["mail"]}, "fields": {}}}
         group = {"when": {"classes": ["g"]}, "fields": {"moderated": read_only}}
         profile = Profile.from_mapping({**mapping, "group": group})
     with pytest.raises(WriteRefused, match=r"no field|can't be"):
-        Writer(settings, profile).add(CONTACT, field, value)
+        Writer(nowhere, profile).add(CONTACT, field, value)
 
 
 @pytest.mark.parametrize(

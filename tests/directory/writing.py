@@ -18,6 +18,7 @@ READER = (f"cn=groupmilter,{SUFFIX}", "CHANGE-ME-reader")
 WRITER = (f"cn=groupmilter-writer,{SUFFIX}", "CHANGE-ME-writer")
 PROFILES = Path(__file__).parents[2] / "ldap_schema" / "profiles"
 PLACEHOLDER = "cn=placeholder"
+DEADLINE = 150.0
 
 
 def native() -> Profile:
@@ -26,9 +27,16 @@ def native() -> Profile:
     return Profile.from_mapping(parse_yaml(path.read_text(encoding="utf-8"), str(path)))
 
 
-def settings(url: str, bind: tuple[str, str], timeout: float = 30.0) -> LdapSettings:
-    """Settings of one account at one server."""
-    return LdapSettings((url,), SUFFIX, bind_dn=bind[0], password=bind[1], operation_timeout=timeout)
+def settings(url: str, bind: tuple[str, str]) -> LdapSettings:
+    """Settings of one account at one server; generous, so that only what a test makes slow is slow."""
+    return LdapSettings(
+        (url,),
+        SUFFIX,
+        bind_dn=bind[0],
+        password=bind[1],
+        connect_timeout=DEADLINE,
+        operation_timeout=DEADLINE,
+    )
 
 
 def writer(slapd: Slapd, bind: tuple[str, str] = WRITER) -> Writer:
