@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import ClauseElement, Engine, event
 from sqlalchemy.engine import make_url
-from tests.moderation.ledgers import url
+from tests.moderation.ledgers import PATIENCE, url
 
 from groupmilter.moderation.ledger import Ledger
 
@@ -18,7 +18,7 @@ from groupmilter.moderation.ledger import Ledger
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with compiled_for_postgresql() as statements:
-        opened = Ledger.open(url(tmp_path))
+        opened = Ledger.open(url(tmp_path), timeout=PATIENCE)
         yield opened
         opened.close()
     assert statements

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.synchronize import Barrier
 from typing import TypeVar
 
-from tests.moderation.ledgers import NOW
+from tests.moderation.ledgers import NOW, PATIENCE
 
 from groupmilter.moderation.item import Event, Way, Who
 from groupmilter.moderation.ledger import Ledger
@@ -15,7 +15,6 @@ from groupmilter.moderation.quorum import Approval
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-_AT_ONCE = 90.0
 _together: Barrier
 
 
@@ -34,9 +33,9 @@ def _begin(barrier: Barrier) -> None:
 
 def opening(url: str) -> str:
     """Open a ledger, and tell what went wrong."""
-    _together.wait(_AT_ONCE)
+    _together.wait(PATIENCE)
     try:
-        Ledger.open(url, timeout=_AT_ONCE).close()
+        Ledger.open(url, timeout=PATIENCE).close()
     except Exception as surprise:  # noqa: BLE001 - the test is to see it
         return repr(surprise)
     return ""
@@ -45,8 +44,8 @@ def opening(url: str) -> str:
 def deciding(given: tuple[str, str, Sequence[int]]) -> list[bool]:
     """Decide about items, as somebody; tell which decisions stood."""
     url, name, items = given
-    ledger = Ledger.open(url, timeout=_AT_ONCE)
-    _together.wait(_AT_ONCE)
+    ledger = Ledger.open(url, timeout=PATIENCE)
+    _together.wait(PATIENCE)
     event = Event.APPROVE if name < "m" else Event.REJECT
     decided = [
         ledger.change(item, event, Who(name, Way.MAIL), NOW, comment=f"by {name}").happened for item in items
@@ -58,8 +57,8 @@ def deciding(given: tuple[str, str, Sequence[int]]) -> list[bool]:
 def agreeing(given: tuple[str, str, Sequence[int]]) -> list[bool]:
     """Approve of items that need several approvals, as somebody; tell which of them were new."""
     url, name, items = given
-    ledger = Ledger.open(url, timeout=_AT_ONCE)
-    _together.wait(_AT_ONCE)
+    ledger = Ledger.open(url, timeout=PATIENCE)
+    _together.wait(PATIENCE)
     added = [ledger.approvals.add(item, Approval(name, name, "mail", NOW))[1] for item in items]
     ledger.close()
     return added

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.directory.mirrors import NOW as MIRRORED
 from tests.directory.mirrors import OWN, group, opened, person, person_dn
-from tests.moderation.ledgers import KEYS, NOW, url
+from tests.moderation.ledgers import KEYS, NOW, PATIENCE, url
 
 from groupmilter.directory.entry import Put
 from groupmilter.directory.snapshot import Reader, Snapshot
@@ -112,7 +112,7 @@ def holding(folder: Path, *more: Put) -> Iterator[Holding]:
         for name in ("sales", "news")
     ]
     reader = Reader(folder / "mirror.db", 3600.0, steady=True)
-    ledger = Ledger.open(url(folder))
+    ledger = Ledger.open(url(folder), timeout=PATIENCE)
     entries = {put.entry.uuid: put for put in (*people, *groups, *more)}
     with opened(folder / "mirror.db", *entries.values()):
         yield Holding(folder, _Lookups(reader), mailbox, ledger)

@@ -16,6 +16,8 @@ KEYS = Keys({1: b"k" * 32}, 1)
 NOW = 1_795_540_000
 DAY = 86_400
 GROUP = "sales@own.example"
+PATIENCE = 150.0
+"""Seconds for which tests wait for another writer, and for threads: only what hangs takes so long."""
 
 
 def url(folder: Path) -> str:

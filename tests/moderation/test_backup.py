@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.moderation.holding import Holding, holding
-from tests.moderation.ledgers import NOW, url
+from tests.moderation.ledgers import NOW, PATIENCE, url
 
 from groupmilter.config.keys import create_keys, create_secret, read_keys
 from groupmilter.config.rotation import fresh_key, replace_file, sealing, with_key
@@ -166,10 +166,10 @@ def test_mail_that_moves_while_it_is_saved_is_never_left_out(house: House, tmp_p
 
     mover = threading.Thread(target=move)
     mover.start()
-    moved.wait(30.0)
+    assert moved.wait(PATIENCE)
     archive = house.save()
     stop.set()
-    mover.join(30.0)
+    mover.join(PATIENCE)
     manifest = verified(archive, lambda _: None)
     saved = [name.rpartition("/")[2].partition(":")[0] for name in manifest.files if name.startswith("hold/")]
     assert len(saved) == len(set(saved))
@@ -187,7 +187,7 @@ def test_the_ledger_is_of_one_moment_while_it_is_written(house: House, tmp_path:
     stop = threading.Event()
 
     def decide() -> None:
-        ledger = Ledger.open(url(house.folder), timeout=30.0)
+        ledger = Ledger.open(url(house.folder), timeout=PATIENCE)
         for number, one in enumerate(ids):
             if not stop.is_set():
                 ledger.change(one, Event.APPROVE if number % 2 else Event.REJECT, DESK, NOW)
@@ -197,7 +197,7 @@ def test_the_ledger_is_of_one_moment_while_it_is_written(house: House, tmp_path:
     writer.start()
     archive = house.save()
     stop.set()
-    writer.join(30.0)
+    writer.join(PATIENCE)
     places = elsewhere(tmp_path / "new")
     restore(archive, places)
     ledger = Ledger.open(f"sqlite:///{places.state}")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.moderation.contenders import at_once, deciding
-from tests.moderation.ledgers import DAY, GROUP, NOW, TERMS, arrival, recorded, ticket, url
+from tests.moderation.ledgers import DAY, GROUP, NOW, PATIENCE, TERMS, arrival, recorded, ticket, url
 from tests.support.letters import untyped
 
 from groupmilter.groups.ticket import Kind, digest
@@ -160,7 +160,7 @@ def test_of_many_threads_that_decide_at_once_exactly_one_wins(ledger: Ledger) ->
     barrier = threading.Barrier(8)
 
     def decide(name: str, event: Event) -> None:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         for item in items:
             if ledger.change(item.id, event, Who(name, Way.MAIL), NOW).happened:
                 wins.append((item.id, name))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.moderation.ledgers import url
+from tests.moderation.ledgers import PATIENCE, url
 
 from groupmilter.directory.side_store import SideChange, SideStoreUnavailable, signature
 from groupmilter.moderation.ledger import Ledger
@@ -131,7 +131,7 @@ def test_a_clock_that_was_wrong_forgets_nothing(book: SideBook) -> None:
 
 def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
     def write(who: str) -> None:
-        mine = Ledger.open(url(tmp_path), timeout=60.0)
+        mine = Ledger.open(url(tmp_path), timeout=PATIENCE)
         try:
             for number in range(40):
                 assert put(mine.side, "denied_addresses", f"{who}{number}@spam.example")
@@ -157,7 +157,7 @@ def test_one_counts_on_while_another_changes_the_same_number(tmp_path: Path) -> 
         return put(book, "hold_hours", str(int(held[0] if held else 0) + 1), remove=held)
 
     def write() -> None:
-        mine = Ledger.open(url(tmp_path), timeout=60.0)
+        mine = Ledger.open(url(tmp_path), timeout=PATIENCE)
         try:
             for _ in range(20):
                 while not add_one(mine.side):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.moderation.ledgers import NOW, url
+from tests.moderation.ledgers import NOW, PATIENCE, url
 
 from groupmilter.moderation.ledger import Ledger, LedgerUnavailable
 from groupmilter.policy.sighting import Seen, Sighting
@@ -36,7 +36,7 @@ def test_a_message_is_known_to_the_groups_that_took_it_and_to_no_other(ledger: L
 
 def test_of_two_copies_at_once_one_is_remembered(tmp_path: Path) -> None:
     def taking(_: int) -> bool:
-        ledger = Ledger.open(url(tmp_path), timeout=30.0)
+        ledger = Ledger.open(url(tmp_path), timeout=PATIENCE)
         try:
             return ledger.sightings.record(FIRST, NOW)
         finally:

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 from structlog.typing import FilteringBoundLogger
-from tests.moderation.ledgers import recorded, ticket, url
+from tests.moderation.ledgers import PATIENCE, recorded, ticket, url
 
 from groupmilter.bootstrap.state import State
 from groupmilter.groups.directory import DirectoryUnknown
@@ -25,8 +25,6 @@ from groupmilter.mta.aside import Aside, Remembered
 from groupmilter.policy.facts import Batch, Waiting
 from groupmilter.policy.sighting import Seen, Sighting
 
-DEADLINE = 30.0
-
 
 @dataclass
 class Worker:
@@ -36,14 +34,14 @@ class Worker:
     now: float = 100.0
     capture: LogCapture = field(default_factory=LogCapture)
     opened: list[Ledger] = field(default_factory=list)
-    aside: Aside = field(default_factory=lambda: Aside(DEADLINE))
+    aside: Aside = field(default_factory=lambda: Aside(PATIENCE))
 
     def __post_init__(self) -> None:
         log = cast(FilteringBoundLogger, structlog.wrap_logger(None, processors=[self.capture]))
         self.state = State(self._open, "release", "desk", log, self.aside, lambda: self.now)
 
     def _open(self) -> Ledger:
-        self.opened.append(Ledger.open(url(self.folder), timeout=4.0))
+        self.opened.append(Ledger.open(url(self.folder), timeout=PATIENCE))
         return self.opened[-1]
 
     def lines(self) -> list[tuple[str, str]]:
@@ -141,7 +139,7 @@ def test_an_audit_row_that_cant_be_written_is_logged_instead(tmp_path: Path) -> 
 
 
 def test_an_answer_comes_from_a_thread_of_its_own_with_whatever_it_raises() -> None:
-    aside = Aside(DEADLINE)
+    aside = Aside(PATIENCE)
     assert aside.ask(threading.current_thread) is not threading.current_thread()
     assert aside.ask(threading.get_ident) == aside.ask(threading.get_ident)
     with pytest.raises(ZeroDivisionError):
@@ -153,7 +151,7 @@ def test_a_question_that_hangs_costs_its_time_once_and_then_nobody_waits(tmp_pat
     aside, answered = Aside(0.3), threading.Event()
     began = time.monotonic()
     with pytest.raises(TimeoutError, match=r"no answer in 0\.3 s"):
-        aside.ask(lambda: answered.wait(DEADLINE))
+        aside.ask(lambda: answered.wait(PATIENCE))
     assert time.monotonic() - began >= 0.3
     for _ in range(1000):
         with pytest.raises(TimeoutError, match="an earlier question"):
@@ -177,16 +175,16 @@ def test_of_several_that_wait_behind_one_that_hangs_none_is_answered_late() -> N
 
     def hangs() -> None:
         asked.set()
-        answered.wait(DEADLINE)
+        answered.wait(PATIENCE)
 
     hung = threading.Thread(target=ask, args=(hangs,))
     hung.start()
-    assert asked.wait(DEADLINE)
+    assert asked.wait(PATIENCE)
     others = [threading.Thread(target=ask, args=(lambda: late.append(1),)) for _ in range(5)]
     for one in others:
         one.start()
     for one in (hung, *others):
-        one.join(DEADLINE)
+        one.join(PATIENCE)
     assert outcomes == ["late"] * 6
     with pytest.raises(TimeoutError, match="an earlier question"):
         aside.ask(lambda: 7)
@@ -203,7 +201,7 @@ def _answers(aside: Aside) -> bool:
 
 
 def until(question: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while not question():
         assert time.monotonic() < deadline
         time.sleep(0.01)
