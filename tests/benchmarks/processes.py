@@ -57,8 +57,10 @@ def memory(root: int) -> list[Memory]:
 
 
 def _memory_of(pid: int) -> Memory:
-    status, rollup = _fields(pid, "status"), _fields(pid, "smaps_rollup")
-    return Memory(pid, status.get("VmRSS", 0), rollup.get("Pss", 0), status.get("VmHWM", 0))
+    # Of one look: VmRSS and VmHWM are what the kernel has counted so far, per processor, and lag behind (proc(5)).
+    rollup, status = _fields(pid, "smaps_rollup"), _fields(pid, "status")
+    rss = rollup.get("Rss", 0)
+    return Memory(pid, rss, rollup.get("Pss", 0), max(rss, status.get("VmHWM", 0)))
 
 
 def _fields(pid: int, name: str) -> dict[str, int]:

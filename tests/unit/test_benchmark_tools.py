@@ -71,6 +71,11 @@ def test_a_load_by_time_counts_whole_messages_only(tools: Tools, milter: Milter)
     assert told["tps"] == pytest.approx(told["transactions"] / told["seconds"], rel=0.01)
 
 
+def test_a_load_by_time_has_a_message_however_slow_the_machine_is(tools: Tools, milter: Milter) -> None:
+    told = run_load(tools, milter.address.libmilter, Load(seconds=0.000_001, groups=(GROUP,)))
+    check(MEMBERS, milter.name, told)
+
+
 def test_several_groups_in_one_message(tools: Tools, tmp_path: Path) -> None:
     with start_c(tools, "unix", tmp_path, [2, 5]) as milter:
         load = Load(messages=1, recipients=2, groups=(group_address(2), group_address(5)))

@@ -7,7 +7,8 @@
  * usage: load -s SOCKET [-c CONNECTIONS] [-t SECONDS | -m MESSAGES] [-1] [-r RECIPIENTS] [-g GROUP]...
  *             [-d DOMAIN] [-f SENDER] [-l LOGIN] [-b BODY-OCTETS]
  *   -s  unix:PATH or inet:PORT@HOST (HOST a numeric IPv4 address)
- *   -t  run for so long (default 3 seconds); -m: send so many messages, over all connections
+ *   -t  run for so long (default 3 seconds), and until a first message has its answer or a connection has failed;
+ *       -m: send so many messages, over all connections
  *   -1  a fresh connection for each message; without it a connection is kept for all of its messages
  *   -r  recipients of each message (default 3); the first ones are the -g addresses, the rest personN@DOMAIN,
  *       numbered from 1000: direct recipients that are also a group's members would come off the expansion
@@ -112,7 +113,7 @@ struct worker {
 static struct options options = {.connections = 1, .seconds = 3, .recipients = 3, .domain = "example.org",
                                  .sender = "sender@example.net", .body_octets = 2048};
 static struct message message;
-static atomic_int stopping;
+static atomic_int stopping, told;
 static atomic_long messages_left;
 
 static void fail(const char *format, ...)
@@ -525,6 +526,7 @@ static void count_message(struct worker *w, int answer, double started)
     double ended = now();
     if (atomic_load(&stopping))
         return;
+    atomic_store(&told, 1);
     w->tally.transactions++;
     w->tally.verdicts[answer]++;
     w->tally.modifications += w->connection.modifications;
@@ -541,6 +543,7 @@ static void send_one(struct worker *w)
     if (c->fd < 0) {
         if (open_connection(c) < 0) {
             w->tally.errors++;
+            atomic_store(&told, 1);
             usleep(20000);
             return;
         }
@@ -549,6 +552,7 @@ static void send_one(struct worker *w)
     int answer = send_message(c);
     if (answer < 0) {
         w->tally.errors++;
+        atomic_store(&told, 1);
         hang_up(c);
         return;
     }
@@ -683,6 +687,8 @@ static void ring_the_bell(void)
     struct timespec span = {.tv_sec = (time_t)options.seconds,
                             .tv_nsec = (long)((options.seconds - (double)(time_t)options.seconds) * 1e9)};
     nanosleep(&span, NULL);
+    while (!atomic_load(&told))
+        usleep(1000);
     atomic_store(&stopping, 1);
 }
 
