@@ -145,12 +145,13 @@ def house(
         with office.config.open("a") as file:
             file.write(more or f"panel: {{administrators: '{ADMINISTRATORS}'}}\n")
         configuration = bootstrap.with_keys(load(office.config), cast(FilteringBoundLogger, Lines()))
-        ledger = bootstrap.ledger(configuration)
+        ledger = bootstrap.ledger(configuration, timeout=DEADLINE)
         log = Lines()
         pages = parts(configuration, ledger, cast(FilteringBoundLogger, log))
         # Whatever a slow disk makes of the mirror, a page shows what was written.
         pages = replace(pages, patience=DEADLINE)
-        app = create_app(pages.decisions, around(Surroundings(catalogue(), log)), pages)
+        usual = Surroundings(catalogue(), log, body_seconds=DEADLINE)
+        app = create_app(pages.decisions, around(usual), pages)
         with mirrored(configuration), running(app, log) as site:
             made = House(office, configuration, pages, site)
             until(lambda: made.group("contact"))

@@ -189,7 +189,8 @@ def panel(
 ) -> Iterator[Site]:
     """Run the panel under a supervisor's channel, as the role does, until the end of the block."""
     log = Lines()
-    app = create_app(decisions, Surroundings(translate, log, **settings))  # type: ignore[arg-type]
+    patient: dict[str, object] = {"body_seconds": DEADLINE, **settings}
+    app = create_app(decisions, Surroundings(translate, log, **patient))  # type: ignore[arg-type]
     with running(app, log) as site:
         yield site
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.panel.calling import at_fault, calling, person, problem
 from tests.panel.house import House, csrf, sent
@@ -90,7 +89,7 @@ def test_by_link_it_can_only_be_rejected_too(home: House) -> None:
     item = stray(home, 4)
     lasting = replace(item, terms=Terms(expires=int(home.parts.now()) + 3600))
     url, form = link(home, lasting, person(home, "administrator"))
-    with httpx.Client(base_url=home.url) as client:
+    with home.anybody() as client:
         answer = client.post(url, data=form, headers={"origin": home.url})
         assert (answer.status_code, "This message can&#39;t be approved" in answer.text) == (409, True)
         assert "It can only be rejected." in answer.text

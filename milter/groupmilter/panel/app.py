@@ -25,7 +25,7 @@ from groupmilter.panel.api.app import PATH, api
 from groupmilter.panel.api.gate import CALLS, Bounds
 from groupmilter.panel.client import Clients, Networks
 from groupmilter.panel.deciding import Deciding, ledger_unavailable
-from groupmilter.panel.guard import FOREVER, Guard
+from groupmilter.panel.guard import BODY_SECONDS, FOREVER, Guard
 from groupmilter.panel.pages import KINDS, Pages
 from groupmilter.panel.parts import Parts
 from groupmilter.panel.requesting import Requesting
@@ -57,6 +57,7 @@ class Surroundings:
     :param zone: in which times are shown; None for the host's.
     :param bad_tokens, bad_tokens_in_all: a minute, by client address and together, that are recorded; the rest is
         answered 429. A good token is answered always. ``calls``: a minute, that a token of the API is good for.
+    :param body_seconds: within which what is sent along with a request has to be here.
     """
 
     translate: Translate
@@ -67,6 +68,7 @@ class Surroundings:
     bad_tokens: int = 20
     bad_tokens_in_all: int = 600
     calls: int = CALLS
+    body_seconds: float = BODY_SECONDS
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -103,6 +105,7 @@ def create_app(
         Guard,
         fallback=lambda request: errors.page(request, 500),
         report=lambda error: log.error("page failed", kind=type(error).__name__, exc_info=error),
+        patience=around.body_seconds,
     )
     return app
 

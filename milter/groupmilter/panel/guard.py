@@ -76,11 +76,15 @@ Report = Callable[[BaseException], object]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The outermost layer of the application that we write ourselves."""
+    """The outermost layer of the application that we write ourselves.
+
+    :param patience: seconds within which a body has to come.
+    """
 
     app: ASGIApp
     fallback: Fallback
     report: Report
+    patience: float = BODY_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI 3."""
@@ -89,7 +93,7 @@ class Guard:
             return
         answer = _Answer(send)
         limit = FILE_LIMIT if scope["path"].endswith(_LARGE) else BODY_LIMIT
-        body = _Body(receive, asyncio.get_running_loop().time() + BODY_SECONDS, limit)
+        body = _Body(receive, asyncio.get_running_loop().time() + self.patience, limit)
         try:
             await self.app(scope, body.receive, answer.send)
         except ClientDisconnect:
