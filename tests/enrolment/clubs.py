@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from tests.membership.offices import GROUPS, PEOPLE, Office
+from tests.membership.offices import DEADLINE, GROUPS, PEOPLE, Office
 
 from groupmilter import bootstrap
 from groupmilter.bootstrap.enrolment import requests
@@ -94,7 +94,7 @@ def opened(office: Office) -> Iterator[Club]:
     office.slapd.modify(_ONLY_ITS_OWN)
     office.asked("directory", "sync")
     configuration = load(office.config)
-    ledger = bootstrap.ledger(configuration)
+    ledger = bootstrap.ledger(configuration, timeout=DEADLINE)
     club = Club(office, ledger, requests(configuration, ledger))
     notices = replace(club.service.notices, clock=lambda: club.now)
     club.service = replace(club.service, clock=lambda: club.now, notices=notices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.membership.offices import BASE, GROUPS, PEOPLE, Office
+from tests.membership.offices import BASE, DEADLINE, GROUPS, PEOPLE, Office
 
 from groupmilter import bootstrap
 from groupmilter.bootstrap.membership import groups, journal
@@ -43,7 +43,7 @@ def acting(office: Office, uid: str, who: Person | None = None) -> Iterator[Grou
     """The service on behalf of a person."""
     configuration = load(office.config)
     somebody = who or person(office, uid)
-    ledger = bootstrap.ledger(configuration)
+    ledger = bootstrap.ledger(configuration, timeout=DEADLINE)
     note = journal(ledger, Who(somebody.address, Way.PANEL, somebody.uuid, "192.0.2.7"))
     with groups(configuration, note, rights(configuration, somebody)) as service:
         yield service

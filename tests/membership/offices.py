@@ -27,6 +27,8 @@ BASE = "dc=masociete,dc=example"
 GROUPS, PEOPLE = f"ou=groups,{BASE}", f"ou=people,{BASE}"
 CONTACT = "contact@masociete.example"
 JEAN, ZOE = "jean.dupont@masociete.example", "zoe.coeurdacier@masociete.example"
+DEADLINE = 150.0
+"""Seconds to wait for somebody else who writes into the ledger."""
 WHO = Who("jean", Way.COMMAND, origin="pts/1")
 
 
@@ -92,7 +94,7 @@ class Office:
     def service(self) -> Iterator[Groups]:
         """The service that all ways share, on behalf of Jean."""
         configuration = load(self.config)
-        ledger = bootstrap.ledger(configuration)
+        ledger = bootstrap.ledger(configuration, timeout=DEADLINE)
         with groups(configuration, journal(ledger, WHO)) as service:
             yield service
         ledger.close()

@@ -224,16 +224,16 @@ def test_two_owners_who_take_each_other_out_at_once_leave_one(office: Office) ->
         done = []
         with acting(office, uid) as service:
             for _ in range(25):
-                if start.wait(60) == 0:
+                if start.wait(150) == 0:
                     office.slapd.replace(f"cn=duel,{GROUPS}", owner=list(owners.values()))
-                start.wait(60)
+                start.wait(150)
                 prepared, problems = service.prepare(
                     service.stored(group), (Several("owners", (), (dn_of(uid),)),)
                 )
                 assert problems == ()
-                start.wait(60)
+                start.wait(150)
                 done.append(out(service, prepared))
-                start.wait(60)
+                start.wait(150)
                 assert len(office.values("duel", "owner")) == 1
         return done
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.membership.acting import acting, panel
-from tests.membership.offices import BASE, GROUPS, PEOPLE
+from tests.membership.offices import BASE, DEADLINE, GROUPS, PEOPLE
 from tests.membership.plain import ADMIN, PlainOffice, office, standing
 from tests.support.slapd import Slapd
 
@@ -70,7 +70,7 @@ class Crossed(Beside):
 def writing(place: PlainOffice) -> Iterator[tuple[Writer, Crossed]]:
     """A writer, and its side store."""
     configuration = load(place.config)
-    side = Crossed(configuration)
+    side = Crossed(configuration, DEADLINE)
     settings = bootstrap.write_settings(configuration)
     yield Writer(settings, bootstrap.profile(configuration), side=side), side
     side.close()
@@ -227,14 +227,14 @@ def test_two_who_take_each_other_out_beside_the_directory_leave_somebody(owned_b
             for _step in range(ROUNDS):
                 if who == JEAN:
                     writer.change(DN, (Values("owners", (JEAN, PIERRE, ZOE)),))
-                start.wait(60)
+                start.wait(150)
                 try:
                     writer.change(DN, (Values("owners", (), (who, PIERRE)),), ("owners",))
                 except Emptied:
                     refused += 1
-                start.wait(60)
+                start.wait(150)
                 assert owned_beside.kept()["owners"] in ((JEAN,), (ZOE,))
-                start.wait(60)
+                start.wait(150)
         return refused
 
     with ThreadPoolExecutor(2) as pool:

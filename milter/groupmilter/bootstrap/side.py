@@ -32,9 +32,13 @@ def searching(connect: Callable[[], Searching], known: Profile, side: SideStore)
 
 @dataclass(slots=True)
 class Beside:
-    """The side store for one process (not to be carried over a fork)."""
+    """The side store for one process (not to be carried over a fork).
+
+    :param patience: seconds to wait for another writer.
+    """
 
     configuration: Configuration
+    patience: float = _TIMEOUT
     _ledger: Ledger | None = None
 
     def close(self) -> None:
@@ -99,7 +103,7 @@ class Beside:
     def _book(self) -> SideBook:
         if self._ledger is None:
             try:
-                self._ledger = ledger(self.configuration, timeout=_TIMEOUT)
+                self._ledger = ledger(self.configuration, timeout=self.patience)
             except LedgerUnavailable as error:
                 raise SideStoreUnavailable(f"the side store: {error}") from error
         return self._ledger.side
