@@ -17,7 +17,7 @@ from groupmilter.config.keys import create_secret, read_secret
 from groupmilter.moderation.authenticator import Authenticator
 
 LOGIN = "groupmilter-release"
-SECONDS = 20.0
+SECONDS = 150.0
 
 
 @dataclass

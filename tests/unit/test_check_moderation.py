@@ -298,7 +298,7 @@ def listener(configuration: Configuration, *replies: bytes) -> Iterator[None]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield
-        thread.join(20.0)
+        thread.join(150.0)
 
 
 def test_without_a_password_or_a_desk_nothing_is_tried(configured: Configuration) -> None:

@@ -62,7 +62,7 @@ def test_processes_share_the_table() -> None:
     counters = filled(1)
     child = get_context("fork").Process(target=counters.add, args=([ONE], START))
     child.start()
-    child.join(30)
+    child.join(150)
     assert child.exitcode == 0
     assert counters.read(ONE, START) == 2
 

@@ -21,7 +21,7 @@ def server() -> Iterator[Dns]:
         yield running
 
 
-def asker(*servers: Dns, timeout: float = 20.0) -> Resolver:
+def asker(*servers: Dns, timeout: float = 150.0) -> Resolver:
     return resolver([(one.host, one.port) for one in servers], timeout)
 
 
