@@ -285,6 +285,11 @@ class Requests:
         """Return the requests of a person."""
         return self.ledger.requests.find(stages, person=person.uuid)
 
+    def about(self, person: Person, group: str, wanted: Wanted) -> Request | None:
+        """Return a person's open request about a group, by its UUID; None where there is none."""
+        found = self.ledger.requests.find(OPEN, group=group, person=person.uuid)
+        return next((one for one in found if one.kind is wanted), None)
+
 
 def noted(answer: Answer) -> str:
     """Return a refusal as it is kept with a request; `answer_of` reads it."""

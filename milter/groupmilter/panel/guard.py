@@ -84,7 +84,7 @@ class Guard:
     app: ASGIApp
     fallback: Fallback
     report: Report
-    patience: float = BODY_SECONDS
+    patience: float
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI 3."""

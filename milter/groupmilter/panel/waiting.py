@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from groupmilter.groups.directory import DirectoryUnknown
 from groupmilter.groups.person import Person
 from groupmilter.moderation.ledger import LedgerUnavailable
-from groupmilter.moderation.request import OPEN, Request, Wanted
+from groupmilter.moderation.request import Request, Wanted
 from groupmilter.panel.holding import counted
 from groupmilter.panel.parts import Parts
 
@@ -36,8 +36,7 @@ def waiting(parts: Parts, person: Person) -> Waiting:
 def asked_for(parts: Parts, person: Person, group: str, wanted: Wanted) -> Request | None:
     """Return a person's request that is open about a group, by its UUID; None where there is none."""
     try:
-        found = parts.ledger.requests.find(OPEN, group=group, person=person.uuid)
+        return parts.requests.about(person, group, wanted)
     except LedgerUnavailable:
         # The page that the offer leads to says so.
         return None
-    return next((one for one in found if one.kind is wanted), None)

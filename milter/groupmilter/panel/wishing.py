@@ -8,7 +8,7 @@ the mirror.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from groupmilter.directory.profile_fields import NAME_FIELDS
@@ -46,10 +46,10 @@ class Reading:
     visible: Visible
     recognise: Recognise
 
-    def meant(self, named: Iterable[str]) -> tuple[Meant, ...]:
-        """Return whom each of those named means."""
+    def meant(self, named: Iterable[str], chosen: Mapping[str, str] | None = None) -> tuple[Meant, ...]:
+        """Return whom each of those named means; ``chosen``: as `pasted.meant` takes it."""
         book, own = self.groups.book, self.groups.rules.own_domains
-        return meant(book, own, named, None, self.visible, self.recognise)
+        return meant(book, own, named, chosen, self.visible, self.recognise)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from groupmilter.groups.group import Group
 from groupmilter.language.catalogue import marked
 from groupmilter.membership import contacts
 from groupmilter.membership.address_book import Known
-from groupmilter.membership.pasted import Meant, Outcome, meant, parted
+from groupmilter.membership.pasted import Meant, Outcome, parted
 from groupmilter.membership.service import Groups
 from groupmilter.membership.vocabulary import BadWish, Several
 from groupmilter.panel.look import Look, looked
@@ -27,6 +27,7 @@ from groupmilter.panel.saving import problem_words, settled, writing
 from groupmilter.panel.screens.members import content
 from groupmilter.panel.sight import editing
 from groupmilter.panel.visit import Visit
+from groupmilter.panel.wishing import Reading
 
 _FIELD = "members.add"
 _SUGGESTED = Window(limit=5)
@@ -76,14 +77,7 @@ def add(visit: Visit) -> Response:
         )
         return visit.page("screens/members.html", {**content(visit), "wrong": {"members": why}}, 422)
     with writing(visit) as groups:
-        found = meant(
-            groups.book,
-            groups.rules.own_domains,
-            named,
-            _chosen(visit),
-            seen_by(visit),
-            recognising(visit),
-        )
+        found = Reading(groups, seen_by(visit), recognising(visit)).meant(named, _chosen(visit))
         unclear = [each for each in found if not each.settled or _is_itself(each, group)]
         clear = [each.value for each in found if each not in unclear]
         added: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from groupmilter.directory.catalogue import Choice
 from groupmilter.directory.dynamic import UrlError, parse_url
 from groupmilter.language.catalogue import marked
 from groupmilter.membership.criteria import Criterion, Rule, rule, url
-from groupmilter.membership.pasted import meant, parted
+from groupmilter.membership.pasted import parted
 from groupmilter.membership.previewing import Preview, preview, why
 from groupmilter.membership.roles import Role
 from groupmilter.membership.service import Groups
@@ -27,6 +27,7 @@ from groupmilter.panel.saving import settled, writing
 from groupmilter.panel.screens.adding import known_by, seen_by
 from groupmilter.panel.screens.members import around
 from groupmilter.panel.visit import Gone, Visit
+from groupmilter.panel.wishing import Reading
 
 _CRITERIA = 3
 _SHOWN = 20
@@ -203,7 +204,7 @@ def change(visit: Visit) -> Response:
 def _named(visit: Visit, groups: Groups) -> tuple[tuple[str, ...], str]:
     """Return whom the form excludes, and those named who aren't clear."""
     named = parted(visit.form["excluded.add"])
-    found = meant(groups.book, groups.rules.own_domains, named, None, seen_by(visit), recognising(visit))
+    found = Reading(groups, seen_by(visit), recognising(visit)).meant(named)
     unclear = [each.written for each in found if not each.known or not each.settled]
     return tuple(each.value for each in found if each.settled), ", ".join(unclear)
 

@@ -128,7 +128,7 @@ def _named(visit: Visit) -> tuple[Group, Wanted]:
 
 def _asking(visit: Visit, group: Group, wanted: Wanted) -> dict[str, object]:
     answer = visit.parts.requests.look(group.address, applicant(visit), wanted).answer
-    waiting = [one for one in visit.parts.requests.of(visit.me.person) if one.group_uuid == group.uuid]
+    waiting = visit.parts.requests.about(visit.me.person, group.uuid, wanted)
     offered = answer.verdict in (Verdict.AT_ONCE, Verdict.ASK)
     return {
         "group": group,
@@ -137,7 +137,7 @@ def _asking(visit: Visit, group: Group, wanted: Wanted) -> dict[str, object]:
         "offered": offered,
         "why": None if offered else sentence(visit, group.name or group.address, wanted, answer),
         "through": answer.through,
-        "waiting": next((Asking(one, group.name, group.uuid) for one in waiting if one.kind is wanted), None),
+        "waiting": Asking(waiting, group.name, group.uuid) if waiting else None,
         "tip": group.mail_tip.get(visit.words.language) or group.mail_tip.get("", ""),
         "reason": visit.form["reason"],
     }
