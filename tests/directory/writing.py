@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.directory.running import DEADLINE
 from tests.support.slapd import Slapd
 
 from groupmilter.config.load import parse_yaml
@@ -18,7 +19,6 @@ READER = (f"cn=groupmilter,{SUFFIX}", "CHANGE-ME-reader")
 WRITER = (f"cn=groupmilter-writer,{SUFFIX}", "CHANGE-ME-writer")
 PROFILES = Path(__file__).parents[2] / "ldap_schema" / "profiles"
 PLACEHOLDER = "cn=placeholder"
-DEADLINE = 150.0
 
 
 def native() -> Profile:

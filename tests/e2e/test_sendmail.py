@@ -238,7 +238,8 @@ def test_hidden_members_stay_hidden(site: SendmailInstallation) -> None:
     assert site.send(ALICE, [SECRET], message(mark, ALICE), login="alice").accepted
     for copy in copies(site, mark, [BOB, JEAN]):
         assert ticket(site, copy.sender) is Kind.BOUNCE
-        assert not any(name in copy.content.lower() for name in (b"jean.dupont", b"bob.petit"))
+        # As words: a ticket's letters may spell a name.
+        assert not re.search(rb"\b(?:jean|bob)\b", copy.content, re.IGNORECASE)
 
 
 def test_a_members_failure_goes_to_the_hold_mailbox_and_not_to_the_sender(site: SendmailInstallation) -> None:

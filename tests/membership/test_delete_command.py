@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.membership.offices import CONTACT, GROUPS, JEAN, PEOPLE, WHO, ZOE, Office
+from tests.membership.offices import CONTACT, DEADLINE, GROUPS, JEAN, PEOPLE, WHO, ZOE, Office
 from tests.moderation.ledgers import arrival
 from tests.support.slapd import Slapd
 
@@ -21,7 +21,6 @@ from groupmilter.moderation.item import State, Terms
 from groupmilter.moderation.request import Draft, Stage, Wanted
 
 PARIS, DN = "paris@masociete.example", f"cn=paris,{GROUPS}"
-DEADLINE = 150.0
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.membership.acting import acting, add_group, changed, dn_of, made, panel, person
-from tests.membership.offices import BASE, GROUPS, PEOPLE, Office
+from tests.membership.offices import BASE, DEADLINE, GROUPS, PEOPLE, Office
 from tests.support.slapd import Slapd
 
 from groupmilter.directory.change import WriteRefused
@@ -224,16 +224,16 @@ def test_two_owners_who_take_each_other_out_at_once_leave_one(office: Office) ->
         done = []
         with acting(office, uid) as service:
             for _ in range(25):
-                if start.wait(150) == 0:
+                if start.wait(DEADLINE) == 0:
                     office.slapd.replace(f"cn=duel,{GROUPS}", owner=list(owners.values()))
-                start.wait(150)
+                start.wait(DEADLINE)
                 prepared, problems = service.prepare(
                     service.stored(group), (Several("owners", (), (dn_of(uid),)),)
                 )
                 assert problems == ()
-                start.wait(150)
+                start.wait(DEADLINE)
                 done.append(out(service, prepared))
-                start.wait(150)
+                start.wait(DEADLINE)
                 assert len(office.values("duel", "owner")) == 1
         return done
 

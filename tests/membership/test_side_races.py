@@ -227,14 +227,14 @@ def test_two_who_take_each_other_out_beside_the_directory_leave_somebody(owned_b
             for _step in range(ROUNDS):
                 if who == JEAN:
                     writer.change(DN, (Values("owners", (JEAN, PIERRE, ZOE)),))
-                start.wait(150)
+                start.wait(DEADLINE)
                 try:
                     writer.change(DN, (Values("owners", (), (who, PIERRE)),), ("owners",))
                 except Emptied:
                     refused += 1
-                start.wait(150)
+                start.wait(DEADLINE)
                 assert owned_beside.kept()["owners"] in ((JEAN,), (ZOE,))
-                start.wait(150)
+                start.wait(DEADLINE)
         return refused
 
     with ThreadPoolExecutor(2) as pool:
